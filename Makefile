@@ -1,0 +1,35 @@
+# Every task of the project by one word. `make` alone tells what there is.
+.DEFAULT_GOAL := help
+SHELL := bash
+PY := .venv/bin/python
+WORKERS ?= 3
+
+.PHONY: help setup run journey test check proto lock release-contracts
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## Install all that is needed, by name; seconds when there is nothing to do
+	@deploy/local/setup.sh
+
+run: setup  ## Start everything for real on this machine and print the desk page's address
+	@exec $(PY) -m deploy.local.stack
+
+journey: setup  ## Unlock a blocked card in Chromium, each step with its time; 0 only if the card took the new PIN
+	@$(PY) -m tests.journeys.drive
+
+test: setup  ## All tests, small counts
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
+
+check: setup  ## Style, types, import rules, contracts, generated code, lock files, secrets
+	@deploy/local/check.sh
+
+proto:  ## Generate proto/generated, then lint the contracts
+	@deploy/local/generate_proto.sh
+	@cd proto && ../.venv/bin/buf lint
+
+lock:  ## Resolve requirements.lock anew; names no host
+	@uv pip compile -q -p 3.11 --all-extras --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock pyproject.toml
+
+release-contracts:  ## Make today's contracts the baseline that `buf breaking` compares with
+	@cd proto && ../.venv/bin/buf build -o baseline.binpb
