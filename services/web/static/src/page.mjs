@@ -1,0 +1,12 @@
+// Runs on every page: wakes the NHS components, follows the session, checks the browser.
+import { Button, ErrorSummary, PasswordInput, Radios, SkipLink, createAll } from "nhsuk-frontend";
+import { follow } from "./follow.mjs";
+import { checkBrowser } from "./browser_check.mjs";
+
+for (const component of [Button, ErrorSummary, PasswordInput, Radios, SkipLink]) createAll(component);
+
+const live = document.querySelector("[data-follow]");
+if (live) follow(live);
+
+const checklist = document.querySelector("[data-browser-check]");
+if (checklist) checkBrowser(checklist);
