@@ -497,6 +497,7 @@ class Step(_message.Message):
     QUESTION_FIELD_NUMBER: _builtins.int
     SEALED_PIN_FIELD_NUMBER: _builtins.int
     PIN_ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    SENT_AT_FIELD_NUMBER: _builtins.int
     step_id: _builtins.str
     """Id of the step; an agent runs a step once."""
     nonce: _builtins.bytes
@@ -517,6 +518,12 @@ class Step(_message.Message):
     def question(self) -> Global___Question:
         """PROVE only: ask the person before the card is touched."""
 
+    @_builtins.property
+    def sent_at(self) -> _timestamp_pb2.Timestamp:
+        """The gateway's clock as it gave the step out; UTC. The agent counts `begin_before` from it on a
+        clock of its own that cannot jump, because workstation clocks are wrong by minutes.
+        """
+
     def __init__(
         self,
         *,
@@ -527,10 +534,11 @@ class Step(_message.Message):
         question: Global___Question | None = ...,
         sealed_pin: _builtins.bytes = ...,
         pin_attempt_id: _builtins.str = ...,
+        sent_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_before", b"begin_before", "question", b"question", "script", b"script"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_before", b"begin_before", "question", b"question", "script", b"script", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_before", b"begin_before", "nonce", b"nonce", "pin_attempt_id", b"pin_attempt_id", "question", b"question", "script", b"script", "sealed_pin", b"sealed_pin", "step_id", b"step_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_before", b"begin_before", "nonce", b"nonce", "pin_attempt_id", b"pin_attempt_id", "question", b"question", "script", b"script", "sealed_pin", b"sealed_pin", "sent_at", b"sent_at", "step_id", b"step_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as _agents_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -31,44 +17,18 @@ class AgentServiceStub:
     is known by its agent token.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> AgentServiceAsyncStub: ...
-    Attach: _grpc.UnaryUnaryMultiCallable[_agents_pb2.AttachRequest, _agents_pb2.AttachResponse]
-    """Offers this workstation: makes a session (NEW) with a page address and a code.
-
-    Callers: agent. Idempotent by attempt_id.
-    """
-    NextStep: _grpc.UnaryUnaryMultiCallable[_agents_pb2.NextStepRequest, _agents_pb2.NextStepResponse]
-    """Tells of the readers and waits up to 25 s for something to do.
-
-    Callers: agent. Idempotent: the same step is given until it is reported.
-    """
-    ReportStep: _grpc.UnaryUnaryMultiCallable[_agents_pb2.ReportStepRequest, _agents_pb2.ReportStepResponse]
-    """Hands in what a script did. The agent keeps its report until this call has answered.
-
-    Callers: agent. Idempotent by step_id: the first report counts.
-    """
-
-@_typing.type_check_only
-class AgentServiceAsyncStub(AgentServiceStub):
-    """The workstation's side of an unlock session. Server-authenticated TLS; after Attach the caller
-    is known by its agent token.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Attach: _aio.UnaryUnaryMultiCallable[_agents_pb2.AttachRequest, _agents_pb2.AttachResponse]  # type: ignore[assignment]
+    Attach: _aio.UnaryUnaryMultiCallable[_agents_pb2.AttachRequest, _agents_pb2.AttachResponse]
     """Offers this workstation: makes a session (NEW) with a page address and a code.
 
     Callers: agent. Idempotent by attempt_id.
     """
-    NextStep: _aio.UnaryUnaryMultiCallable[_agents_pb2.NextStepRequest, _agents_pb2.NextStepResponse]  # type: ignore[assignment]
+    NextStep: _aio.UnaryUnaryMultiCallable[_agents_pb2.NextStepRequest, _agents_pb2.NextStepResponse]
     """Tells of the readers and waits up to 25 s for something to do.
 
     Callers: agent. Idempotent: the same step is given until it is reported.
     """
-    ReportStep: _aio.UnaryUnaryMultiCallable[_agents_pb2.ReportStepRequest, _agents_pb2.ReportStepResponse]  # type: ignore[assignment]
+    ReportStep: _aio.UnaryUnaryMultiCallable[_agents_pb2.ReportStepRequest, _agents_pb2.ReportStepResponse]
     """Hands in what a script did. The agent keeps its report until this call has answered.
 
     Callers: agent. Idempotent by step_id: the first report counts.
@@ -83,8 +43,8 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     def Attach(
         self,
         request: _agents_pb2.AttachRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_agents_pb2.AttachResponse, _abc.Awaitable[_agents_pb2.AttachResponse]]:
+        context: _aio.ServicerContext[_agents_pb2.AttachRequest, _abc.Awaitable[_agents_pb2.AttachResponse]],
+    ) -> _abc.Awaitable[_agents_pb2.AttachResponse]:
         """Offers this workstation: makes a session (NEW) with a page address and a code.
 
         Callers: agent. Idempotent by attempt_id.
@@ -94,8 +54,8 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     def NextStep(
         self,
         request: _agents_pb2.NextStepRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_agents_pb2.NextStepResponse, _abc.Awaitable[_agents_pb2.NextStepResponse]]:
+        context: _aio.ServicerContext[_agents_pb2.NextStepRequest, _abc.Awaitable[_agents_pb2.NextStepResponse]],
+    ) -> _abc.Awaitable[_agents_pb2.NextStepResponse]:
         """Tells of the readers and waits up to 25 s for something to do.
 
         Callers: agent. Idempotent: the same step is given until it is reported.
@@ -105,11 +65,11 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReportStep(
         self,
         request: _agents_pb2.ReportStepRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_agents_pb2.ReportStepResponse, _abc.Awaitable[_agents_pb2.ReportStepResponse]]:
+        context: _aio.ServicerContext[_agents_pb2.ReportStepRequest, _abc.Awaitable[_agents_pb2.ReportStepResponse]],
+    ) -> _abc.Awaitable[_agents_pb2.ReportStepResponse]:
         """Hands in what a script did. The agent keeps its report until this call has answered.
 
         Callers: agent. Idempotent by step_id: the first report counts.
         """
 
-def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _aio.Server) -> None: ...
