@@ -1,0 +1,161 @@
+"""What a READ or PROVE report says of a PIV card. Not whether it is true: proofs are checked elsewhere."""
+
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+
+from services.card_gateway.card import tlv
+from services.card_gateway.card.profiles.piv.scripts import KIND
+from services.card_gateway.card.proof import Algorithm
+from services.card_gateway.card.script import Answer, End, Report
+from services.card_gateway.card.status_words import NOT_FOUND, OK, tries
+
+MAX_CERTIFICATE = 16 * 1024
+"""Bytes of one certificate after gunzip: a zip bomb ends here."""
+GUID_LENGTH = 16
+
+END_CODES = {
+    End.CARD_GONE: "CARD_REMOVED",
+    End.CARD_CHANGED: "CARD_CHANGED",
+    End.REFUSED: "SCRIPT_REFUSED",
+    End.TIMED_OUT: "TIMED_OUT",
+    End.DECLINED: "DECLINED",
+    End.READER_BUSY: "READER_BUSY",
+    End.INTERRUPTED: "INTERRUPTED",
+    End.NOT_RUN: "INTERRUPTED",
+    End.PIN_REFUSED: "PIN_REFUSED",
+}
+"""Error codes for scripts that neither completed nor were stopped by a status word."""
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """No facts: `code` says why. Only UNSUPPORTED_CARD is about the card; the others: read again."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What was read from a card. Who it belongs to is for the gateway's registry."""
+
+    kind: str
+    guid: bytes
+    """The card's identifier: 16 bytes of the CHUID. FASC-N is the same on all PIV-I cards."""
+    chuid_hash: bytes
+    cert_9a_der: bytes | None = field(repr=False)
+    cert_9e_der: bytes | None = field(repr=False)
+    pin_tries_left: int | None
+    pin_blocked: bool
+    signature: bytes | None = field(repr=False)
+    algorithm: Algorithm | None
+    puk_tries_left: int | None
+    """None where the card does not tell."""
+    puk_is_default: bool | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A signature by the 9E key of the card with this CHUID."""
+
+    chuid_hash: bytes
+    signature: bytes = field(repr=False)
+    algorithm: Algorithm
+
+
+def parse_read(report: Report) -> CardFacts | Unsupported:
+    """The facts of a READ, or why there are none."""
+    if report.end in END_CODES:
+        return Unsupported(END_CODES[report.end])
+    try:
+        return _facts(report)
+    except (tlv.Malformed, _NotPiv):
+        return Unsupported("UNSUPPORTED_CARD")
+
+
+def parse_proof(report: Report) -> Proof | Unsupported:
+    """The signature of a PROVE, or why there is none."""
+    if report.end in END_CODES:
+        return Unsupported(END_CODES[report.end])
+    try:
+        signature, algorithm = _signature(report)
+        chuid = _kept(report, "chuid")
+    except tlv.Malformed:
+        return Unsupported("CARD_NOT_GENUINE")
+    if signature is None or algorithm is None or chuid is None:
+        return Unsupported("CARD_NOT_GENUINE")
+    return Proof(hashlib.sha256(chuid).digest(), signature, algorithm)
+
+
+class _NotPiv(Exception):
+    """What was read is not what a PIV card has."""
+
+
+def _facts(report: Report) -> CardFacts:
+    chuid = _kept(report, "chuid")
+    guid = None if chuid is None else tlv.find(chuid, 0x53, 0x34)
+    last = report.answer("tries")
+    if chuid is None or guid is None or len(guid) != GUID_LENGTH or last is None:
+        raise _NotPiv
+    signature, algorithm = _signature(report)
+    puk_left, puk_default = _metadata(_kept(report, "metadata-puk"))
+    pin = tries(last.sw)
+    return CardFacts(
+        kind=KIND,
+        guid=guid,
+        chuid_hash=hashlib.sha256(chuid).digest(),
+        cert_9a_der=_certificate(report.answer("cert-9a")),
+        cert_9e_der=_certificate(report.answer("cert-9e")),
+        pin_tries_left=pin.left,
+        pin_blocked=pin.blocked,
+        signature=signature,
+        algorithm=algorithm,
+        puk_tries_left=puk_left,
+        puk_is_default=puk_default,
+    )
+
+
+def _kept(report: Report, name: str) -> bytes | None:
+    answer = report.answer(name)
+    return answer.data if answer is not None and answer.sw == OK else None
+
+
+def _signature(report: Report) -> tuple[bytes | None, Algorithm | None]:
+    for name, algorithm in (("sign-p256", Algorithm.P256), ("sign-rsa2048", Algorithm.RSA2048)):
+        template = _kept(report, name)
+        if template is not None:
+            return tlv.find(template, 0x7C, 0x82), algorithm
+    return None, None
+
+
+def _certificate(answer: Answer | None) -> bytes | None:
+    if answer is None or answer.sw == NOT_FOUND:
+        return None
+    stored = tlv.find(answer.data, 0x53, 0x70)
+    if not stored:
+        return None
+    info = tlv.find(answer.data, 0x53, 0x71) or b"\x00"
+    return _gunzip(stored) if info[0] & 0x01 else stored
+
+
+def _gunzip(stored: bytes) -> bytes:
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = stream.decompress(stored, MAX_CERTIFICATE)
+    except zlib.error as broken:
+        raise _NotPiv from broken
+    if not stream.eof:
+        raise _NotPiv
+    return plain
+
+
+def _metadata(data: bytes | None) -> tuple[int | None, bool | None]:
+    """PUK tries left, and whether the PUK is the factory's; of no use for anything but the budget."""
+    if data is None:
+        return None, None
+    try:
+        counts, default = tlv.find(data, 0x06), tlv.find(data, 0x05)
+    except tlv.Malformed:
+        return None, None
+    left = counts[1] if counts is not None and len(counts) == 2 else None
+    return left, None if not default else default[0] == 0x01
