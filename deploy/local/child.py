@@ -1,0 +1,156 @@
+"""A process that we started, with its log, its readiness and its end.
+
+Every wait has a deadline. A child dies with us, however we die: the kernel sends it SIGKILL when the
+thread that started it ends, so start children from the main thread.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class ChildFailed(RuntimeError):
+    """A process ended, or did not become ready; says which, and the last lines of its log."""
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(what: str, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> None:
+    """Return as soon as `ready()` holds.
+
+    Raises TimeoutError naming `what` after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:g} s")
+        time.sleep(every)
+
+
+class Child:
+    """One process by name; may be ended and started again with the same arguments."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        ready_line: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        dies_with_us: bool = True,
+    ) -> None:
+        """`ready_line`: text in the log that says it serves; None: ready as soon as it runs.
+
+        `env` is added to our own environment.
+        """
+        self.name, self.argv, self.log, self.ready_line = name, list(argv), log, ready_line
+        self.env, self._stop_signal, self._dies_with_us = dict(env or {}), stop_signal, dies_with_us
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read_from = 0
+
+    @property
+    def pid(self) -> int:
+        """The process id. Raises ChildFailed before the first start."""
+        if self._process is None:
+            raise ChildFailed(f"{self.name} was never started")
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs (and before it was started); negative: the signal that ended it."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def launch(self) -> None:
+        """Start it; does not wait."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._read_from = self.log.stat().st_size if self.log.exists() else 0
+        parent = os.getpid()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.argv,
+                env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=(lambda: _die_with(parent)) if self._dies_with_us else None,
+            )
+
+    def wait_ready(self, seconds: float = 30) -> None:
+        """Raises ChildFailed if it ends first or is not ready in time."""
+        try:
+            wait_until(self.name, self._ready_or_dead, seconds)
+        except TimeoutError as late:
+            raise ChildFailed(f"{late}\n{self.tail()}") from None
+        if not self.running:
+            raise ChildFailed(f"{self.name} ended with {self.exit_code} before it was ready\n{self.tail()}")
+
+    def start(self, seconds: float = 30) -> None:
+        """Launch and wait until it is ready."""
+        self.launch()
+        self.wait_ready(seconds)
+
+    def stop(self, seconds: float = 15) -> int | None:
+        """Ask it to end, and SIGKILL if it has not after `seconds`; the exit code."""
+        if self.running:
+            self.send(self._stop_signal)
+            try:
+                self._wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return self.exit_code
+
+    def kill(self) -> None:
+        """SIGKILL to the process and its whole group: no goodbye."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._wait(10)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        os.kill(self.pid, number)
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines that it wrote since its last start."""
+        return "\n".join(self.written().splitlines()[-lines:])
+
+    def written(self) -> str:
+        """All that it wrote since its last start."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(self._read_from)
+            return log.read().decode(errors="replace")
+
+    def _ready_or_dead(self) -> bool:
+        return not self.running or self.ready_line is None or self.ready_line in self.written()
+
+    def _wait(self, seconds: float) -> None:
+        if self._process is not None:
+            self._process.wait(seconds)
+
+
+def _die_with(parent: int) -> None:
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # the parent ended before the kernel knew of our wish
