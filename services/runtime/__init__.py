@@ -1,0 +1,1 @@
+"""How any process starts, talks and is watched. Imports no service."""

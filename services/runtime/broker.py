@@ -1,0 +1,171 @@
+"""Consumers of topics: in order by partition, committed by hand, retried in place.
+
+A handler that fails is run again with back-off while its partition is paused and the others
+go on. What can never be read goes to `<topic>.dlq`; more than ten an hour end the consumer,
+since then the fault is not in the messages.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    TopicPartition,
+)
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from services.runtime import logs, tracing
+from services.runtime.cloud_events import Received, Unreadable, received
+
+DEAD_LETTERS_AN_HOUR = 10
+
+SESSION_TIMEOUT_MS = 10_000
+
+log = logs.logger("broker")
+
+Handler = Callable[[Received], Awaitable[None]]
+
+
+class TooManyDeadLetters(Exception):
+    """Messages cannot be read in numbers: stop, and let a person look."""
+
+
+class Consumer:
+    """Hands each event of some topics to one handler, at least once, in order by key.
+
+    The handler must be idempotent (inbox) and may raise anything: it is run again until it
+    returns. Raise Unreadable for what no retry can mend.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        group: str,
+        topics: Sequence[str],
+        handle: Handler,
+        *,
+        dead_letters: bool = True,
+    ) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._group = group
+        self._topics = topics
+        self._handle = handle
+        self._dead_letters = dead_letters
+        self._recent_dead: deque[float] = deque(maxlen=DEAD_LETTERS_AN_HOUR + 1)
+        self._at_work: dict[TopicPartition, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Consume until cancelled; outlive every outage of the broker."""
+        while True:
+            try:
+                await self._consume()
+            except (KafkaError, OSError) as error:
+                log.warning("consumer_waits", group=self._group, cause=type(error).__name__)
+                await asyncio.sleep(0.5 + random.random() / 2)  # noqa: S311 - jitter
+
+    async def _consume(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=3_000,
+            metadata_max_age_ms=10_000,
+        )
+        consumer.subscribe(list(self._topics), listener=_FinishFirst(self._at_work))
+        try:
+            await consumer.start()
+            log.info("consumer_started", group=self._group)
+            while True:
+                self._raise_what_failed()
+                batches = await consumer.getmany(timeout_ms=200, max_records=200)
+                for partition, records in batches.items():
+                    consumer.pause(partition)
+                    self._at_work[partition] = asyncio.create_task(self._work(consumer, partition, records))
+        finally:
+            for task in self._at_work.values():
+                task.cancel()
+            await asyncio.gather(*self._at_work.values(), return_exceptions=True)
+            self._at_work.clear()
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), 5)
+
+    def _raise_what_failed(self) -> None:
+        for partition, task in list(self._at_work.items()):
+            if task.done():
+                del self._at_work[partition]
+                if not task.cancelled():
+                    task.result()
+
+    async def _work(
+        self,
+        consumer: AIOKafkaConsumer,
+        partition: TopicPartition,
+        records: Sequence[ConsumerRecord[bytes, bytes]],
+    ) -> None:
+        for record in records:
+            await self._take(record)
+        with suppress(CommitFailedError, IllegalStateError):
+            await consumer.commit({partition: records[-1].offset + 1})
+            consumer.resume(partition)
+
+    async def _take(self, record: ConsumerRecord[bytes, bytes]) -> None:
+        pause = 0.1
+        while True:
+            try:
+                event = received(record.topic, record.partition, record.offset, record.headers, record.value)
+                tracing.start(event.traceparent)
+                return await self._handle(event)
+            except Unreadable as error:
+                return await self._put_aside(record, str(error))
+            except Exception as error:
+                log.warning(
+                    "event_retried", topic=record.topic, offset=record.offset, cause=type(error).__name__
+                )
+            await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter
+            pause = min(pause * 2, 5.0)
+
+    async def _put_aside(self, record: ConsumerRecord[bytes, bytes], cause: str) -> None:
+        log.error("event_unreadable", topic=record.topic, offset=record.offset, cause=cause)
+        self._recent_dead.append(time.monotonic())
+        if len(self._recent_dead) > DEAD_LETTERS_AN_HOUR and time.monotonic() - self._recent_dead[0] < 3600:
+            raise TooManyDeadLetters(record.topic)
+        if self._dead_letters:
+            await self._dead_letter(record, cause)
+
+    async def _dead_letter(self, record: ConsumerRecord[bytes, bytes], cause: str) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap_servers, acks="all")
+        await producer.start()
+        try:
+            headers = [
+                *record.headers,
+                ("dlq_cause", cause.encode()),
+                ("dlq_offset", str(record.offset).encode()),
+            ]
+            await producer.send_and_wait(f"{record.topic}.dlq", record.value, key=record.key, headers=headers)
+        finally:
+            await producer.stop()
+
+
+class _FinishFirst(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Before partitions go to another consumer, end the work on them."""
+
+    def __init__(self, at_work: dict[TopicPartition, asyncio.Task[None]]) -> None:
+        self._at_work = at_work
+
+    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        tasks = [task for partition, task in self._at_work.items() if partition in revoked]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+        return None

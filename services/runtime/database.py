@@ -1,0 +1,190 @@
+"""One way to a database: named write transactions, reads that commit nothing.
+
+SQLite (one replica, BEGIN IMMEDIATE) and PostgreSQL (psycopg 3) by the URL. A fault that may
+pass becomes TransientDatabaseError, on which the whole handler is run again.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import DateTime, Dialect, Select, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.types import TypeDecorator
+
+from services.runtime import faults
+
+_PASSING_SQLSTATES = frozenset({
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "55P03",  # lock not available
+    "57P01",  # admin shutdown
+    "57P02",  # crash shutdown
+    "57P03",  # starting up
+    "53300",  # too many connections
+    "08000", "08001", "08003", "08006",  # connection
+})  # fmt: skip
+
+
+class TransientDatabaseError(Exception):
+    """A fault that may pass: run the whole handler again, which must bear that."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes with microseconds, on databases that keep no time zone too."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as UTC; a naive datetime is a defect."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """The database of one service."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self.committed = asyncio.Event()
+        """Set at every commit of this process; whoever waits for work clears it first."""
+
+    @property
+    def is_postgresql(self) -> bool:
+        """True on PostgreSQL."""
+        return self.engine.dialect.name == "postgresql"
+
+    @asynccontextmanager
+    async def begin(self, name: str) -> AsyncIterator[AsyncConnection]:
+        """Run one write transaction under a name; commit at the exit, roll back on any error.
+
+        Raises TransientDatabaseError for faults that may pass, also when it is not known
+        whether the commit happened: then the handler's second run must find out.
+        """
+        with _passing_faults_named():
+            async with self.engine.connect() as connection:
+                # SQLAlchemy begins by itself; on SQLite the listener below makes it IMMEDIATE.
+                await connection.begin()
+                yield connection
+                faults.reach(f"{name}.before_commit")
+                await connection.commit()
+                self.committed.set()
+                faults.reach(f"{name}.after_commit")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Run reads only; nothing is committed."""
+        with _passing_faults_named():
+            async with self.engine.connect() as connection:
+                connection = await connection.execution_options(read_only=True)
+                yield connection
+                await connection.rollback()
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.engine.dispose()
+
+
+def for_update(statement: Select[Any], connection: AsyncConnection) -> Select[Any]:
+    """Lock the rows read; SQLite has locked the whole database already."""
+    return statement.with_for_update() if connection.dialect.name == "postgresql" else statement
+
+
+async def migrate(url: str, migrations: Path) -> None:
+    """Bring the schema to its newest revision (Alembic)."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["url"] = url
+    await asyncio.to_thread(command.upgrade, config, "head")
+
+
+def sync_url(url: str) -> str:
+    """Return the URL with a blocking driver, for Alembic."""
+    return url.replace("sqlite+aiosqlite:", "sqlite:")
+
+
+class _passing_faults_named:  # noqa: N801 - reads as a word in `with`
+    """Turn the drivers' many words for "try again" into one."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and may_pass(error):
+            raise TransientDatabaseError from error
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether a database fault may pass by itself."""
+    if isinstance(error, PoolTimeout):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(cause, psycopg.Error):
+        return cause.sqlstate in _PASSING_SQLSTATES or (
+            isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None
+        )
+    if isinstance(cause, sqlite3.OperationalError):
+        return "locked" in str(cause) or "busy" in str(cause)
+    return False
+
+
+def _engine(url: str) -> AsyncEngine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(url, in_memory=parsed.database in (None, "", ":memory:"))
+    if parsed.drivername != "postgresql+psycopg":
+        raise ValueError("databases are sqlite+aiosqlite or postgresql+psycopg")
+    return create_async_engine(
+        url,
+        pool_size=8,
+        max_overflow=8,
+        pool_timeout=3,
+        pool_pre_ping=False,
+        pool_recycle=600,
+        connect_args={"connect_timeout": 3, "options": "-c lock_timeout=3000 -c statement_timeout=4000"},
+    )
+
+
+def _sqlite(url: str, *, in_memory: bool) -> AsyncEngine:
+    arguments: dict[str, Any] = {"connect_args": {"timeout": 3, "isolation_level": None}}
+    if in_memory:
+        arguments["poolclass"] = StaticPool
+    engine = create_async_engine(url, **arguments)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _pragmas(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=3000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _immediate(connection: Any) -> None:
+        # A deferred transaction that turns into a writer fails at once when another wrote meanwhile.
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine

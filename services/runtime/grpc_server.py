@@ -1,0 +1,188 @@
+"""One way to serve gRPC: mTLS, access tables that fail closed, typed errors, health.
+
+A servicer method returns its response or raises. What the interceptor adds: who calls and
+whether they may, sizes, the trace, another run after a passing database fault, one log line
+without content, and a stable code for every error - never a stack trace.
+"""
+
+import asyncio
+import random
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from services.runtime import errors, logs, tracing
+from services.runtime.access import ANONYMOUS, HEALTH_METHODS, AccessTable, allows, check_complete, process_of
+from services.runtime.database import TransientDatabaseError
+from services.runtime.grants import GrantRefused
+from services.runtime.grpc_tls import TlsFiles
+from services.runtime.limits import within_limits
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Source: quality S42."""
+
+RUNS = 4
+"""A handler's runs in all while the database's faults may pass."""
+
+log = logs.logger("rpc")
+
+Context = Any
+"""grpc.aio.ServicerContext, which is generic to the type checker only."""
+Handler = Callable[[Any, Context], Awaitable[Any]]
+Registration = tuple[Callable[[Any, grpc.aio.Server], None], object]
+
+
+class Server:
+    """A gRPC server of one process; `port` is known once it has started."""
+
+    def __init__(
+        self, server: grpc.aio.Server, port: int, health_servicer: health.aio.HealthServicer
+    ) -> None:
+        self._server = server
+        self.port = port
+        self._health = health_servicer
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        await self._server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls, let those under way end, at most for `grace_seconds`."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_seconds)
+
+
+def build_server(
+    process: str,
+    registrations: Sequence[Registration],
+    access: AccessTable,
+    tls: TlsFiles,
+    address: str,
+    *,
+    require_client_certificate: bool = True,
+) -> Server:
+    """Return a server that is ready to start.
+
+    Raises AccessTableIncomplete where an RPC has no rule, or a rule no RPC.
+    """
+    server = grpc.aio.server(interceptors=[_Guard(process, access)], options=_OPTIONS)
+    served = _Served(server)
+    for register, servicer in registrations:
+        register(servicer, served)  # type: ignore[arg-type] # stands before the server to see the names
+    check_complete(access, served.methods)
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    credentials = tls.server_credentials(require_client_certificate=require_client_certificate)
+    port = server.add_secure_port(address, credentials)
+    return Server(server, port, health_servicer)
+
+
+_OPTIONS: list[tuple[str, Any]] = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.so_reuseport", 0),
+    # Half-open connections are noticed in 45 s at the latest (quality F30).
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
+
+
+class _Served:
+    """Passes registrations on to the server and remembers which RPCs they were."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+        self.methods: set[str] = set()
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[Any]) -> None:
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
+        self.methods |= {f"/{service}/{method}" for method in handlers}
+        # Since grpcio 1.69 the aio server takes them through the generic handlers above as well.
+        self._server.add_registered_method_handlers(service, handlers)
+
+
+class _Guard(grpc.aio.ServerInterceptor):
+    def __init__(self, process: str, access: AccessTable) -> None:
+        self._process = process
+        self._access = access
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Any:
+        handler = await continuation(details)
+        if handler is None or details.method in HEALTH_METHODS:
+            return handler
+        metadata = dict(details.invocation_metadata)
+        guarded = self._guarded(details.method, handler.unary_unary, str(metadata.get("traceparent", "")))
+        return grpc.unary_unary_rpc_method_handler(
+            guarded,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _guarded(self, method: str, handle: Handler, traceparent: str) -> Handler:
+        async def run(request: Message, context: Context) -> Any:
+            tracing.start(traceparent)
+            began = time.monotonic()
+            caller = process_of(context.auth_context().get("x509_subject_alternative_name", ()))
+            code = "OK"
+            try:
+                return await self._judged(method, caller, handle, request, context)
+            except Exception as error:
+                typed = as_typed(error)
+                code = typed.code
+                await context.abort_with_status(errors.to_status(typed))
+            finally:
+                took = round((time.monotonic() - began) * 1000, 1)
+                log.debug("rpc", method=method, caller=caller, code=code, milliseconds=took)
+
+        return run
+
+    async def _judged(
+        self, method: str, caller: str, handle: Handler, request: Message, context: Context
+    ) -> Any:
+        if not allows(self._access, method, caller):
+            log.warning("caller_refused", method=method, caller=caller)
+            raise errors.not_allowed()
+        if not within_limits(request):
+            raise errors.invalid("BAD_REQUEST")
+        return await again_while_faults_pass(lambda: handle(request, context))
+
+
+async def again_while_faults_pass(run: Callable[[], Awaitable[Any]]) -> Any:
+    """Run a handler again while the database's faults may pass; at most RUNS times."""
+    for turn in range(1, RUNS):
+        try:
+            return await run()
+        except TransientDatabaseError:
+            await asyncio.sleep(random.uniform(0.02, 0.1) * turn)  # noqa: S311 - jitter
+    return await run()
+
+
+def as_typed(error: Exception) -> errors.ServiceError:
+    """Return any exception as one of ours; a defect is logged with where, and never with what."""
+    if isinstance(error, errors.ServiceError):
+        return error
+    if isinstance(error, GrantRefused):
+        return errors.unauthenticated(GrantRefused.code)
+    if isinstance(error, TransientDatabaseError):
+        return errors.unavailable(retry_after=2)
+    where = [
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    log.error("defect", error=type(error).__name__, where=where[-6:])
+    return errors.internal()
+
+
+__all__ = ["ANONYMOUS", "Server", "build_server"]

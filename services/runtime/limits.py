@@ -1,0 +1,45 @@
+"""How large a request may be, field by field: one rule for every message, and its exceptions as data."""
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+MAX_TEXT = 2_048
+"""Characters of a string; a grant is the longest."""
+
+MAX_BYTES = 8_192
+"""Bytes of a bytes field; an answer of a card is the longest."""
+
+MAX_REPEATED = 64
+"""Entries of a repeated field; the steps of a script are the most."""
+
+EXCEPTIONS: dict[str, int] = {
+    "smartcard_unlock.otp.v1.RedeemCodeRequest.typed": 32,
+    "smartcard_unlock.card_gateway.v1.ResetPinRequest.sealed_pin": 256,
+    "smartcard_unlock.card_gateway.v1.Reader.name": 128,
+    "smartcard_unlock.card_gateway.v1.AttachRequest.agent_public_key": 32,
+    "smartcard_unlock.card_gateway.v1.StartSessionRequest.pairing_code": 32,
+    "smartcard_unlock.card_gateway.v1.StartSessionRequest.address_token": 64,
+}
+"""Full field name to its own limit. Source: the comments in the contracts."""
+
+
+def within_limits(message: Message) -> bool:
+    """Tell whether every field of a message, at any depth, is within its limit."""
+    return all(_field_within(field, value) for field, value in message.ListFields())
+
+
+def _field_within(field: FieldDescriptor, value: object) -> bool:
+    if field.is_repeated:
+        values = list(value)  # type: ignore[call-overload]
+        return len(values) <= MAX_REPEATED and all(_value_within(field, each) for each in values)
+    return _value_within(field, value)
+
+
+def _value_within(field: FieldDescriptor, value: object) -> bool:
+    if isinstance(value, Message):
+        return within_limits(value)
+    if isinstance(value, str):
+        return len(value) <= EXCEPTIONS.get(field.full_name, MAX_TEXT)
+    if isinstance(value, bytes):
+        return len(value) <= EXCEPTIONS.get(field.full_name, MAX_BYTES)
+    return True

@@ -1,0 +1,88 @@
+"""How a process starts, says that it is ready, and stops without losing what is under way."""
+
+import argparse
+import asyncio
+import inspect
+import resource
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+
+from services.runtime import logs
+from services.runtime.grpc_server import Server
+
+DRAIN_SECONDS = 25.0
+"""Less than the 30 s that Kubernetes waits before it kills. Source: quality F29."""
+
+Task = Callable[[], Awaitable[None]]
+Command = Callable[[argparse.Namespace], Awaitable[int] | int]
+
+log = logs.logger("process")
+
+
+async def serve(servers: Sequence[Server], tasks: Sequence[Task] = (), closers: Sequence[Task] = ()) -> int:
+    """Serve and run background tasks until SIGTERM or SIGINT; return the exit status.
+
+    Tasks are meant to run for ever: one that ends, ends the process with 1, so that whatever
+    watches it starts it anew.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    running = [asyncio.create_task(_named(task)) for task in tasks]
+    try:
+        for server in servers:
+            await server.start()
+        log.info("ready", ports=[server.port for server in servers])
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+        return 0 if stop.is_set() else _tell_what_ended(running)
+    finally:
+        await asyncio.gather(*(server.stop(DRAIN_SECONDS) for server in servers))
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for close in closers:
+            with suppress(Exception):
+                await close()
+        log.info("stopped")
+
+
+async def _named(task: Task) -> None:
+    await task()
+
+
+def _tell_what_ended(running: Sequence[asyncio.Task[None]]) -> int:
+    for task in running:
+        if task.done():
+            error = task.exception()
+            log.error("task_ended", error=type(error).__name__ if error else "returned")
+    return 1
+
+
+def main(
+    process: str, commands: Mapping[str, Command], arguments: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Run one command of a process: `python -m services.<process> <command> [argument …]`.
+
+    `arguments` names the positional arguments of a command. Core files are off, since memory
+    holds secrets.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    parser = argparse.ArgumentParser(prog=f"python -m services.{process}")
+    chosen = parser.add_subparsers(dest="command", required=True)
+    for name, command in commands.items():
+        sub = chosen.add_parser(name, help=(inspect.getdoc(command) or "").partition("\n")[0])
+        for argument in (arguments or {}).get(name, ()):
+            sub.add_argument(argument)
+    options = parser.parse_args()
+    logs.configure(process)
+    outcome = commands[options.command](options)
+    if inspect.isawaitable(outcome):
+        outcome = asyncio.run(_awaited(outcome))
+    raise SystemExit(outcome)
+
+
+async def _awaited(outcome: Awaitable[int]) -> int:
+    return await outcome

@@ -1,0 +1,53 @@
+"""What every process reads from its environment: frozen, all bad variables told at once.
+
+The only other readers of the environment are the services' own `settings.py`. Secrets are
+never in it: a setting names the file that holds one.
+"""
+
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.runtime.grpc_tls import TlsFiles
+
+
+class ProcessSettings(BaseSettings):
+    """What every process of ours needs."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True
+    )
+
+    LOG_LEVEL: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    LISTEN_ADDRESS: str = Field("127.0.0.1:0", description="host:port of the mTLS gRPC listener")
+    TLS_CA_FILE: Path
+    TLS_CERT_FILE: Path
+    TLS_KEY_FILE: Path
+
+    @property
+    def tls(self) -> TlsFiles:
+        """The certificate files of this process."""
+        return TlsFiles(self.TLS_CA_FILE, self.TLS_CERT_FILE, self.TLS_KEY_FILE)
+
+
+class KafkaSettings(BaseSettings):
+    """What a process needs that tells or hears events."""
+
+    KAFKA_BOOTSTRAP_SERVERS: str
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load(kind: type[S]) -> S:
+    """Read the settings, or end the process with 2 and a line for each bad variable."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"])
+            print(f"{name}: {problem['msg']}", file=sys.stderr)
+        raise SystemExit(2) from None
