@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Every check that needs no running part. All of them run; the exit code tells whether all passed.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+export PATH="$PWD/.venv/bin:$PATH"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+
+# check NAME COMMAND...: its output only when it fails.
+check() {
+  local name=$1 before=$SECONDS
+  shift
+  if "$@" >"$scratch/output" 2>&1; then
+    printf '  ok      %-34s %3d s\n' "$name" $((SECONDS - before))
+  else
+    printf '  FAILED  %-34s %3d s\n' "$name" $((SECONDS - before))
+    tail -n 60 "$scratch/output" | sed 's/^/          /'
+    failed=1
+  fi
+}
+
+generated_is_current() {
+  deploy/local/generate_proto.sh "$scratch/generated" && diff -r -x __pycache__ proto/generated "$scratch/generated"
+}
+
+# A changed or removed element breaks a client or an event of yesterday; only additions pass.
+no_breaking_change() { (cd proto && buf breaking --against baseline.binpb); }
+buf_lint() { (cd proto && buf lint); }
+
+# Lock files, scripts and documents work from any registry and any folder.
+no_registry_hosts() {
+  ! git grep -nIE 'registry\.npmjs|pypi\.org|pythonhosted\.org|repo1?\.maven\.|deb\.debian\.org|proxy\.golang|"resolved": "http' -- . ':!deploy/local/check.sh'
+}
+no_machine_paths() { ! git grep -nIE '(^|[^.[:alnum:]])/(work|home|root|Users)/[a-z]' -- . ':!deploy/local/check.sh' ':!deploy/Dockerfile' ':!deploy/k8s'; }
+
+no_secrets() {
+  git ls-files -z | grep -zvE '\.lock$|package-lock.json|\.secrets.baseline|^proto/generated/' |
+    xargs -0 detect-secrets-hook --baseline .secrets.baseline
+}
+# A scan that finds nothing proves something only when it finds what was planted.
+planted_secret_is_found() {
+  printf 'password = "%s"\n' "$(head -c 24 /dev/urandom | base64)" >"$scratch/planted.py"
+  ! detect-secrets-hook --baseline .secrets.baseline "$scratch/planted.py"
+}
+
+check "style (ruff)" ruff check .
+check "format (ruff)" ruff format --check .
+check "types (mypy --strict)" mypy
+check "who imports whom (import-linter)" lint-imports
+check "contracts (buf lint)" buf_lint
+check "no breaking change (buf breaking)" no_breaking_change
+check "generated code is current" generated_is_current
+check "no registry hosts" no_registry_hosts
+check "no paths of one machine" no_machine_paths
+check "no secrets" no_secrets
+check "a planted secret is found" planted_secret_is_found
+exit $failed
