@@ -30,7 +30,10 @@ _SERVICE_CONFIG = json.dumps({
 
 
 def connect(process: str, address: str, tls: TlsFiles) -> grpc.aio.Channel:
-    """Return a channel to a process of ours; it must show a certificate of that name."""
+    """Return a channel to a process of ours; it must show a certificate of that name.
+
+    Keep the channel: a stub does not, and a channel nobody keeps is closed.
+    """
     return secure_channel(server_name(process), address, tls.channel_credentials())
 
 
