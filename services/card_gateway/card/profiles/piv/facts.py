@@ -40,9 +40,9 @@ class CardFacts:
     """What was read from a card. Who it belongs to is for the gateway's registry."""
 
     kind: str
-    guid: bytes
+    guid: bytes = field(repr=False)
     """The card's identifier: 16 bytes of the CHUID. FASC-N is the same on all PIV-I cards."""
-    chuid_hash: bytes
+    chuid_hash: bytes = field(repr=False)
     cert_9a_der: bytes | None = field(repr=False)
     cert_9e_der: bytes | None = field(repr=False)
     pin_tries_left: int | None
@@ -58,7 +58,7 @@ class CardFacts:
 class Proof:
     """A signature by the 9E key of the card with this CHUID."""
 
-    chuid_hash: bytes
+    chuid_hash: bytes = field(repr=False)
     signature: bytes = field(repr=False)
     algorithm: Algorithm
 

@@ -1,0 +1,142 @@
+"""Makes virtual cards: keys, certificates, identifier, PIN and PUK. Only synthetic people.
+
+The PUK goes back to the caller in memory, for the import into a vault, and into the card's own file.
+"""
+
+import gzip
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from deploy.local.virtual_card.framing import element
+from deploy.local.virtual_card.state import LENGTH, Eeprom, Parameters
+
+KeyType = Literal["P256", "RSA2048"]
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+FASC_N = bytes.fromhex("D4E739DA739CED39CE739D836858210842108421C84210C3EB")
+"""The constant that PIV-I style cards carry. It identifies nobody."""
+DEFAULT_PUK = "12345678"
+VALID_FOR = timedelta(days=3 * 365)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an import needs to know of a new card."""
+
+    guid: bytes
+    cert_9a_der: bytes = field(repr=False)
+    cert_9e_der: bytes | None = field(repr=False)
+    key_9e_der: bytes | None = field(repr=False)
+    """SubjectPublicKeyInfo of the 9E key."""
+    expires_at: datetime
+    """When the 9A certificate ends; UTC."""
+    puk: str = field(repr=False)
+
+
+def personalise(directory: Path, name: str, **wishes: Any) -> Facts:
+    """Write the card file `<directory>/<name>.card`; wishes as of `make_card`."""
+    eeprom, facts = make_card(**wishes)
+    eeprom.save(directory / f"{name}.card")
+    return facts
+
+
+def make_card(
+    *,
+    pin: str,
+    puk: str,
+    blocked: bool = True,
+    guid: bytes | None = None,
+    subject: str = "test-holder-0001",
+    not_after: datetime | None = None,
+    key_9e: KeyType = "P256",
+    with_9e: bool = True,
+    compressed: bool = False,
+    **parameters: Any,
+) -> tuple[Eeprom, Facts]:
+    """A new card. `not_after` is when its 9A certificate ends; `parameters` as of `Parameters`."""
+    limits = Parameters(**parameters)
+    guid = guid or secrets.token_bytes(16)
+    expires_at = (not_after or datetime.now(UTC) + VALID_FOR).replace(microsecond=0)
+    key_9a, auth_key = _new_key("P256"), _new_key(key_9e)
+    cert_9a = _certificate(key_9a, subject, expires_at)
+    cert_9e = _certificate(auth_key, f"card-{guid.hex()[-8:]}", expires_at + VALID_FOR)
+    objects = {"5FC102": _chuid(guid, expires_at), "5FC105": _object(cert_9a, compressed), "7E": _DISCOVERY}
+    keys = {"9A": _private(key_9a)}
+    if with_9e:
+        objects["5FC101"], keys["9E"] = _object(cert_9e, compressed), _private(auth_key)
+    eeprom = Eeprom(
+        guid=guid,
+        pin=_padded(pin),
+        puk=_padded(puk),
+        pin_left=0 if blocked else limits.pin_tries,
+        puk_left=limits.puk_tries,
+        parameters=limits,
+        puk_is_default=puk == DEFAULT_PUK,
+        objects=objects,
+        keys=keys,
+    )
+    public = _public(auth_key) if with_9e else None
+    return eeprom, Facts(guid, cert_9a, cert_9e if with_9e else None, public, expires_at, puk)
+
+
+_DISCOVERY = bytes.fromhex("7E124F0BA0000003080000100001005F2F024000")
+
+
+def _new_key(kind: KeyType) -> PrivateKey:
+    if kind == "P256":
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _certificate(key: PrivateKey, subject: str, not_after: datetime) -> bytes:
+    """Signed by a key that is thrown away: nothing in the product trusts an issuer."""
+    issuer_key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name("Virtual card issuer"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_after - 2 * VALID_FOR)
+        .not_valid_after(not_after)
+    )
+    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+
+
+def _object(cert_der: bytes, compressed: bool) -> bytes:
+    stored = gzip.compress(cert_der, mtime=0) if compressed else cert_der
+    inner = element(0x70, stored) + element(0x71, bytes([int(compressed)])) + element(0xFE, b"")
+    return element(0x53, inner)
+
+
+def _chuid(guid: bytes, expires_at: datetime) -> bytes:
+    """Card holder unique identifier. NIST SP 800-73pt1-5, table 9."""
+    expiry = expires_at.strftime("%Y%m%d").encode("ascii")
+    inner = ((0x30, FASC_N), (0x34, guid), (0x35, expiry), (0x3E, b""), (0xFE, b""))
+    return element(0x53, b"".join(element(tag, value) for tag, value in inner))
+
+
+def _private(key: PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _public(key: PrivateKey) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _padded(value: str) -> bytes:
+    return value.encode("ascii").ljust(LENGTH, b"\xff")
