@@ -1,0 +1,1 @@
+"""Records every outcome of every unlock session, once, and says what they save. See README.md."""

@@ -1,0 +1,139 @@
+"""Composition root of audit: `python -m services.audit store|reader|migrate|saved|…`."""
+
+import argparse
+from collections.abc import Awaitable
+from pathlib import Path
+
+from smartcard_unlock.audit.v1 import audit_pb2_grpc
+
+from services.audit import app, repair
+from services.audit.access import ACCESS
+from services.audit.consumer import read
+from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, SavedTime
+from services.audit.reports import SqlReports
+from services.audit.servicer import AuditServicer
+from services.audit.settings import (
+    DatabaseSettings,
+    ReaderSettings,
+    RepairSettings,
+    ReportSettings,
+    StoreSettings,
+)
+from services.audit.storage import SqlStore, open_read_only
+from services.audit.use_cases import KeepRecords, ReadRecords
+from services.runtime import database, logs, process, settings
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database
+from services.runtime.grpc_server import build_server
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+async def store(_: argparse.Namespace) -> int:
+    """Store every event of every service (Faust)."""
+    chosen = settings.load(StoreSettings)
+    logs.configure("audit_store", chosen.LOG_LEVEL)
+    records = Database(chosen.AUDIT_DATABASE_URL)
+    keeper = KeepRecords(SqlStore(records, SystemClock()), read, SystemClock())
+    health = build_server("audit_store", [], {}, chosen.tls, chosen.LISTEN_ADDRESS)
+
+    def stream() -> Awaitable[None]:
+        return app.run_stream(chosen.KAFKA_BOOTSTRAP_SERVERS, app.TOPICS, app.GROUP, keeper.keep, keeper.calm)
+
+    return await process.serve([health], [stream], [records.close])
+
+
+async def reader(_: argparse.Namespace) -> int:
+    """Serve AuditService from a read-only connection."""
+    chosen = settings.load(ReaderSettings)
+    logs.configure("audit_reader", chosen.LOG_LEVEL)
+    records = open_read_only(chosen.AUDIT_DATABASE_URL)
+    servicer = AuditServicer(ReadRecords(SqlReports(records), chosen.SAVED_MINUTES_EACH))
+    register = (audit_pb2_grpc.add_AuditServiceServicer_to_server, servicer)
+    server = build_server("audit_reader", [register], ACCESS, chosen.tls, chosen.LISTEN_ADDRESS)
+    return await process.serve([server], closers=[records.close])
+
+
+async def migrate(_: argparse.Namespace) -> int:
+    """Bring the tables to their newest form."""
+    await database.migrate(settings.load(DatabaseSettings).AUDIT_DATABASE_URL, MIGRATIONS)
+    return 0
+
+
+def check_config(_: argparse.Namespace) -> int:
+    """Tell whether the settings of both processes are complete; 2 where they are not."""
+    settings.load(StoreSettings)
+    settings.load(ReaderSettings)
+    return 0
+
+
+async def saved(_: argparse.Namespace) -> int:
+    """Print the time saved, beside the published baselines."""
+    chosen = settings.load(ReportSettings)
+    records = open_read_only(chosen.AUDIT_DATABASE_URL)
+    try:
+        figures = await ReadRecords(SqlReports(records), chosen.SAVED_MINUTES_EACH).saved_time(Period())
+    finally:
+        await records.close()
+    print("\n".join(_report(figures)))
+    return 0
+
+
+async def gaps(_: argparse.Namespace) -> int:
+    """Print every offset that the ledger misses; 1 where there is one."""
+    records = open_read_only(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
+    try:
+        found = await SqlReports(records).gaps()
+    finally:
+        await records.close()
+    for run in found:
+        print(f"{run.topic} partition {run.partition}: offsets {run.first} to {run.last} are missing")
+    return 1 if found else 0
+
+
+async def repair_gaps(_: argparse.Namespace) -> int:
+    """Read again from Kafka what was taken and is not in the ledger; 1 where something is lost."""
+    chosen = settings.load(RepairSettings)
+    records = Database(chosen.AUDIT_DATABASE_URL)
+    keeper = KeepRecords(SqlStore(records, SystemClock()), read, SystemClock())
+    reports = SqlReports(records)
+    servers = chosen.KAFKA_BOOTSTRAP_SERVERS
+    try:
+        for run in await repair.find_missing(servers, app.GROUP, app.TOPICS, await reports.held()):
+            count = await repair.read_again(servers, run, keeper.keep)
+            print(f"{run.topic} partition {run.partition}: {count} of {run.last - run.first + 1} read again")
+        return 1 if await repair.find_missing(servers, app.GROUP, app.TOPICS, await reports.held()) else 0
+    finally:
+        await records.close()
+
+
+def _report(figures: SavedTime) -> list[str]:
+    counted = figures.counted
+    return [
+        f"unlocks that saved a visit   {counted.unlocks:>12,}",
+        f"  repeats within 24 hours    {counted.repeats:>12,}",
+        f"minutes each                 {figures.minutes_each:>12,}",
+        f"saved minutes                {figures.saved_minutes:>12,}",
+        f"saved hours                  {figures.saved_hours:>12}",
+        f"minutes in the sessions      {figures.session_minutes:>12,}",
+        *(
+            f"ended {words.kind} {words.code}".ljust(29) + f"{words.sessions:>12,}"
+            for words in counted.last_words
+        ),
+        *(f"published: {figure} ({source})" for figure, source in PUBLISHED_BASELINES),
+    ]
+
+
+if __name__ == "__main__":
+    process.main(
+        "audit",
+        {
+            "store": store,
+            "reader": reader,
+            "migrate": migrate,
+            "check-config": check_config,
+            "saved": saved,
+            "gaps": gaps,
+            "repair": repair_gaps,
+        },
+    )

@@ -1,0 +1,6 @@
+"""Who may call which RPC of audit's reader. The store is asked nothing."""
+
+ACCESS: dict[str, frozenset[str]] = {
+    "/smartcard_unlock.audit.v1.AuditService/GetSavedTime": frozenset({"web"}),
+    "/smartcard_unlock.audit.v1.AuditService/ListSessionRecords": frozenset({"web"}),
+}

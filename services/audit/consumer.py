@@ -1,0 +1,102 @@
+"""Kafka message → record. No rules: those are in `domain/record.py`."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from smartcard_unlock.common.v1 import common_pb2
+
+from services.audit.domain.record import (
+    ActorKind,
+    Message,
+    Outcome,
+    OutcomeKind,
+    Record,
+    SetAside,
+    SetAsideCause,
+    refusal,
+)
+from services.runtime.cloud_events import Received, Unreadable, received
+
+OUTCOME_TYPE = common_pb2.SessionOutcome.DESCRIPTOR.full_name
+
+LONGEST_WORD = 64
+"""Characters of an id, reference or code; all of ours are shorter."""
+
+_LARGEST_SEQUENCE = 2**63 - 1
+
+
+def read(message: Message) -> Record | SetAside:
+    """Return the message as a record, or as one that is set aside. Never raises."""
+    try:
+        record = _record(message)
+    except (Unreadable, ValueError, OverflowError):
+        return SetAside(message, SetAsideCause.UNREADABLE)
+    cause = refusal(record)
+    return SetAside(message, cause) if cause else record
+
+
+def _record(message: Message) -> Record:
+    origin = message.origin
+    event = received(origin.topic, origin.partition, origin.offset, message.headers, message.body)
+    if not 0 <= event.relayseq <= _LARGEST_SEQUENCE:
+        raise Unreadable("relayseq")
+    return Record(
+        ce_id=_word(event.ce_id),
+        ce_type=_word(event.ce_type, 128),
+        source=_word(event.source),
+        subject=_word(event.subject),
+        occurred_at=event.time.astimezone(UTC),
+        relayseq=event.relayseq,
+        traceparent=_word(event.traceparent),
+        origin=origin,
+        body=message.body,
+        outcome=_outcome(event) if event.ce_type == OUTCOME_TYPE else None,
+    )
+
+
+def _outcome(event: Received) -> Outcome | None:
+    """Return what an outcome says; None for a kind that only newer services know."""
+    told = event.parse(common_pb2.SessionOutcome)
+    if told.kind == common_pb2.OUTCOME_KIND_UNSPECIFIED or not told.session_id:
+        raise Unreadable("outcome")
+    kind = _name(common_pb2.OutcomeKind, told.kind)
+    if kind not in OutcomeKind.__members__:
+        return None
+    actor = _name(common_pb2.ActorKind, told.actor.kind)
+    return Outcome(
+        session_id=_word(told.session_id),
+        kind=OutcomeKind(kind),
+        code=_word(told.code),
+        reason=_name(common_pb2.Reason, told.reason),
+        route=_name(common_pb2.Route, told.route),
+        card_ref=_word(told.card_ref),
+        holder_ref=_word(told.holder_ref),
+        organisation=_word(told.organisation),
+        actor_kind=ActorKind(actor) if actor in ActorKind.__members__ else None,
+        actor_ref=_word(told.actor.ref),
+        occurred_at=_instant(told.occurred_at),
+        started_at=_instant(told.started_at) if told.HasField("started_at") else None,
+        resolved_success=told.resolved_success,
+    )
+
+
+def _name(enum: type, number: int) -> str:
+    """Return `SUCCESS` for OUTCOME_KIND_SUCCESS; empty for unspecified; the number for a newer word."""
+    descriptor = enum.DESCRIPTOR  # type: ignore[attr-defined]
+    value = descriptor.values_by_number.get(number)
+    if value is None:
+        return str(number)
+    prefix = descriptor.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    name: str = value.name.removeprefix(prefix)
+    return "" if name == "UNSPECIFIED" else name
+
+
+def _word(text: str, limit: int = LONGEST_WORD) -> str:
+    """Return an id, reference or code. Raises Unreadable for what no service of ours would write."""
+    if len(text) > limit or not text.isprintable() or not text.isascii():
+        raise Unreadable("word")
+    return text
+
+
+def _instant(timestamp: Timestamp) -> datetime:
+    return timestamp.ToDatetime(tzinfo=UTC)

@@ -1,0 +1,73 @@
+"""gRPC ↔ use case, for the reader. No rules."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
+from smartcard_unlock.common.v1 import common_pb2
+
+from services.audit.domain.saved_time import Period
+from services.audit.ports import StoredRecord
+from services.audit.use_cases import ReadRecords
+from services.runtime import errors
+from services.runtime.grpc_server import Context
+
+
+class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
+    """Answers `AuditService`."""
+
+    def __init__(self, reader: ReadRecords) -> None:
+        self._reader = reader
+
+    async def GetSavedTime(  # noqa: N802
+        self, request: audit_pb2.GetSavedTimeRequest, context: Context
+    ) -> audit_pb2.GetSavedTimeResponse:
+        """Sum the time saved."""
+        # `from` is a word of Python, so the field is reached by name.
+        period = Period(_instant(request, "from"), _instant(request, "until"), request.organisation)
+        saved = await self._reader.saved_time(period)
+        return audit_pb2.GetSavedTimeResponse(
+            unlocks=saved.counted.unlocks,
+            repeats_within_24_hours=saved.counted.repeats,
+            minutes_each=saved.minutes_each,
+            saved_minutes=saved.saved_minutes,
+            saved_hours=saved.saved_hours,
+            session_minutes=saved.session_minutes,
+            last_words=[
+                audit_pb2.LastWordCount(kind=_kind(word.kind), code=word.code, sessions=word.sessions)
+                for word in saved.counted.last_words
+            ],
+        )
+
+    async def ListSessionRecords(  # noqa: N802
+        self, request: audit_pb2.ListSessionRecordsRequest, context: Context
+    ) -> audit_pb2.ListSessionRecordsResponse:
+        """List the outcomes of one session."""
+        if not request.session_id:
+            raise errors.invalid()
+        records = await self._reader.session_records(request.session_id)
+        return audit_pb2.ListSessionRecordsResponse(records=[_message(record) for record in records])
+
+
+def _instant(request: audit_pb2.GetSavedTimeRequest, field: str) -> datetime | None:
+    if not request.HasField(field):  # type: ignore[arg-type] # a name from a literal above
+        return None
+    timestamp: Timestamp = getattr(request, field)
+    try:
+        return timestamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise errors.invalid() from None
+
+
+def _kind(name: str) -> common_pb2.OutcomeKind.ValueType:
+    return common_pb2.OutcomeKind.Value(f"OUTCOME_KIND_{name}")
+
+
+def _message(record: StoredRecord) -> audit_pb2.AuditRecord:
+    message = audit_pb2.AuditRecord(
+        event_id=record.ce_id,
+        source=record.source,
+        outcome=common_pb2.SessionOutcome.FromString(record.body),
+    )
+    message.recorded_at.FromDatetime(record.stored_at)
+    return message

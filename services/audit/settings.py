@@ -1,0 +1,35 @@
+"""What audit's processes read from their environment."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.audit.domain.saved_time import MINUTES_EACH
+from services.runtime.settings import KafkaSettings, ProcessSettings
+
+
+class DatabaseSettings(BaseSettings):
+    """What every command needs."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True
+    )
+
+    AUDIT_DATABASE_URL: str = Field(repr=False)
+
+
+class ReportSettings(DatabaseSettings):
+    """What reports need."""
+
+    SAVED_MINUTES_EACH: int = Field(MINUTES_EACH, ge=1, le=600, description="minutes of an unlock in person")
+
+
+class RepairSettings(DatabaseSettings, KafkaSettings):
+    """What `audit repair` needs."""
+
+
+class StoreSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
+    """What `audit store` needs."""
+
+
+class ReaderSettings(ProcessSettings, ReportSettings):
+    """What `audit reader` needs."""

@@ -1,0 +1,194 @@
+"""The store of records: one transaction a batch, append-only (SQLAlchemy)."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.domain.ledger import Run
+from services.audit.domain.record import Outcome, Record, SetAside, SetAsideCause
+from services.audit.ports import Batch, StoreBusy, Unstorable
+from services.audit.tables import LEDGER, RECORDS, SET_ASIDE
+from services.runtime.clock import Clock
+from services.runtime.database import Database, TransientDatabaseError
+
+_AWAY = (TransientDatabaseError, OperationalError, InterfaceError, OSError)
+"""What a database raises that is away, full or busy."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NO_OUTCOME: dict[str, Any] = dict.fromkeys((
+    "session_id", "kind", "rank", "code", "reason", "route", "card_ref", "holder_ref",
+    "organisation", "actor_kind", "actor_ref", "resolved_success", "took_ms",
+))  # fmt: skip
+
+
+class SqlStore:
+    """Records in SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def store(self, batch: Batch) -> None:
+        """Store all of a batch or nothing. Raises StoreBusy or Unstorable."""
+        now = microseconds(self._clock.now())
+        try:
+            async with self._database.begin("audit.store") as connection:
+                repeats = await _insert_records(connection, batch.records, now)
+                await _insert(
+                    connection, SET_ASIDE, [_aside_row(item, now) for item in batch.set_aside] + repeats
+                )
+                await _insert(connection, LEDGER, [_run_row(run, now) for run in batch.runs])
+        except (DataError, OverflowError) as error:
+            raise Unstorable from error
+        except _AWAY as error:
+            raise StoreBusy from error
+
+    async def set_aside_since(self, instant: datetime) -> int:
+        """Count what was set aside since then, repeats left out. Raises StoreBusy."""
+        recent = (SET_ASIDE.c.stored_us > microseconds(instant)) & (
+            SET_ASIDE.c.cause != SetAsideCause.REPEATED
+        )
+        try:
+            async with self._database.read() as connection:
+                return int(
+                    await connection.scalar(select(func.count()).select_from(SET_ASIDE).where(recent)) or 0
+                )
+        except _AWAY as error:
+            raise StoreBusy from error
+
+
+def open_read_only(url: str) -> Database:
+    """Open the records with connections that the database itself keeps from writing."""
+    database = Database(url)
+    statement = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+    if not database.is_postgresql:
+        statement = "PRAGMA query_only = ON"
+
+    @event.listens_for(database.engine.sync_engine, "connect")
+    def _keep_from_writing(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+    return database
+
+
+def microseconds(instant: datetime) -> int:
+    """Return an aware instant as whole microseconds since 1970."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant_of(number: int) -> datetime:
+    """Return the instant of `microseconds`, UTC."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
+async def _insert_records(
+    connection: AsyncConnection, records: Sequence[Record], now: int
+) -> list[dict[str, Any]]:
+    """Insert what is new; return the second outcomes of a kind as rows to be set aside."""
+    if not records:
+        return []
+    # By id, so that two workers that store the same events wait for each other and do not deadlock.
+    rows = [_record_row(record, now) for record in sorted(records, key=lambda record: record.ce_id)]
+    statement = _ignoring_conflicts(connection, RECORDS).returning(RECORDS.c.ce_id)
+    inserted = set((await connection.execute(statement, rows)).scalars())
+    missing = [record for record in records if record.ce_id not in inserted]
+    if not missing:
+        return []
+    known = select(RECORDS.c.ce_id).where(RECORDS.c.ce_id.in_({record.ce_id for record in missing}))
+    there_already = set((await connection.execute(known)).scalars())
+    return [_repeat_row(record, now) for record in missing if record.ce_id not in there_already]
+
+
+async def _insert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await connection.execute(_ignoring_conflicts(connection, table), rows)
+
+
+def _ignoring_conflicts(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement: postgresql.Insert | sqlite.Insert = dialect.insert(table).on_conflict_do_nothing()
+    return statement
+
+
+def _record_row(record: Record, now: int) -> dict[str, Any]:
+    return {
+        "ce_id": record.ce_id,
+        "ce_type": record.ce_type,
+        "source": record.source,
+        "subject": record.subject,
+        "occurred_us": microseconds(record.outcome.occurred_at if record.outcome else record.occurred_at),
+        "relayseq": record.relayseq,
+        "traceparent": record.traceparent,
+        "topic": record.origin.topic,
+        "partition": record.origin.partition,
+        "kafka_offset": record.origin.offset,
+        "body": record.body,
+        "stored_us": now,
+        **(_outcome_columns(record.outcome) if record.outcome else _NO_OUTCOME),
+    }
+
+
+def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
+    took = outcome.occurred_at - outcome.started_at if outcome.started_at else None
+    return {
+        "session_id": outcome.session_id,
+        "kind": outcome.kind.value,
+        "rank": outcome.kind.rank,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "route": outcome.route,
+        "card_ref": outcome.card_ref,
+        "holder_ref": outcome.holder_ref,
+        "organisation": outcome.organisation,
+        "actor_kind": outcome.actor_kind.value if outcome.actor_kind else None,
+        "actor_ref": outcome.actor_ref,
+        "resolved_success": outcome.resolved_success,
+        "took_ms": took // timedelta(milliseconds=1) if took is not None else None,
+    }
+
+
+def _aside_row(item: SetAside, now: int) -> dict[str, Any]:
+    message = item.message
+    return {
+        "topic": message.origin.topic,
+        "partition": message.origin.partition,
+        "kafka_offset": message.origin.offset,
+        "cause": item.cause.value,
+        "headers": json.dumps([[name, bytes(value).hex()] for name, value in message.headers]),
+        "message_key": message.key,
+        "body": message.body,
+        "stored_us": now,
+    }
+
+
+def _repeat_row(record: Record, now: int) -> dict[str, Any]:
+    return {
+        "topic": record.origin.topic,
+        "partition": record.origin.partition,
+        "kafka_offset": record.origin.offset,
+        "cause": SetAsideCause.REPEATED.value,
+        "headers": json.dumps([["ce_id", record.ce_id.encode().hex()]]),
+        "message_key": None,
+        "body": record.body,
+        "stored_us": now,
+    }
+
+
+def _run_row(run: Run, now: int) -> dict[str, Any]:
+    return {
+        "topic": run.topic,
+        "partition": run.partition,
+        "first_offset": run.first,
+        "last_offset": run.last,
+        "stored_us": now,
+    }

@@ -1,0 +1,82 @@
+"""Audit's tables. Append-only: triggers refuse UPDATE and DELETE (see migrations).
+
+Instants are whole microseconds since 1970, UTC, so that both databases compute with them alike.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+METADATA = MetaData()
+
+RECORDS = Table(
+    "records",
+    METADATA,
+    Column("ce_id", Text, primary_key=True),
+    Column("ce_type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("occurred_us", BigInteger, nullable=False),
+    Column("relayseq", BigInteger, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("kafka_offset", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("stored_us", BigInteger, nullable=False),
+    # What an outcome says; NULL in other facts.
+    Column("session_id", Text),
+    Column("kind", Text),
+    Column("rank", SmallInteger),
+    Column("code", Text),
+    Column("reason", Text),
+    Column("route", Text),
+    Column("card_ref", Text),
+    Column("holder_ref", Text),
+    Column("organisation", Text),
+    Column("actor_kind", Text),
+    Column("actor_ref", Text),
+    Column("resolved_success", Boolean),
+    Column("took_ms", BigInteger),
+)
+
+IS_OUTCOME = RECORDS.c.kind.is_not(None)
+
+# One outcome of a kind in a session: this makes "none twice" true. D1.
+Index("one_outcome_of_a_kind", RECORDS.c.session_id, RECORDS.c.kind, unique=True,
+      sqlite_where=IS_OUTCOME, postgresql_where=IS_OUTCOME)  # fmt: skip
+
+SET_ASIDE = Table(
+    "set_aside",
+    METADATA,
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("kafka_offset", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("headers", Text, nullable=False),  # JSON: [[name, hex], …]
+    Column("message_key", LargeBinary),
+    Column("body", LargeBinary, nullable=False),
+    Column("stored_us", BigInteger, nullable=False, index=True),
+    PrimaryKeyConstraint("topic", "partition", "kafka_offset"),
+)
+
+LEDGER = Table(
+    "ledger",
+    METADATA,
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("last_offset", BigInteger, nullable=False),
+    Column("stored_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("topic", "partition", "first_offset", "last_offset"),
+)
