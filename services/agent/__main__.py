@@ -1,0 +1,110 @@
+"""The workstation agent: `python -m services.agent run [smartcard-unlock:…] | version`."""
+
+import argparse
+import asyncio
+import ctypes
+import fcntl
+import os
+import random
+import resource
+import signal
+import sys
+from contextlib import suppress
+from importlib.metadata import version as version_of
+
+from services.agent.addresses import is_link
+from services.agent.backoff import Backoff
+from services.agent.calls import GatewayCalls
+from services.agent.console import Console, browser
+from services.agent.journal import Journal
+from services.agent.ports import Window
+from services.agent.readers import PcscService
+from services.agent.session import Agent
+from services.agent.settings import AgentSettings
+from services.agent.status_file import StatusFile
+from services.agent.steps import Steps
+from services.agent.watch import Watch
+from services.runtime import logs
+from services.runtime.clock import SystemClock
+from services.runtime.randomness import SystemRandomness
+from services.runtime.settings import load
+
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+VERSION = version_of("smartcard-unlock")
+BAD_ARGUMENT, ALREADY_RUNNING = 2, 3
+
+
+def main() -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m services.agent")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="offer this workstation's reader and carry out steps")
+    run.add_argument("link", nargs="?", default="smartcard-unlock:", help="what a web link gives; unread")
+    commands.add_parser("version", help="print the version")
+    options = parser.parse_args()
+    if options.command == "version":
+        sys.stdout.write(VERSION + "\n")
+        return 0
+    if not is_link(options.link):
+        sys.stderr.write("not a smartcard-unlock: link\n")
+        return BAD_ARGUMENT
+    _keep_memory_private()
+    return _run(load(AgentSettings))
+
+
+def _run(settings: AgentSettings) -> int:
+    logs.configure("agent", settings.LOG_LEVEL)
+    journal = Journal(settings.AGENT_STATE_DIR)
+    lock = os.open(settings.AGENT_STATE_DIR / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.stderr.write("the agent is already running\n")
+        return ALREADY_RUNNING
+    asyncio.run(_serve(settings, journal))
+    return 0
+
+
+async def _serve(settings: AgentSettings, journal: Journal) -> None:
+    """Put the parts together and run until SIGTERM or SIGINT."""
+    wall, share, service = SystemClock().now, random.SystemRandom().random, PcscService()
+    console = Console(sys.stdout, settings.WEB_ORIGIN, browser if settings.OPEN_BROWSER == "yes" else None)
+    window: Window = console
+    if settings.AGENT_STATUS_FILE is not None:
+        window = StatusFile(settings.AGENT_STATUS_FILE, console, VERSION, wall)
+    watch = Watch(service, Backoff(0.1, 2.0, share))
+    gateway = GatewayCalls(settings.CARD_GATEWAY_ADDRESS, settings.TLS_CA_FILE, VERSION, wall)
+    steps = Steps(service, watch, window, journal, settings.GATEWAY_NAME)
+    agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), SystemRandomness())
+    _on_signals(console, agent)
+    following = asyncio.create_task(watch.run())
+    try:
+        await watch.first_look()
+        await agent.run()
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await gateway.close()
+
+
+def _on_signals(console: Console, agent: Agent) -> None:
+    def end() -> None:
+        console.close()
+        agent.stop()
+
+    for number in (signal.SIGTTIN, signal.SIGTTOU):  # in the background the answer is no, not a stop
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+
+
+def _keep_memory_private() -> None:
+    """No core file and no debugger of the same user: memory holds PINs and PUKs for moments."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(AttributeError, OSError):  # Linux only
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What the readers of this workstation are like, and which words say so. Pure."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Presence(Enum):
+    """What is in a reader."""
+
+    EMPTY = "EMPTY"
+    PRESENT = "PRESENT"
+    MUTE = "MUTE"
+    """A card that does not answer, such as one put in the wrong way round."""
+
+
+class ReaderState(Enum):
+    """All readers in one word; the same words as the page's."""
+
+    READER_SERVICE_DOWN = "READER_SERVICE_DOWN"
+    NO_READER = "NO_READER"
+    NO_CARD = "NO_CARD"
+    CARD = "CARD"
+    TWO_CARDS = "TWO_CARDS"
+    CARD_MUTE = "CARD_MUTE"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader by the name its service gave it."""
+
+    name: str
+    presence: Presence
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All readers at one instant."""
+
+    service_up: bool
+    readers: tuple[Reader, ...] = ()
+
+    @property
+    def state(self) -> ReaderState:
+        """Return all of it in one word."""
+        if not self.service_up:
+            return ReaderState.READER_SERVICE_DOWN
+        if not self.readers:
+            return ReaderState.NO_READER
+        filled = [reader for reader in self.readers if reader.presence is not Presence.EMPTY]
+        if not filled:
+            return ReaderState.NO_CARD
+        if len(filled) > 1:
+            return ReaderState.TWO_CARDS
+        return ReaderState.CARD if filled[0].presence is Presence.PRESENT else ReaderState.CARD_MUTE
+
+    @property
+    def card_reader(self) -> str | None:
+        """Name of the reader with the one card that answers; None unless there is exactly that."""
+        if self.state is not ReaderState.CARD:
+            return None
+        return next(reader.name for reader in self.readers if reader.presence is Presence.PRESENT)
+
+
+NO_SERVICE = Facts(service_up=False)

@@ -1,0 +1,48 @@
+"""The window's sentences: one for each code, plain, with what to do. Codes are stable."""
+
+PROBLEMS = {
+    "READER_SERVICE_DOWN": "The smartcard reader service does not answer (PR20002). Restart the computer, "
+    "or ask IT to start the smartcard service. This window goes on by itself.",
+    "NO_READER": "There is no smartcard reader. Plug one in.",
+    "NO_CARD": "There is no card in the reader. Insert the card.",
+    "TWO_CARDS": "There are two cards. Leave only the one that you want to unlock.",
+    "CARD_MUTE": "The card does not answer. Take it out and put it in the other way round, chip first.",
+    "CARD_REMOVED": "The card was taken out. Insert it again.",
+    "CARD_GONE": "The card was taken out before it was done. Insert it again and leave it in.",
+    "CARD_CHANGED": "This is another card than before. Insert the first card again.",
+    "READER_BUSY": "Another program is using your card. Close other programs that use the smartcard.",
+    "RESET_BY_OTHER": "Another program interrupted the card. Close other programs that use the smartcard.",
+    "TIMED_OUT": "The card took too long to answer. Take it out, insert it again.",
+    "STOPPED": "The card refused. Read in the browser what to do.",
+    "DECLINED": "You did not say yes, so nothing was changed.",
+    "PROVE_AGAIN": "The card must be checked once more. Go on in the browser.",
+    "TOO_LATE": "That took too long. Go on in the browser.",
+    "GATEWAY_AWAY": "The unlock service cannot be reached. This window tries again by itself.",
+    "SESSION_LOST": "This session is not known any more. A new one begins.",
+    "PAGE_ADDRESS_REFUSED": "The service gave an address that this computer does not trust. Tell IT.",
+}
+OTHER = "Something went wrong. Quote this code to IT."
+
+OUTCOMES = {
+    "SUCCESS": "Done: the card is unlocked, with the new passcode.",
+    "FAILED": "The card was not unlocked. Read in the browser what to do.",
+    "UNKNOWN": "It is not known yet whether the card took the passcode. Leave the card in the reader.",
+    "RESOLVED": "It is known now how it ended. Read it in the browser.",
+    "ABANDONED": "The session ended without an unlock.",
+}
+WORKING = {
+    "READ": "Reading the card. Leave it in.",
+    "PROVE": "Checking the card. Leave it in.",
+    "RESET": "Setting the new passcode. Leave the card in.",
+    "RECOVER": "Setting the new passcode. Leave the card in.",
+}
+
+
+def problem(code: str) -> str:
+    """Return the line for a problem."""
+    return f"{PROBLEMS.get(code, OTHER)} [{code}]"
+
+
+def outcome(word: str, code: str) -> str:
+    """Return the line for a session's end."""
+    return OUTCOMES.get(word, OTHER) + (f" [{code}]" if code else "")

@@ -1,0 +1,31 @@
+"""The agent's key of a session, and the new PIN that the page sealed to it."""
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from services.runtime.hpke import NotSealedForUs, open_sealed, pin_info
+
+
+class PinNotOpened(Exception):
+    """The sealed PIN is not for this key, session and attempt, or is no ASCII text."""
+
+
+def new_private_key() -> bytes:
+    """Return a fresh X25519 key, raw."""
+    return X25519PrivateKey.generate().private_bytes_raw()
+
+
+def public_key_of(private_key: bytes) -> bytes:
+    """Return the raw public key, 32 bytes."""
+    return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
+def open_pin(private_key: bytes, sealed: bytes, session_id: str, attempt_id: str) -> str:
+    """Return the PIN as the person typed it. Raises PinNotOpened.
+
+    Whether the digits are good enough is judged by the card library before it sends them.
+    """
+    try:
+        key = X25519PrivateKey.from_private_bytes(private_key)
+        return open_sealed(key, sealed, pin_info(session_id, attempt_id)).decode("ascii")
+    except (NotSealedForUs, UnicodeError):
+        raise PinNotOpened from None

@@ -1,0 +1,228 @@
+"""The agent's life: offer this workstation, do the session's steps, report them, and offer it again.
+
+One session at a time. A failed call is tried again for ever, with growing waits; a step's report is kept
+until the gateway has it; a step given twice is answered with the report of the first time.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from services.agent.backoff import Backoff
+from services.agent.facts import Facts
+from services.agent.journal import Journal
+from services.agent.ports import (
+    Doing,
+    Gateway,
+    GatewayAway,
+    Idle,
+    Order,
+    OrderRefused,
+    Over,
+    Pairing,
+    Session,
+    SessionLost,
+    Window,
+)
+from services.agent.sealing import new_private_key, public_key_of
+from services.agent.steps import Steps
+from services.agent.watch import Watch
+from services.card_gateway.card.script import End, Report
+from services.runtime import logs
+from services.runtime.randomness import Randomness
+from services.runtime.words import matching_words
+
+POLL_SECONDS = 25
+"""How long the gateway may wait before it says that there is nothing. Source: architecture section 3."""
+
+log = logs.logger("session")
+
+
+class Agent:
+    """One workstation's agent."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        window: Window,
+        watch: Watch,
+        steps: Steps,
+        journal: Journal,
+        backoff: Backoff,
+        randomness: Randomness,
+    ) -> None:
+        self._gateway, self._window, self._watch, self._steps = gateway, window, watch, steps
+        self._journal, self._backoff, self._randomness = journal, backoff, randomness
+        self._stop = asyncio.Event()
+        self._reports: dict[str, Report] = {}
+        self._unreported: list[str] = []
+        self._first_offer = True
+
+    def stop(self) -> None:
+        """End soon: after the step under way and one try to report it."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serve sessions until stopped."""
+        session = self._recalled()
+        log.info("ready", resumed=session is not None)
+        while not self._stop.is_set():
+            session = session or await self._attach()
+            if session is not None:
+                await self._serve(session)
+            session = None
+
+    def _recalled(self) -> Session | None:
+        remembered = self._journal.recall()
+        if remembered is None:
+            return None
+        self._reports, self._unreported = remembered.reports, remembered.unacknowledged
+        return remembered.session
+
+    async def _attach(self) -> Session | None:
+        """Offer this workstation with a fresh key, until the gateway takes it; None when stopped."""
+        private_key, attempt_id = new_private_key(), self._randomness.uuid7()
+        public_key = public_key_of(private_key)
+        while not self._stop.is_set():
+            try:
+                offer = await self._gateway.attach(public_key, self._watch.facts, attempt_id)
+            except GatewayAway as away:
+                await self._pause(away)
+                continue
+            session = Session(offer[0], offer[1], private_key, public_key)
+            self._begin(session, offer[2])
+            return session
+        return None
+
+    def _begin(self, session: Session, pairing: Pairing) -> None:
+        self._journal.begin_session(session)
+        self._reports, self._unreported = {}, []
+        self._backoff.reset()
+        log.info("attached", session_id=session.session_id)
+        self._offer(session, pairing)
+
+    async def _serve(self, session: Session) -> None:
+        """Do what the session asks until it ends, is lost, or we are stopped."""
+        try:
+            while not self._stop.is_set():
+                for step_id in list(self._unreported):
+                    await self._do(session, await self._deliver(session, step_id))
+                if await self._polled_to_the_end(session):
+                    self._journal.forget()
+                    return
+        except SessionLost as lost:
+            log.warning("session_lost", session_id=session.session_id, code=str(lost))
+            self._window.problem("SESSION_LOST")
+            self._journal.forget()
+            await self._pause(GatewayAway(str(lost)), tell=False)
+        finally:
+            await self._steps.release()
+
+    async def _polled_to_the_end(self, session: Session) -> bool:
+        """Ask once for something to do, and do it; True when the session is over."""
+        try:
+            answer = await self._poll(session)
+        except GatewayAway as away:
+            await self._pause(away)
+            return False
+        except OrderRefused as refused:
+            self._refuse(refused)
+            return False
+        match answer:
+            case Idle(pairing, claimed):
+                self._idle(session, pairing, claimed=claimed)
+            case Order():
+                await self._do(session, answer)
+            case Over(outcome, code):
+                log.info("session_ended", session_id=session.session_id, outcome=outcome, code=code)
+                self._window.ended(outcome, code)
+                return True
+        return False
+
+    async def _poll(self, session: Session) -> Order | Idle | Over | None:
+        """Ask for something to do; None as soon as there is news that the gateway must hear first."""
+        facts = self._watch.facts
+        self._window.readers(facts)
+        asked = asyncio.ensure_future(self._gateway.next_step(session, facts, POLL_SECONDS))
+        await self._first_of(asked, facts)
+        if not asked.done():
+            asked.cancel()
+            with suppress(asyncio.CancelledError):
+                await asked
+            return None
+        self._backoff.reset()
+        return asked.result()
+
+    async def _first_of(self, asked: "asyncio.Future[Order | Idle | Over]", facts: Facts) -> None:
+        news: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self._watch.differs(facts)),
+            asyncio.ensure_future(self._stop.wait()),
+        ]
+        try:
+            await asyncio.wait([asked, *news], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in news:
+                one.cancel()
+
+    async def _do(self, session: Session, order: Order | None) -> None:
+        """Run an order and report it, and so on with what the gateway gives for the report."""
+        while order is not None:
+            if order.step_id not in self._reports:
+                kind = order.script.kind.value
+                log.info("step_begins", session_id=session.session_id, step_id=order.step_id, kind=kind)
+                report = await self._steps.run(session, order)
+                log.info("step_ended", step_id=order.step_id, end=report.end.value, rule=report.rule)
+                self._tell(report)
+                self._reports[order.step_id] = report
+            self._remember(order.step_id)
+            order = await self._deliver(session, order.step_id)
+
+    async def _deliver(self, session: Session, step_id: str) -> Order | None:
+        """Hand in one report, however long it takes; return what follows at once."""
+        following = None
+        while True:
+            try:
+                following = await self._gateway.report(session, step_id, self._reports[step_id])
+            except GatewayAway as away:
+                if self._stop.is_set():  # the journal has it for the next run
+                    return None
+                await self._pause(away)
+                continue
+            except OrderRefused as refused:
+                self._refuse(refused)
+            self._unreported.remove(step_id)
+            self._journal.acknowledged(step_id)
+            return following
+
+    def _refuse(self, refused: OrderRefused) -> None:
+        log.warning("step_refused", step_id=refused.step_id, rule=refused.rule)
+        self._reports[refused.step_id] = Report((), End.REFUSED, rule=refused.rule)
+        self._remember(refused.step_id)
+
+    def _remember(self, step_id: str) -> None:
+        if step_id not in self._unreported:
+            self._unreported.append(step_id)
+
+    def _idle(self, session: Session, pairing: Pairing | None, *, claimed: bool) -> None:
+        if claimed:
+            self._window.doing(Doing.CLAIMED)
+        elif pairing is not None:
+            self._offer(session, pairing)
+
+    def _offer(self, session: Session, pairing: Pairing) -> None:
+        words = matching_words(session.session_id, session.public_key)
+        self._window.offered(pairing, words, first=self._first_offer)
+        self._first_offer = False
+
+    def _tell(self, report: Report) -> None:
+        if report.end is not End.COMPLETED:
+            self._window.problem(report.rule or report.end.value)
+
+    async def _pause(self, away: GatewayAway, *, tell: bool = True) -> None:
+        """Wait before the next try, or until stopped."""
+        if tell:
+            log.warning("gateway_away", code=away.code)
+            self._window.problem("GATEWAY_AWAY")
+            self._window.doing(Doing.NO_GATEWAY)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), max(away.retry_after, self._backoff.again()))

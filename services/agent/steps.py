@@ -1,0 +1,204 @@
+"""One step of the gateway's, from its arrival to the report: our own rules, the person, the card.
+
+What is never done here, whatever the gateway says: a script outside the allow-list, or a passcode that
+the person did not say yes to in our own window.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.agent.holding import CannotHold, Hold
+from services.agent.journal import Journal
+from services.agent.ports import Doing, Order, ReaderService, Session, Window
+from services.agent.sealing import PinNotOpened, open_pin
+from services.agent.watch import Watch
+from services.card_gateway.card.guard import Refused, check
+from services.card_gateway.card.proof import Purpose, challenge_digest
+from services.card_gateway.card.runner import Fill, run
+from services.card_gateway.card.script import End, Kind, Report, Script, secret_sent
+from services.runtime import faults
+from services.runtime.words import matching_words
+
+SCRIPT_SECONDS = 20.0
+"""Longest script. Source: design `cards.md`, 2."""
+KEEP_SECONDS = 10.0
+"""From the proof to the reset on the same handle. Source: architecture section 3, call 9."""
+RUNS = 3
+"""How often a script is begun anew that another program's card reset cut short before any secret left."""
+
+_ON_KEPT_HANDLE = frozenset({Kind.RESET, Kind.RECOVER})
+_PURPOSES = {Kind.READ: Purpose.READ, Kind.PROVE: Purpose.RESET}
+
+
+@dataclass
+class Proven:
+    """The handle that a proof left open, and how long it may be used."""
+
+    hold: Hold
+    session_id: str
+    until: float
+    """On the monotonic clock."""
+
+
+class Steps:
+    """Runs the steps of one session after another on the one card there is."""
+
+    def __init__(
+        self,
+        service: ReaderService,
+        watch: Watch,
+        window: Window,
+        journal: Journal,
+        gateway_name: str,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._service, self._watch, self._window, self._journal = service, watch, window, journal
+        self._gateway_name, self._now = gateway_name, now
+        self._proven: Proven | None = None
+        self._due: asyncio.Task[None] | None = None
+
+    async def run(self, session: Session, order: Order) -> Report:
+        """Run one step and return what to report of it; never raises for card, person or script."""
+        refusal = self._refusal(session, order) or await self._declined(session, order)
+        if refusal is not None:
+            return refusal
+        try:
+            fill = self._fill(session, order)
+        except PinNotOpened:
+            return _not_sent(End.PIN_REFUSED, "PIN_NOT_OPENED")
+        except ValueError:
+            return _not_sent(End.REFUSED, "NONCE_LENGTH")
+        self._window.doing(Doing.WORKING, order.script.kind.value)
+        try:
+            self._journal.begin_step(order.step_id, order.script.kind)
+        except OSError:
+            return _not_sent(End.NOT_RUN, "AGENT_STATE_NOT_WRITTEN")
+        report = await asyncio.to_thread(self._on_card, session, order.script, fill)
+        self._journal.end_step(report)
+        if self._proven is not None:
+            self._due = asyncio.create_task(self._release_when_due(self._proven))
+        return report
+
+    async def release(self) -> None:
+        """Give back a handle that a proof left open."""
+        proven, self._proven = self._proven, None
+        if proven is not None:
+            await asyncio.to_thread(proven.hold.close)
+
+    async def _release_when_due(self, proven: Proven) -> None:
+        """Give back a handle whose reset never came, at the end of its time."""
+        await asyncio.sleep(max(0.0, proven.until - self._now()))
+        if self._proven is proven:
+            await self.release()
+
+    def _refusal(self, session: Session, order: Order) -> Report | None:
+        """Judge what needs neither person nor card."""
+        try:
+            check(order.script)
+        except Refused as refused:
+            return _not_sent(End.REFUSED, refused.rule)
+        if self._now() >= order.begin_by:
+            return _not_sent(End.NOT_RUN, "TOO_LATE")
+        if order.script.kind in _ON_KEPT_HANDLE and not self._may_reset(session):
+            return _not_sent(End.NOT_RUN, "PROVE_AGAIN")
+        return None
+
+    def _may_reset(self, session: Session) -> bool:
+        """Only within its time, on a handle whose card was proven after the person's yes."""
+        proven = self._proven
+        return proven is not None and proven.session_id == session.session_id and self._now() < proven.until
+
+    async def _declined(self, session: Session, order: Order) -> Report | None:
+        """Ask before a proof that leads to a reset, while no card is held."""
+        if order.script.kind is not Kind.PROVE:
+            return None
+        await self.release()
+        if order.question is None:  # without the question there can be no reset: no reason to sign either
+            return _not_sent(End.REFUSED, "NO_QUESTION")
+        self._window.doing(Doing.ASKING)
+        words = matching_words(session.session_id, session.public_key)
+        if not await self._window.confirm(order.question, words, order.begin_by - self._now()):
+            return _not_sent(End.DECLINED, "")
+        if self._now() >= order.begin_by:
+            return _not_sent(End.NOT_RUN, "TOO_LATE")
+        return None
+
+    def _fill(self, session: Session, order: Order) -> Fill:
+        if order.script.kind in _ON_KEPT_HANDLE:
+            opened = open_pin(session.private_key, order.sealed_pin, session.session_id, order.pin_attempt_id)
+            return Fill(pin=opened)
+        purpose = _PURPOSES[order.script.kind]
+        name, public = self._gateway_name, session.public_key
+        return Fill(digest=challenge_digest(purpose, name, session.session_id, order.nonce, public))
+
+    def _on_card(self, session: Session, script: Script, fill: Fill) -> Report:
+        """Hold the card for one script; runs on a thread of its own."""
+        try:
+            if script.kind in _ON_KEPT_HANDLE:
+                return self._on_kept_handle(script, fill)
+            return self._on_new_handle(session, script, fill)
+        except CannotHold as cannot:
+            return _not_sent(cannot.end, cannot.rule)
+
+    def _on_kept_handle(self, script: Script, fill: Fill) -> Report:
+        proven, self._proven = self._proven, None
+        if proven is None:
+            raise CannotHold(End.NOT_RUN, "PROVE_AGAIN")
+        try:
+            proven.hold.take_again()
+            report = self._run(script, fill, proven.hold)
+        finally:
+            proven.hold.close()
+        if report.rule == "RESET_BY_OTHER" and not secret_sent(script, report):
+            return _not_sent(End.NOT_RUN, "PROVE_AGAIN")
+        return report
+
+    def _on_new_handle(self, session: Session, script: Script, fill: Fill) -> Report:
+        for _ in range(RUNS):
+            report = self._once(session, script, fill)
+            if report.rule != "RESET_BY_OTHER":
+                break
+        return report
+
+    def _once(self, session: Session, script: Script, fill: Fill) -> Report:
+        reader = self._watch.facts.card_reader
+        if reader is None:
+            raise CannotHold(End.NOT_RUN, self._watch.facts.state.value)
+        hold = Hold(self._service, reader)
+        keep = False
+        try:
+            hold.take()
+            report = self._run(script, fill, hold)
+            keep = script.leave_open and report.end is End.COMPLETED and hold.leave()
+        finally:
+            if keep:
+                self._proven = Proven(hold, session.session_id, self._now() + KEEP_SECONDS)
+            else:
+                hold.close()
+        return report
+
+    def _run(self, script: Script, fill: Fill, hold: Hold) -> Report:
+        give_up = self._now() + SCRIPT_SECONDS
+        return run(
+            script,
+            hold,
+            fill,
+            self._watch.insertion(hold.reader),
+            on_send=self._sending,
+            on_answer=self._answered,
+            out_of_time=lambda: self._now() >= give_up,
+        )
+
+    def _sending(self, name: str) -> None:
+        self._journal.send(name)
+        faults.reach(f"agent.{name}.sending")
+
+    def _answered(self, name: str, sw: int) -> None:
+        faults.reach(f"agent.{name}.answered")
+        self._journal.answer(name, sw)
+
+
+def _not_sent(end: End, rule: str) -> Report:
+    return Report((), end, rule=rule)
