@@ -76,7 +76,9 @@ def test_what_chromium_seals_python_opens(page: Page, origin: str, built: dict[s
     assert SUITE.decrypt(sealed, RECIPIENT, info=INFO.encode()) == PLAINTEXT.encode()
 
 
-def test_what_was_sealed_for_one_attempt_opens_in_no_other(page: Page, origin: str, built: dict[str, str]) -> None:
+def test_what_was_sealed_for_one_attempt_opens_in_no_other(
+    page: Page, origin: str, built: dict[str, str]
+) -> None:
     sealed = seal_in_page(page, origin, built["seal.js"], INFO, PLAINTEXT)
 
     with pytest.raises(InvalidTag):

@@ -33,6 +33,7 @@ export async function follow(live) {
       if (told.go) return location.replace(told.go);
       since = told.since;
       show(live, told.html);
+      if (told.last) return;
     } catch {
       failures += 1;
       if (lost && failures > 1) lost.hidden = false;

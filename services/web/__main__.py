@@ -1,0 +1,118 @@
+"""The web process: settings → clients → pages → serve."""
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import grpc
+import uvicorn
+from starlette.types import ASGIApp
+
+from services.runtime import logs, process
+from services.runtime.clock import SystemClock
+from services.runtime.grpc_client import connect
+from services.runtime.grpc_server import Server
+from services.runtime.randomness import SystemRandomness
+from services.runtime.settings import load
+from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
+from services.web.routes import build_app
+from services.web.sessions import CookieSealer
+from services.web.settings import WebSettings
+from services.web.visit import House, Peers, environment
+
+DRAIN_SECONDS = 5
+"""Long polls end early at a stop; the browser asks again."""
+MOST_CONNECTIONS = 2_000
+
+
+class PageListener(uvicorn.Server):
+    """The pages' HTTP listener, started and stopped like any server of ours."""
+
+    def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
+        host, port = settings.listen
+        tls = settings.listens_with_tls
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            ssl_certfile=settings.TLS_CERT_FILE if tls else None,
+            ssl_keyfile=settings.TLS_KEY_FILE if tls else None,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            date_header=True,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            limit_concurrency=MOST_CONNECTIONS,
+            h11_max_incomplete_event_size=16 * 1024,
+            ws="none",
+            lifespan="off",
+        )
+        super().__init__(config)
+        self.port = port
+        self._serving: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process."""
+        yield
+
+    async def start(self) -> None:
+        """Listen; raises OSError where the address is taken."""
+        self._serving = asyncio.create_task(self.serve())
+        while not self.started:
+            if self._serving.done():
+                raise OSError("the pages' address cannot be listened on")
+            await asyncio.sleep(0.01)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new connections and let answers under way end."""
+        self.should_exit = True
+        if self._serving:
+            await asyncio.wait([self._serving], timeout=grace_seconds)
+
+
+def _channels(settings: WebSettings) -> dict[str, grpc.aio.Channel]:
+    addresses = {
+        "card_gateway": settings.CARD_GATEWAY_ADDRESS,
+        "identity": settings.IDENTITY_ADDRESS,
+        "otp": settings.OTP_ADDRESS,
+        "audit_reader": settings.AUDIT_ADDRESS,
+    }
+    return {name: connect(name, address, settings.tls) for name, address in addresses.items()}
+
+
+def _house(settings: WebSettings, channels: dict[str, grpc.aio.Channel]) -> House:
+    peers = Peers(
+        gateway=GrpcGateway(channels["card_gateway"]),
+        identity=GrpcIdentity(channels["identity"]),
+        otp=GrpcOtp(channels["otp"]),
+        audit=GrpcAudit(channels["audit_reader"]),
+    )
+    return House(peers, settings, SystemClock(), SystemRandomness(), environment())
+
+
+async def serve(_: argparse.Namespace) -> int:
+    """Serve the pages."""
+    settings = load(WebSettings)
+    logs.configure("web", settings.LOG_LEVEL)
+    channels = _channels(settings)
+    house = _house(settings, channels)
+    app = build_app(house, CookieSealer(settings.cookie_key(), house.randomness))
+    listener = PageListener(app, settings)
+    closers = [channel.close for channel in channels.values()]
+    return await process.serve([cast("Server", listener)], closers=closers)
+
+
+def check_config(_: argparse.Namespace) -> int:
+    """Read the settings and the key; say what is wrong with them."""
+    load(WebSettings).cookie_key()
+    environment()
+    return 0
+
+
+if __name__ == "__main__":
+    process.main("web", {"serve": serve, "check-config": check_config})

@@ -1,0 +1,38 @@
+"""The address page: where the code would go, masked, and a way out for who cannot read mail there."""
+
+from starlette.responses import Response
+
+from services.web.domain.journey import ADDRESS, CODE
+from services.web.pages.steps import holder_of, session_at, session_of
+from services.web.ports import Refused
+from services.web.visit import Stop, Visit
+
+WAITING_HELPS = frozenset({"RESEND_TOO_SOON", "NO_MORE_CODES"})
+"""Refusals of another code that leave the code before it as it was."""
+
+
+async def show_address(visit: Visit) -> Response:
+    """Show the masked address; refuses whoever may not unlock, before any code is sent."""
+    view = await session_at(visit, ADDRESS)
+    return visit.page("address.jinja", view=view, holder=await holder_of(visit, view))
+
+
+async def send_code(visit: Visit) -> Response:
+    """Have a code sent, the first or another one."""
+    view = await session_at(visit, ADDRESS)
+    holder = await holder_of(visit, view)
+    answer = await visit.peers.otp.issue_code(holder.grant, visit.journey.attempt_id)
+    if isinstance(answer, Refused):
+        if visit.journey.code_asked and answer.code in WAITING_HELPS:
+            visit.answered()
+            return visit.move(CODE)
+        raise Stop(answer.code, holder.registration_authority)
+    visit.answered(code_asked=True)
+    return visit.move(CODE)
+
+
+async def show_no_mailbox(visit: Visit) -> Response:
+    """Say why an address is needed and who can change it. R6, R60, R35."""
+    view = await session_of(visit)
+    holder = await holder_of(visit, view)
+    raise Stop("NO_MAILBOX_ACCESS", holder.registration_authority)

@@ -1,0 +1,81 @@
+"""The code page: one entry at a time, and the truth about the mail."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from services.web import texts
+from services.web.domain import entries
+from services.web.domain.journey import CODE, PASSCODE
+from services.web.pages.steps import holder_of, session_at
+from services.web.ports import CodeStatus, Holder, Redemption, Verdict
+from services.web.visit import Elsewhere, Stop, Visit
+
+
+async def show_code(visit: Visit) -> Response:
+    """Show where the code stands and ask for it."""
+    view = await session_at(visit, CODE)
+    return await _page(visit, await holder_of(visit, view))
+
+
+async def _page(visit: Visit, holder: Holder, error: str = "") -> Response:
+    status = await visit.peers.otp.code_status(holder.grant)
+    if status is None:
+        raise Elsewhere("/address")
+    if status.entries_left == 0:
+        raise Stop("LOCKED_TO_RA", holder.registration_authority)
+    return visit.page("code.jinja", holder=holder, error=error, **delivery_of(visit, status))
+
+
+def delivery_of(visit: Visit, status: CodeStatus) -> dict[str, Any]:
+    """Return what the page says of the mail: nothing that notifier did not tell."""
+    now = visit.now()
+    wait = status.next_code_at - now
+    return {
+        "status": status,
+        "delivery": status.delivery.value,
+        "works_for": texts.minutes(status.expires_at - now) if status.expires_at > now else "",
+        "wait": texts.seconds(wait) if status.next_code_at > now else "",
+    }
+
+
+async def enter_code(visit: Visit) -> Response:
+    """Have one entry judged; a right one opens the way to a new passcode."""
+    view = await session_at(visit, CODE)
+    holder = await holder_of(visit, view)
+    typed = entries.one_time_code(visit.form.get("code", ""))
+    if typed is None:
+        error = texts.CODE_MALFORMED if visit.form.get("code", "").strip() else texts.CODE_MISSING
+        return await _page(visit, holder, error)
+    entry = await visit.peers.otp.redeem_code(holder.grant, typed, visit.journey.attempt_id)
+    if entry.verdict is Verdict.RIGHT:
+        return await _authorise(visit, holder, entry)
+    visit.answered()
+    if entry.verdict is Verdict.LOCKED_TO_RA:
+        raise Stop("LOCKED_TO_RA", holder.registration_authority)
+    return await _page(visit, holder, _sentence(entry))
+
+
+async def _authorise(visit: Visit, holder: Holder, entry: Redemption) -> Response:
+    """Hand the grant on at once; until that is answered, the attempt stays the same and may be repeated."""
+    journey = visit.journey
+    refused = await visit.peers.gateway.authorise(
+        journey.session_id,
+        journey.claim,
+        unlock_grant=entry.unlock_grant,
+        holder_grant=holder.grant,
+        attempt_id=journey.attempt_id,
+    )
+    if refused:
+        raise Stop(refused.code, holder.registration_authority)
+    visit.step_up()
+    return visit.move(PASSCODE)
+
+
+def _sentence(entry: Redemption) -> str:
+    if entry.verdict is Verdict.WRONG:
+        return texts.wrong_code(entry.entries_left)
+    return {
+        Verdict.SUPERSEDED: texts.CODE_SUPERSEDED,
+        Verdict.DEAD: texts.CODE_DEAD,
+    }.get(entry.verdict, texts.CODE_MALFORMED)

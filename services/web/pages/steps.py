@@ -1,0 +1,41 @@
+"""What the pages of an unlock share: the session they show, and the holder they act for."""
+
+from services.web.domain.journey import START, State, belongs, place
+from services.web.ports import Holder, Refused, SessionView
+from services.web.visit import Elsewhere, Stop, Visit
+
+
+async def session_of(visit: Visit, *, since: int = 0, wait: int = 0) -> SessionView:
+    """Return the visit's session; leads to the start page where there is none."""
+    journey = visit.journey
+    if not journey.session_id:
+        raise Elsewhere(START)
+    return await visit.peers.gateway.get_session(journey.session_id, journey.claim, since=since, wait=wait)
+
+
+def place_of(visit: Visit, view: SessionView) -> str:
+    """Return the page on which the session belongs now."""
+    asked = visit.journey.code_asked
+    return place(view.state, resolved_success=view.resolved_success, code_asked=asked)
+
+
+async def session_at(visit: Visit, path: str) -> SessionView:
+    """Return the session where it belongs on this page; leads to the right page where it does not."""
+    view = await session_of(visit)
+    asked = visit.journey.code_asked
+    if not belongs(path, view.state, resolved_success=view.resolved_success, code_asked=asked):
+        raise Elsewhere(place_of(visit, view))
+    return view
+
+
+async def holder_of(visit: Visit, view: SessionView) -> Holder:
+    """Return the holder, judged anew: a card that was frozen a second ago ends here."""
+    answer = await visit.peers.identity.resolve_holder(view.card_grant)
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, answer.registration_authority)
+    return answer
+
+
+def ended(view: SessionView) -> bool:
+    """True where nothing more can come of the session."""
+    return view.state in {State.SUCCESS, State.FAILED, State.RESOLVED, State.ABANDONED}

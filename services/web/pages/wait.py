@@ -1,0 +1,67 @@
+"""The long poll behind the pages that move on by themselves."""
+
+import asyncio
+
+from starlette.responses import JSONResponse, Response
+
+from services.web.domain.journey import CARD, CODE, START, UNKNOWN, WORKING, belongs
+from services.web.pages.code import delivery_of
+from services.web.pages.steps import holder_of, place_of, session_of
+from services.web.ports import CodeStatus, Delivery, SessionView
+from services.web.visit import Elsewhere, Stop, Visit
+
+WAIT_SECONDS = 20
+"""The longest wait of GetSession, by its contract."""
+CODE_LOOKS = 8
+CODE_PAUSE_SECONDS = 2.0
+
+FRAGMENTS = {CARD: "_card.jinja", WORKING: "_working.jinja", UNKNOWN: "_unknown.jinja"}
+
+
+async def wait(visit: Visit) -> Response:
+    """Answer when something changed, or after a while: where to go, or what to show now."""
+    at = visit.request.query_params.get("at", "")
+    since = visit.request.query_params.get("since", "")[:40]
+    try:
+        return await (_wait_for_mail(visit, since) if at == CODE else _wait_for_session(visit, at, since))
+    except Elsewhere as elsewhere:
+        return JSONResponse({"go": elsewhere.path})
+    except Stop:
+        # The page itself tells of it when it is loaded again.
+        return JSONResponse({"go": at if at in FRAGMENTS or at == CODE else START})
+
+
+async def _wait_for_session(visit: Visit, at: str, since: str) -> Response:
+    if at not in FRAGMENTS:
+        raise Elsewhere(START)
+    version = int(since) if since.isdecimal() and len(since) < 19 else 0
+    view = await session_of(visit, since=version, wait=WAIT_SECONDS)
+    _leave_if_elsewhere(visit, at, view)
+    return JSONResponse({"since": str(view.version), "html": visit.html(FRAGMENTS[at], view=view)})
+
+
+def _leave_if_elsewhere(visit: Visit, at: str, view: SessionView) -> None:
+    asked = visit.journey.code_asked
+    if not belongs(at, view.state, resolved_success=view.resolved_success, code_asked=asked):
+        raise Elsewhere(place_of(visit, view))
+
+
+async def _wait_for_mail(visit: Visit, since: str) -> Response:
+    """Look at the mail's state until it differs from what the page shows."""
+    view = await session_of(visit)
+    _leave_if_elsewhere(visit, CODE, view)
+    holder = await holder_of(visit, view)
+    status = await visit.peers.otp.code_status(holder.grant)
+    for _ in range(CODE_LOOKS):
+        if status is None or status.delivery.value != since or await visit.request.is_disconnected():
+            break
+        await asyncio.sleep(CODE_PAUSE_SECONDS)
+        status = await visit.peers.otp.code_status(holder.grant)
+    if status is None:
+        raise Elsewhere("/address")
+    html = visit.html("_delivery.jinja", holder=holder, **delivery_of(visit, status))
+    return JSONResponse({"since": status.delivery.value, "html": html, "last": _settled(status)})
+
+
+def _settled(status: CodeStatus) -> bool:
+    return status.delivery is not Delivery.QUEUED

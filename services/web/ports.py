@@ -1,0 +1,192 @@
+"""What the pages need from other processes, as the pages see it.
+
+Every method raises `services.runtime.errors.ServiceError` where a call could not be answered.
+An expected "no" is an answer: `Refused` with its error code.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from services.web.domain.journey import Reason, State
+
+
+class Reader(Enum):
+    """What the agent last said of its readers."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    SERVICE_DOWN = "SERVICE_DOWN"
+    NO_READER = "NO_READER"
+    NO_CARD = "NO_CARD"
+    CARD = "CARD"
+    TWO_CARDS = "TWO_CARDS"
+    CARD_MUTE = "CARD_MUTE"
+    AGENT_AWAY = "AGENT_AWAY"
+
+
+class Delivery(Enum):
+    """What is known of the mail with the code."""
+
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    NOT_SENT = "NOT_SENT"
+
+
+class Verdict(Enum):
+    """What otp says of one entry."""
+
+    RIGHT = "RIGHT"
+    WRONG = "WRONG"
+    SUPERSEDED = "SUPERSEDED"
+    DEAD = "DEAD"
+    LOCKED_TO_RA = "LOCKED_TO_RA"
+    MALFORMED = "MALFORMED"
+
+
+@dataclass(frozen=True)
+class RegistrationAuthority:
+    """How to reach a Registration Authority; empty where not known."""
+
+    name: str = ""
+    telephone: str = ""
+    email: str = field(default="", repr=False)
+    opening_hours: str = ""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An expected "no", with its code; `retry_at` where waiting helps."""
+
+    code: str
+    registration_authority: RegistrationAuthority | None = None
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A session that is this page's now."""
+
+    session_id: str
+    claim: str = field(repr=False)
+    deadline: datetime
+
+
+@dataclass(frozen=True)
+class SessionView:
+    """A session as its page sees it."""
+
+    version: int
+    state: State
+    code: str
+    reader: Reader
+    words: tuple[str, ...]
+    agent_public_key: bytes
+    deadline: datetime
+    reason: Reason
+    resolved_success: bool = False
+    last_four: str = ""
+    card_grant: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A holder who may go on, for the next 5 minutes."""
+
+    grant: str = field(repr=False)
+    masked_address: str = field(repr=False)
+    registration_authority: RegistrationAuthority
+
+
+@dataclass(frozen=True)
+class CodeStatus:
+    """How the newest code of the session stands."""
+
+    delivery: Delivery
+    delivery_reason: str
+    expires_at: datetime
+    entries_left: int
+    resends_left: int
+    next_code_at: datetime
+    live: bool
+
+
+@dataclass(frozen=True)
+class Redemption:
+    """The verdict on one entry, and the grant it earned."""
+
+    verdict: Verdict
+    entries_left: int
+    unlock_grant: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class SavedTime:
+    """What the audit counts. R20 to R22, R29."""
+
+    unlocks: int
+    repeats: int
+    minutes_each: int
+    saved_minutes: int
+    saved_hours: str
+    session_minutes: int
+    last_words: tuple[tuple[str, str, int], ...]
+    """Kind, error code, sessions."""
+
+
+class Gateway(Protocol):
+    """card_gateway, as far as pages may call it."""
+
+    async def start_session(
+        self, *, address_token: str, pairing_code: str, reason: Reason, attempt_id: str, client_address: str
+    ) -> Claimed | Refused:
+        """Claim the session an agent offers; one of token and code is empty."""
+        ...
+
+    async def get_session(self, session_id: str, claim: str, *, since: int = 0, wait: int = 0) -> SessionView:
+        """Show the session; `wait` seconds at most for a version newer than `since`."""
+        ...
+
+    async def authorise(
+        self, session_id: str, claim: str, *, unlock_grant: str, holder_grant: str, attempt_id: str
+    ) -> Refused | None:
+        """Spend an UnlockGrant; None where the session is AUTHORISED now."""
+        ...
+
+    async def reset_pin(
+        self, session_id: str, claim: str, *, sealed_pin: bytes, holder_grant: str, attempt_id: str
+    ) -> Refused | None:
+        """Have the agent set a new PIN; None where it was asked."""
+        ...
+
+
+class Identity(Protocol):
+    """identity, as far as pages may call it."""
+
+    async def resolve_holder(self, card_grant: str) -> Holder | Refused:
+        """Judge anew whether the holder of a proven card may unlock it now."""
+        ...
+
+
+class Otp(Protocol):
+    """otp, as far as pages may call it."""
+
+    async def issue_code(self, holder_grant: str, attempt_id: str) -> CodeStatus | Refused:
+        """Have a code sent; a live one is superseded."""
+        ...
+
+    async def code_status(self, holder_grant: str) -> CodeStatus | None:
+        """Tell how the newest code stands; None where none was issued."""
+        ...
+
+    async def redeem_code(self, holder_grant: str, typed: str, attempt_id: str) -> Redemption:
+        """Judge one entry; a new attempt spends one of three."""
+        ...
+
+
+class Audit(Protocol):
+    """The audit reader, as far as pages may call it."""
+
+    async def saved_time(self) -> SavedTime:
+        """Sum the time saved so far."""
+        ...

@@ -1,0 +1,64 @@
+"""The sealed cookie: the only thing the web process keeps, and it keeps it with the browser.
+
+AES-256-GCM-SIV under a key of web's own: whoever holds the cookie can neither read nor change it.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+from services.runtime.randomness import Randomness
+from services.web.domain.journey import Journey, Reason
+
+COOKIE = "__Host-unlock"
+NONCE_BYTES = 12  # RFC 8452
+MOST_BYTES = 4096
+"""What browsers keep at most. Source: RFC 6265, 6.1."""
+_PURPOSE = b"smartcard-unlock/web-cookie/v1"
+
+
+class CookieSealer:
+    """Seals journeys into cookie values and opens them again."""
+
+    def __init__(self, key: bytes, randomness: Randomness) -> None:
+        self._cipher = AESGCMSIV(key)
+        self._randomness = randomness
+
+    def seal(self, journey: Journey) -> str:
+        """Return the cookie's value; every seal is different."""
+        nonce = self._randomness.token(NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, _to_json(journey), _PURPOSE)
+        return urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+
+    def open(self, value: str, now: datetime) -> Journey | None:
+        """Return the journey; None for one that is over, or for what we never sealed."""
+        try:
+            raw = urlsafe_b64decode(value[:MOST_BYTES] + "==")
+            journey = _from_json(self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _PURPOSE))
+        except (InvalidTag, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return None if journey.over(now) else journey
+
+
+def _to_json(journey: Journey) -> bytes:
+    fields = asdict(journey)
+    fields["ends_at"] = journey.ends_at.isoformat()
+    fields["reason"] = journey.reason.value if journey.reason else ""
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _from_json(raw: bytes) -> Journey:
+    fields: dict[str, Any] = json.loads(raw)
+    fields["ends_at"] = datetime.fromisoformat(fields["ends_at"])
+    fields["reason"] = Reason(fields["reason"]) if fields["reason"] else None
+    return Journey(**fields)
+
+
+def set_cookie(value: str) -> str:
+    """Return the Set-Cookie header: to this host only, never to scripts, never from other sites."""
+    return f"{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict"

@@ -1,0 +1,72 @@
+"""What the web process reads from its environment. Nothing unsafe by default."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.settings import ProcessSettings
+
+COOKIE_KEY_BYTES = 32
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that no other machine can reach."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class WebSettings(ProcessSettings):
+    """Where the pages are, whom they ask, and the key of the cookie."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True
+    )
+
+    WEB_ORIGIN: str = Field(pattern=r"^https?://[^/]+$", description="as browsers see it, no path")
+    LISTEN_ADDRESS: str = Field("", description="host:port of the pages; empty: that of WEB_ORIGIN")
+    WEB_COOKIE_KEY_FILE: Path = Field(description="32 raw bytes")
+    IDENTITY_ADDRESS: str
+    OTP_ADDRESS: str
+    CARD_GATEWAY_ADDRESS: str
+    AUDIT_ADDRESS: str
+    REPORT_PROBLEM_URL: str = Field(
+        "mailto:service-desk@example.org", pattern=r"^(mailto:|https://)", description="R14"
+    )
+    RA_CONTACT: str = Field("", max_length=200, description="shown where identity names no RA")
+    TRUSTED_HOPS: int = Field(0, ge=0, le=5, description="proxies of ours that add to X-Forwarded-For")
+
+    @model_validator(mode="after")
+    def _plain_http_on_loopback_only(self) -> "WebSettings":
+        host = urlsplit(self.WEB_ORIGIN).hostname or ""
+        plain = self.WEB_ORIGIN.startswith("http://")
+        if plain and not (is_loopback(host) and is_loopback(self.listen[0])):
+            raise ValueError("WEB_ORIGIN: plain http is for loopback only")
+        return self
+
+    @property
+    def https(self) -> bool:
+        """True where browsers reach the pages by https."""
+        return self.WEB_ORIGIN.startswith("https://")
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """Host and port to listen on."""
+        parts = urlsplit(f"//{self.LISTEN_ADDRESS}" if self.LISTEN_ADDRESS else self.WEB_ORIGIN)
+        return parts.hostname or "127.0.0.1", parts.port if parts.port is not None else 443
+
+    @property
+    def listens_with_tls(self) -> bool:
+        """True wherever another machine could listen in: then the process speaks TLS itself."""
+        return not is_loopback(self.listen[0])
+
+    def cookie_key(self) -> bytes:
+        """Return the key of the cookie; raises ValueError for a file that is not 32 bytes."""
+        key = self.WEB_COOKIE_KEY_FILE.read_bytes()
+        if len(key) != COOKIE_KEY_BYTES:
+            raise ValueError("WEB_COOKIE_KEY_FILE: not 32 bytes")
+        return key

@@ -1,0 +1,78 @@
+"""Short English texts that code chooses between; whole pages' texts stand in `templates/`."""
+
+from datetime import timedelta
+from math import ceil
+from urllib.parse import quote
+
+SERVICE_NAME = "Unlock your smartcard"
+
+READER = {
+    "UNSPECIFIED": "We are waiting for the unlock program on your workstation.",
+    "CARD": "We are reading your smartcard. This takes a few seconds. Leave it in the reader.",
+}
+"""What the card page says where nothing is wrong; trouble is told by the catalogue of errors."""
+
+READER_CODES = {
+    "SERVICE_DOWN": "PR20002",
+    "NO_READER": "NO_READER",
+    "NO_CARD": "NO_CARD",
+    "TWO_CARDS": "TWO_CARDS",
+    "CARD_MUTE": "CARD_MUTE",
+    "AGENT_AWAY": "AGENT_AWAY",
+}
+
+REASONS = (
+    ("LOCKED", "It is locked", "You entered a wrong passcode too many times"),
+    ("FORGOTTEN", "I have forgotten my passcode", "Your smartcard is not locked yet"),
+)
+
+REASON_MISSING = "Select why you need a new passcode"
+PAIRING_MISSING = "Enter the 8 characters that the unlock program shows"
+PAIRING_UNKNOWN = "That code does not work. Enter the code that the unlock program shows now"
+ADDRESS_SPENT = "The link from the unlock program was too old. Enter the code that the program shows now"
+CODE_MISSING = "Enter the security code from the email"
+CODE_MALFORMED = "Your security code must be 8 digits long"
+CODE_SUPERSEDED = "That is an older code. Enter the code from the newest email"
+CODE_DEAD = "That code no longer works. Ask for another code"
+
+PASSCODE_REFUSED = {
+    "MISSING": "Enter a new passcode",
+    "LENGTH": "Your passcode must be 6, 7 or 8 digits long",
+    "NOT_DIGITS": "Your passcode must only have digits, 0 to 9",
+    "REPEAT": "Choose a passcode that does not repeat the same digits, like 111111 or 121212",
+    "SEQUENCE": "Choose a passcode that does not count up or down, like 123456",
+    "DATE": "Choose a passcode that is not a date, like a birthday",
+    "COMMON": "Choose a passcode that is harder to guess; this one is used by many people",
+    "DIFFERENT": "The two passcodes are not the same. Enter the same passcode twice",
+    "NOT_SEALED": "Your browser could not protect your passcode. Reload the page, or use another browser",
+}
+"""Why a passcode is refused, by the names that the page's module and the agent use. R51."""
+
+
+def tries(count: int) -> str:
+    """Return a number of tries in words."""
+    return "1 try" if count == 1 else f"{count} tries"
+
+
+def wrong_code(entries_left: int) -> str:
+    """Return the sentence for a wrong code."""
+    return f"That is not the code we sent. You have {tries(entries_left)} left"
+
+
+def minutes(span: timedelta) -> str:
+    """Return a span in words, rounded up to whole minutes."""
+    count = max(1, ceil(span.total_seconds() / 60))
+    return "1 minute" if count == 1 else f"{count} minutes"
+
+
+def seconds(span: timedelta) -> str:
+    """Return a span in words, rounded up to whole seconds."""
+    count = max(1, ceil(span.total_seconds()))
+    return "1 second" if count == 1 else f"{count} seconds"
+
+
+def report_link(url: str, reference: str) -> str:
+    """Return the configured address for reports, with the reference to quote in it. R14."""
+    joint = "&" if "?" in url else "?"
+    name = "subject" if url.startswith("mailto:") else "reference"
+    return f"{url}{joint}{name}={quote(reference)}"

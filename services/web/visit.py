@@ -1,0 +1,141 @@
+"""One request of one browser: what it may use, and the ways it can end."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.runtime import tracing
+from services.runtime.clock import Clock
+from services.runtime.randomness import Randomness, text_token
+from services.web import texts
+from services.web.domain.errors import entry_for
+from services.web.domain.journey import JOURNEY_LIFE, Journey
+from services.web.ports import Audit, Gateway, Identity, Otp, RegistrationAuthority
+from services.web.settings import WebSettings
+
+STATIC_FILES = Path(__file__).parent / "static" / "dist"
+
+PATHS = frozenset({
+    "/", "/reason", "/pair", "/card", "/address", "/code", "/passcode",
+    "/working", "/done", "/unknown", "/stopped",
+})  # fmt: skip
+"""Where a redirect may lead, and nowhere else."""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The processes that pages ask."""
+
+    gateway: Gateway
+    identity: Identity
+    otp: Otp
+    audit: Audit
+
+
+@dataclass(frozen=True)
+class House:
+    """What every visit shares."""
+
+    peers: Peers
+    settings: WebSettings
+    clock: Clock
+    randomness: Randomness
+    templates: Environment
+
+
+class Elsewhere(Exception):
+    """The visit belongs on another of our pages."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class Stop(Exception):
+    """The visit ends on the page of an error code."""
+
+    def __init__(self, code: str, ra: RegistrationAuthority | None = None, *, status: int = 200) -> None:
+        super().__init__(code)
+        self.code = code
+        self.ra = ra
+        self.status = status
+
+
+def environment() -> Environment:
+    """Return the templates: ours, over those of the NHS design system."""
+    built = json.loads((STATIC_FILES / "built.json").read_text())
+    loader = ChoiceLoader([PackageLoader("services.web"), PackageLoader("nhsuk_frontend_jinja")])
+    # ChainableUndefined: the NHS components ask for parameters of parameters that are not there.
+    templates = Environment(loader=loader, undefined=ChainableUndefined, autoescape=True)
+    templates.globals.update(built=built, texts=texts, entry_for=entry_for)
+    templates.globals["parts"] = templates.get_template("parts.jinja").module
+    return templates
+
+
+def fresh_journey(clock: Clock, randomness: Randomness) -> Journey:
+    """Return the journey of a browser that brings none."""
+    csrf, attempt_id = text_token(randomness.token()), randomness.uuid7()
+    return Journey(ends_at=clock.now() + JOURNEY_LIFE, csrf=csrf, attempt_id=attempt_id)
+
+
+@dataclass
+class Visit:
+    """One request, and the journey it belongs to."""
+
+    house: House
+    request: Request
+    journey: Journey
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def peers(self) -> Peers:
+        """The processes that this visit may ask."""
+        return self.house.peers
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self.house.clock.now()
+
+    def answered(self, **changes: Any) -> None:
+        """Keep what a service's answer changed; the next question is a new attempt."""
+        self.journey = replace(self.journey, attempt_id=self.house.randomness.uuid7(), **changes)
+
+    def step_up(self, **changes: Any) -> None:
+        """Keep what changed, under a new form token: the step earned the browser more rights."""
+        self.answered(csrf=text_token(self.house.randomness.token()), **changes)
+
+    def html(self, template: str, **values: Any) -> str:
+        """Return a template's text."""
+        return self.house.templates.get_template(template).render(
+            visit=self,
+            journey=self.journey,
+            settings=self.house.settings,
+            cspNonce=self.request.scope["state"]["nonce"],
+            reference=tracing.trace_id(),
+            report_link=partial(texts.report_link, self.house.settings.REPORT_PROBLEM_URL),
+            **values,
+        )
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """Return a page."""
+        return HTMLResponse(self.html(template, **values), status_code=status)
+
+    def move(self, path: str) -> Response:
+        """Lead the browser to one of our pages, which it asks for by GET."""
+        if path not in PATHS:
+            raise ValueError("not a page of the journey")
+        return RedirectResponse(path, status_code=303)
+
+    def stopped(self, stop: Stop) -> Response:
+        """Return the page of an error code, with whom to ask."""
+        return self.page(
+            "stopped.jinja", status=stop.status, entry=entry_for(stop.code), ra=stop.ra, code=stop.code
+        )
