@@ -89,19 +89,28 @@ def outbox_tables(metadata: MetaData) -> tuple[Table, Table]:
 
 async def tell(connection: AsyncConnection, outbox: Table, source: str, event: Event, ce_id: str) -> None:
     """Store an event in the caller's transaction. `source` is the telling process."""
-    await connection.execute(
-        insert(outbox),
-        {
-            "ce_id": ce_id,
-            "ce_type": event.message.DESCRIPTOR.full_name,
-            "source": source,
-            "topic": event.topic,
-            "key": event.key,
-            "value": event.message.SerializeToString(deterministic=True),
-            "time": event.occurred_at,
-            "traceparent": tracing.current(),
-        },
-    )
+    await tell_all(connection, outbox, source, [(event, ce_id)])
+
+
+async def tell_all(
+    connection: AsyncConnection, outbox: Table, source: str, events: Sequence[tuple[Event, str]]
+) -> None:
+    """Store events with their ids, in this order, in one statement."""
+    if events:
+        await connection.execute(insert(outbox), [_row(event, source, ce_id) for event, ce_id in events])
+
+
+def _row(event: Event, source: str, ce_id: str) -> dict[str, Any]:
+    return {
+        "ce_id": ce_id,
+        "ce_type": event.message.DESCRIPTOR.full_name,
+        "source": source,
+        "topic": event.topic,
+        "key": event.key,
+        "value": event.message.SerializeToString(deterministic=True),
+        "time": event.occurred_at,
+        "traceparent": tracing.current(),
+    }
 
 
 class OutboxRelay:
