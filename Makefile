@@ -13,7 +13,7 @@ setup:  ## Install all that is needed, by name; seconds when there is nothing to
 	@deploy/local/setup.sh
 
 run: setup  ## Start everything for real on this machine and print the desk page's address
-	@exec $(PY) -m deploy.local.stack
+	@exec $(PY) -m deploy.local.run
 
 journey: setup  ## Unlock a blocked card in Chromium, each step with its time; 0 only if the card took the new PIN
 	@$(PY) -m tests.journeys.drive

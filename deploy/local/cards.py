@@ -22,14 +22,11 @@ class Slots:
 
     def insert(self, card: str, slot: int = 0) -> None:
         """Put the card into the slot; what was in it is pulled first."""
-        if self.inserted()[slot] is not None:
-            self.remove(slot)
         self.ask("insert", card=card, slot=slot)
 
     def remove(self, slot: int = 0) -> None:
         """Pull what is in the slot; an empty slot stays empty."""
-        if self.inserted()[slot] is not None:
-            self.ask("remove", slot=slot)
+        self.ask("remove", slot=slot)
 
     def inserted(self) -> list[str | None]:
         """The card in each slot."""

@@ -53,13 +53,15 @@ class Child:
         ready_line: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         dies_with_us: bool = True,
+        folder: Path | None = None,
     ) -> None:
         """`ready_line`: text in the log that says it serves; None: ready as soon as it runs.
 
-        `env` is added to our own environment.
+        `env` is added to our own environment; `folder` is where it runs.
         """
         self.name, self.argv, self.log, self.ready_line = name, list(argv), log, ready_line
         self.env, self._stop_signal, self._dies_with_us = dict(env or {}), stop_signal, dies_with_us
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._read_from = 0
 
@@ -89,6 +91,7 @@ class Child:
             self._process = subprocess.Popen(
                 self.argv,
                 env={**os.environ, **self.env},
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -110,14 +113,24 @@ class Child:
         self.launch()
         self.wait_ready(seconds)
 
-    def stop(self, seconds: float = 15) -> int | None:
-        """Ask it to end, and SIGKILL if it has not after `seconds`; the exit code."""
+    def ask_to_end(self) -> None:
+        """The signal that it ends on; does not wait."""
         if self.running:
             self.send(self._stop_signal)
-            try:
-                self._wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit code, or None when it still runs after `seconds`."""
+        try:
+            self._wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        return self.exit_code
+
+    def stop(self, seconds: float = 30) -> int | None:
+        """Ask it to end, and SIGKILL if it has not after `seconds`; the exit code."""
+        self.ask_to_end()
+        if self.running and self.wait(seconds) is None:
+            self.kill()
         return self.exit_code
 
     def kill(self) -> None:

@@ -83,6 +83,11 @@ class Kafka:
         return self._child
 
     @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._child.running
+
+    @property
     def data(self) -> Path:
         """Where its segments lie."""
         return self._folder / "data"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, ChainableUndefined
 
 STATIC = Path(__file__).resolve().parents[2] / "services" / "web" / "static" / "dist"
 """What `npm run build:web` makes; `make setup` runs it."""
@@ -11,7 +11,7 @@ STATIC = Path(__file__).resolve().parents[2] / "services" / "web" / "static" / "
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
-    undefined=StrictUndefined,
+    undefined=ChainableUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
