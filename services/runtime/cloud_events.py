@@ -88,6 +88,9 @@ def received(
     """Return a Kafka record as an event. Raises Unreadable."""
     try:
         message = KafkaMessage({name: bytes(raw) for name, raw in headers}, None, value or b"")
+        # The SDK makes up an id where there is none: a repeat would then look like news.
+        if "ce_id" not in message.headers or "ce_time" not in message.headers:
+            raise Unreadable("headers")
         event = from_binary(message, _AsItIs())
         attributes = event.get_attributes()
         return Received(

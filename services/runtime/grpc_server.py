@@ -44,8 +44,13 @@ class Server:
         self, server: grpc.aio.Server, port: int, health_servicer: health.aio.HealthServicer
     ) -> None:
         self._server = server
-        self.port = port
+        self._port = port
         self._health = health_servicer
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port
 
     async def start(self) -> None:
         """Begin to serve."""

@@ -30,7 +30,8 @@ async def first_time(connection: AsyncConnection, inbox: Table, ce_id: str, now:
     """Write the event down; return False where it was taken before."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(inbox).values(ce_id=ce_id, taken_at=now).on_conflict_do_nothing()
-    return (await connection.execute(statement)).rowcount == 1
+    # By what comes back and not by rowcount, which psycopg leaves at -1 for such an insert.
+    return (await connection.execute(statement.returning(inbox.c.ce_id))).first() is not None
 
 
 async def forget_old(connection: AsyncConnection, inbox: Table, now: datetime) -> int:

@@ -7,9 +7,9 @@ import resource
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from services.runtime import logs
-from services.runtime.grpc_server import Server
 
 DRAIN_SECONDS = 25.0
 """Less than the 30 s that Kubernetes waits before it kills. Source: quality F29."""
@@ -20,7 +20,24 @@ Command = Callable[[argparse.Namespace], Awaitable[int] | int]
 log = logs.logger("process")
 
 
-async def serve(servers: Sequence[Server], tasks: Sequence[Task] = (), closers: Sequence[Task] = ()) -> int:
+class Listener(Protocol):
+    """Something that serves: a gRPC server, or the web's HTTP server."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once it has started."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to serve; return when it listens."""
+        ...
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new work, let what is under way end, at most for `grace_seconds`."""
+        ...
+
+
+async def serve(servers: Sequence[Listener], tasks: Sequence[Task] = (), closers: Sequence[Task] = ()) -> int:
     """Serve and run background tasks until SIGTERM or SIGINT; return the exit status.
 
     Tasks are meant to run for ever: one that ends, ends the process with 1, so that whatever

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import grpc
 import pytest
-from deploy.local.keys import Keys
 from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
 
+from deploy.local.keys import Keys
 from services.runtime import errors, tracing
 from services.runtime.access import AccessTableIncomplete
 from services.runtime.database import TransientDatabaseError
@@ -38,6 +38,9 @@ class Servicer(otp_pb2_grpc.OtpServiceServicer):
         if self.raises:
             raise self.raises.pop(0)
         return otp_pb2.IssueCodeResponse()
+
+    async def GetCodeStatus(self, request, context):  # type: ignore[no-untyped-def]
+        return otp_pb2.GetCodeStatusResponse()
 
     async def RedeemCode(self, request, context):  # type: ignore[no-untyped-def]
         return otp_pb2.RedeemCodeResponse()
@@ -164,12 +167,16 @@ async def test_S42_fields_and_messages_have_limits(running: Running) -> None:
     long_message = otp_pb2.IssueCodeRequest(attempt_id="x" * 70_000)
 
     assert (await refusal(running.stub().IssueCode(long_field))).code == "BAD_REQUEST"
-    assert (await refusal(running.stub().IssueCode(long_message))).status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert (
+        await refusal(running.stub().IssueCode(long_message))
+    ).status is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert running.servicer.calls == 0
 
 
 @pytest.mark.parametrize("table", [{}, ACCESS | {f"{SERVICE}Gone": frozenset({"web"})}])
-async def test_a_server_whose_table_is_not_its_rpcs_does_not_start(keys: Keys, table: dict[str, frozenset[str]]) -> None:
+async def test_a_server_whose_table_is_not_its_rpcs_does_not_start(
+    keys: Keys, table: dict[str, frozenset[str]]
+) -> None:
     registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, Servicer())
 
     with pytest.raises(AccessTableIncomplete):

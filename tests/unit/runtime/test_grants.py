@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy.local.keys import Keys
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from services.runtime.grants import CardGrant, GrantRefused, GrantSigner, GrantVerifier, HolderGrant, UnlockGrant
+from deploy.local.keys import Keys
+from services.runtime.grants import (
+    CardGrant,
+    GrantRefused,
+    GrantSigner,
+    GrantVerifier,
+    HolderGrant,
+    UnlockGrant,
+)
 from tests.fakes.clock import NOON, FakeClock
 
 GRANT = CardGrant(

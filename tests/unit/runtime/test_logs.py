@@ -10,7 +10,9 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["pin", "new_pin", "holder_grant", "typed", "address", "masked_address", "claim"])
+@pytest.mark.parametrize(
+    "name", ["pin", "new_pin", "holder_grant", "typed", "address", "masked_address", "claim"]
+)
 def test_I12_a_field_that_may_hold_a_secret_is_dropped(capsys: pytest.CaptureFixture[str], name: str) -> None:
     logs.configure("otp", "DEBUG")
     logs.logger("test").info("happened", **{name: "canary-4711"})

@@ -1,0 +1,3 @@
+from tests.ports.runtime.world import database
+
+__all__ = ["database"]

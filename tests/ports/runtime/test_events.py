@@ -1,0 +1,231 @@
+"""Outbox, relay, Kafka and consumer together: nothing lost, nothing twice, in order, dead letters apart."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from smartcard_unlock.otp.v1 import otp_events_pb2
+from sqlalchemy import func, select
+
+from services.runtime import faults
+from services.runtime.broker import Consumer, TooManyDeadLetters
+from services.runtime.cloud_events import Received, Unreadable
+from services.runtime.database import Database
+from services.runtime.inbox import first_time
+from services.runtime.outbox import OutboxRelay, tell
+from tests.fakes.clock import NOON
+from tests.ports.runtime.world import INBOX, OUTBOX, POSITION, event
+
+Take = Callable[[Received], Awaitable[None]]
+
+
+@pytest.fixture
+async def topic(kafka: str) -> str:
+    name = f"test-{uuid4().hex}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 3, 1), NewTopic(f"{name}.dlq", 1, 1)])
+    await admin.close()
+    return name
+
+
+@asynccontextmanager
+async def running(run: Callable[[], Awaitable[None]]) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.ensure_future(run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def put(database: Database, topic: str, sessions: int, each: int) -> None:
+    for number in range(each):
+        async with database.begin("test.tell") as connection:
+            for session in range(sessions):
+                await tell(connection, OUTBOX, "test", event(topic, f"s{session}", number), str(uuid4()))
+
+
+async def rows_left(database: Database) -> int:
+    async with database.read() as connection:
+        return (await connection.execute(select(func.count()).select_from(OUTBOX))).scalar_one()
+
+
+def relay(database: Database, kafka: str) -> OutboxRelay:
+    return OutboxRelay(database, OUTBOX, POSITION, "test", kafka)
+
+
+def numbers_by_session(taken: list[Received]) -> dict[str, list[int]]:
+    by_session = defaultdict(list)
+    for each in taken:
+        by_session[each.subject].append(each.parse(otp_events_pb2.CodeRequested).codes_in_session)
+    return by_session
+
+
+def once_into(taken: list[Received], database: Database) -> Take:
+    async def take(received: Received) -> None:
+        async with database.begin("test.take") as connection:
+            if await first_time(connection, INBOX, received.ce_id, NOON):
+                taken.append(received)
+
+    return take
+
+
+async def test_I6_every_row_arrives_in_order_by_key_and_the_outbox_is_empty(
+    database: Database, kafka: str, topic: str
+) -> None:
+    taken: list[Received] = []
+    consumer = Consumer(kafka, f"g-{topic}", [topic], once_into(taken, database))
+    await put(database, topic, sessions=5, each=20)
+
+    async with running(relay(database, kafka).run), running(consumer.run):
+        await until(lambda: len(taken) == 100)
+        async with asyncio.timeout(10):
+            while await rows_left(database):
+                await asyncio.sleep(0.05)
+
+    assert all(numbers == list(range(20)) for numbers in numbers_by_session(taken).values())
+    assert sorted(each.relayseq for each in taken) == list(range(1, 101))
+    assert {(each.source, each.ce_type) for each in taken} == {
+        ("test", "smartcard_unlock.otp.v1.CodeRequested")
+    }
+
+
+@pytest.mark.parametrize(
+    "point", ["test.relay.before_send", "test.relay.after_ack", "test.relay.before_commit"]
+)
+async def test_I6_a_relay_that_dies_anywhere_loses_nothing_and_repeats_alike(
+    database: Database, kafka: str, topic: str, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died = False
+
+    def die_once(reached: str) -> None:
+        nonlocal died
+        if reached == point and not died:
+            died = True
+            raise SystemError("killed here")
+
+    monkeypatch.setattr(faults, "act", die_once)
+    taken: list[Received] = []
+    await put(database, topic, sessions=2, each=10)
+    async with running(relay(database, kafka).run) as first:
+        await until(first.done)
+    assert died
+
+    consumer = Consumer(kafka, f"g-{topic}", [topic], once_into(taken, database))
+    async with running(relay(database, kafka).run), running(consumer.run):
+        await until(lambda: len(taken) == 20)
+        await put(database, topic, sessions=1, each=1)
+        await until(lambda: len(taken) == 21)
+
+    assert sorted(each.relayseq for each in taken) == list(range(1, 22))
+    assert numbers_by_session(taken)["s1"] == list(range(10))
+
+
+async def test_one_relay_leads_and_another_takes_over(database: Database, kafka: str, topic: str) -> None:
+    taken: list[Received] = []
+    consumer = Consumer(kafka, f"g-{topic}", [topic], once_into(taken, database))
+    async with running(consumer.run):
+        async with running(relay(database, kafka).run):
+            await put(database, topic, sessions=1, each=3)
+            await until(lambda: len(taken) == 3)
+        async with running(relay(database, kafka).run):
+            await put(database, topic, sessions=1, each=3)
+            await until(lambda: len(taken) == 6)
+
+    assert sorted(each.relayseq for each in taken) == list(range(1, 7))
+
+
+async def test_a_failing_handler_holds_its_partition_only_and_loses_nothing(
+    database: Database, kafka: str, topic: str
+) -> None:
+    taken: list[Received] = []
+    failures = 3
+
+    async def take(received: Received) -> None:
+        nonlocal failures
+        if received.subject == "s0" and failures:
+            failures -= 1
+            raise RuntimeError("the database is away")
+        taken.append(received)
+
+    await put(database, topic, sessions=6, each=5)
+    consumer = Consumer(kafka, f"g-{topic}", [topic], take)
+    async with running(relay(database, kafka).run), running(consumer.run):
+        await until(lambda: len(taken) >= 30)
+
+    assert all(numbers == list(range(5)) for numbers in numbers_by_session(taken).values())
+
+
+async def send(
+    kafka: str, topic: str, value: bytes, headers: list[tuple[str, bytes]], times: int = 1
+) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    for _ in range(times):
+        await producer.send_and_wait(topic, value, key=b"s1", headers=headers)
+    await producer.stop()
+
+
+GOOD = [
+    ("ce_id", b"1"), ("ce_type", b"smartcard_unlock.otp.v1.CodeRequested"), ("ce_source", b"test"),
+    ("ce_specversion", b"1.0"), ("ce_time", b"2026-03-02T12:00:00Z"), ("ce_subject", b"s1"),
+]  # fmt: skip
+POISON = {
+    "no headers": (b"x", []),
+    "random bytes": (bytes(range(255, 0, -1)), GOOD),
+    "another type": (b"", [("ce_type", b"x.y") if name == "ce_type" else (name, raw) for name, raw in GOOD]),
+    "no id": (b"", GOOD[1:]),
+    "time is no time": (
+        b"",
+        [("ce_time", b"noon") if name == "ce_time" else (name, raw) for name, raw in GOOD],
+    ),
+    "not text": (b"", [("ce_id", b"\xff\xfe"), *GOOD[1:]]),
+    "endless id": (b"", [("ce_id", b"1" * 5000), *GOOD[1:]]),
+    "1 MiB less a little": (b"\xff" * 900_000, GOOD),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+async def test_F25_poison_goes_to_the_dead_letters_with_its_cause(kafka: str, topic: str, name: str) -> None:
+    taken: list[Received] = []
+
+    async def take(received: Received) -> None:
+        received.parse(otp_events_pb2.CodeRequested)
+        taken.append(received)
+
+    value, headers = POISON[name]
+    await send(kafka, topic, value, headers)
+    await send(kafka, topic, otp_events_pb2.CodeRequested().SerializeToString(), GOOD)
+    async with running(Consumer(kafka, f"g-{topic}", [topic], take).run):
+        await until(lambda: len(taken) == 1)
+
+    dead = AIOKafkaConsumer(f"{topic}.dlq", bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await dead.start()
+    record = await asyncio.wait_for(dead.getone(), 10)
+    await dead.stop()
+    assert record.value == value
+    assert dict(record.headers)["dlq_cause"] in (b"headers", b"type", b"body")
+
+
+async def test_F25_more_than_ten_dead_letters_an_hour_end_the_consumer(kafka: str, topic: str) -> None:
+    async def take(received: Received) -> None:
+        raise Unreadable("body")
+
+    await send(kafka, topic, b"x", GOOD, times=11)
+
+    with pytest.raises(TooManyDeadLetters):
+        async with asyncio.timeout(30):
+            await Consumer(kafka, f"g-{topic}", [topic], take, dead_letters=False).run()
