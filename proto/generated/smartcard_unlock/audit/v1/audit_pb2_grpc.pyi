@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from smartcard_unlock.audit.v1 import audit_pb2 as _audit_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,32 +15,13 @@ GRPC_VERSION: str
 class AuditServiceStub:
     """Read only: what was recorded, and what it saves."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
-    GetSavedTime: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetSavedTimeRequest, _audit_pb2.GetSavedTimeResponse]
-    """Sums the time saved. R20, R21, R22, R29.
-
-    Callers: web. Idempotent; reads only.
-    """
-    ListSessionRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListSessionRecordsRequest, _audit_pb2.ListSessionRecordsResponse]
-    """Lists the records of one session in the order they happened.
-
-    Callers: web. Idempotent; reads only.
-    """
-
-@_typing.type_check_only
-class AuditServiceAsyncStub(AuditServiceStub):
-    """Read only: what was recorded, and what it saves."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    GetSavedTime: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetSavedTimeRequest, _audit_pb2.GetSavedTimeResponse]  # type: ignore[assignment]
+    GetSavedTime: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetSavedTimeRequest, _audit_pb2.GetSavedTimeResponse]
     """Sums the time saved. R20, R21, R22, R29.
 
     Callers: web. Idempotent; reads only.
     """
-    ListSessionRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListSessionRecordsRequest, _audit_pb2.ListSessionRecordsResponse]  # type: ignore[assignment]
+    ListSessionRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListSessionRecordsRequest, _audit_pb2.ListSessionRecordsResponse]
     """Lists the records of one session in the order they happened.
 
     Callers: web. Idempotent; reads only.
@@ -67,8 +34,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetSavedTime(
         self,
         request: _audit_pb2.GetSavedTimeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_audit_pb2.GetSavedTimeResponse, _abc.Awaitable[_audit_pb2.GetSavedTimeResponse]]:
+        context: _aio.ServicerContext[_audit_pb2.GetSavedTimeRequest, _abc.Awaitable[_audit_pb2.GetSavedTimeResponse]],
+    ) -> _abc.Awaitable[_audit_pb2.GetSavedTimeResponse]:
         """Sums the time saved. R20, R21, R22, R29.
 
         Callers: web. Idempotent; reads only.
@@ -78,11 +45,11 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListSessionRecords(
         self,
         request: _audit_pb2.ListSessionRecordsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_audit_pb2.ListSessionRecordsResponse, _abc.Awaitable[_audit_pb2.ListSessionRecordsResponse]]:
+        context: _aio.ServicerContext[_audit_pb2.ListSessionRecordsRequest, _abc.Awaitable[_audit_pb2.ListSessionRecordsResponse]],
+    ) -> _abc.Awaitable[_audit_pb2.ListSessionRecordsResponse]:
         """Lists the records of one session in the order they happened.
 
         Callers: web. Idempotent; reads only.
         """
 
-def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _aio.Server) -> None: ...

@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from smartcard_unlock.card_gateway.v1 import card_gateway_pb2 as _card_gateway_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,52 +15,23 @@ GRPC_VERSION: str
 class SessionServiceStub:
     """Unlock sessions as a page sees them. Served on the mTLS listener only."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> SessionServiceAsyncStub: ...
-    StartSession: _grpc.UnaryUnaryMultiCallable[_card_gateway_pb2.StartSessionRequest, _card_gateway_pb2.StartSessionResponse]
-    """Claims the session an agent offers, once, by its page address or its typed code.
-
-    Callers: web. Idempotent by attempt_id.
-    """
-    GetSession: _grpc.UnaryUnaryMultiCallable[_card_gateway_pb2.GetSessionRequest, _card_gateway_pb2.GetSessionResponse]
-    """Shows a session; waits up to `wait_seconds` for a version newer than `since`.
-
-    Callers: web. Idempotent; reads only.
-    """
-    Authorise: _grpc.UnaryUnaryMultiCallable[_card_gateway_pb2.AuthoriseRequest, _card_gateway_pb2.AuthoriseResponse]
-    """Spends an UnlockGrant: the session is AUTHORISED until its deadline.
-
-    Callers: web. Idempotent by attempt_id.
-    """
-    ResetPin: _grpc.UnaryUnaryMultiCallable[_card_gateway_pb2.ResetPinRequest, _card_gateway_pb2.ResetPinResponse]
-    """Asks the agent to set a new PIN, which travels sealed to the agent's key.
-
-    Callers: web. Idempotent by attempt_id.
-    """
-
-@_typing.type_check_only
-class SessionServiceAsyncStub(SessionServiceStub):
-    """Unlock sessions as a page sees them. Served on the mTLS listener only."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    StartSession: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.StartSessionRequest, _card_gateway_pb2.StartSessionResponse]  # type: ignore[assignment]
+    StartSession: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.StartSessionRequest, _card_gateway_pb2.StartSessionResponse]
     """Claims the session an agent offers, once, by its page address or its typed code.
 
     Callers: web. Idempotent by attempt_id.
     """
-    GetSession: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.GetSessionRequest, _card_gateway_pb2.GetSessionResponse]  # type: ignore[assignment]
+    GetSession: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.GetSessionRequest, _card_gateway_pb2.GetSessionResponse]
     """Shows a session; waits up to `wait_seconds` for a version newer than `since`.
 
     Callers: web. Idempotent; reads only.
     """
-    Authorise: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.AuthoriseRequest, _card_gateway_pb2.AuthoriseResponse]  # type: ignore[assignment]
+    Authorise: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.AuthoriseRequest, _card_gateway_pb2.AuthoriseResponse]
     """Spends an UnlockGrant: the session is AUTHORISED until its deadline.
 
     Callers: web. Idempotent by attempt_id.
     """
-    ResetPin: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.ResetPinRequest, _card_gateway_pb2.ResetPinResponse]  # type: ignore[assignment]
+    ResetPin: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.ResetPinRequest, _card_gateway_pb2.ResetPinResponse]
     """Asks the agent to set a new PIN, which travels sealed to the agent's key.
 
     Callers: web. Idempotent by attempt_id.
@@ -87,8 +44,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     def StartSession(
         self,
         request: _card_gateway_pb2.StartSessionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_card_gateway_pb2.StartSessionResponse, _abc.Awaitable[_card_gateway_pb2.StartSessionResponse]]:
+        context: _aio.ServicerContext[_card_gateway_pb2.StartSessionRequest, _abc.Awaitable[_card_gateway_pb2.StartSessionResponse]],
+    ) -> _abc.Awaitable[_card_gateway_pb2.StartSessionResponse]:
         """Claims the session an agent offers, once, by its page address or its typed code.
 
         Callers: web. Idempotent by attempt_id.
@@ -98,8 +55,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetSession(
         self,
         request: _card_gateway_pb2.GetSessionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_card_gateway_pb2.GetSessionResponse, _abc.Awaitable[_card_gateway_pb2.GetSessionResponse]]:
+        context: _aio.ServicerContext[_card_gateway_pb2.GetSessionRequest, _abc.Awaitable[_card_gateway_pb2.GetSessionResponse]],
+    ) -> _abc.Awaitable[_card_gateway_pb2.GetSessionResponse]:
         """Shows a session; waits up to `wait_seconds` for a version newer than `since`.
 
         Callers: web. Idempotent; reads only.
@@ -109,8 +66,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     def Authorise(
         self,
         request: _card_gateway_pb2.AuthoriseRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_card_gateway_pb2.AuthoriseResponse, _abc.Awaitable[_card_gateway_pb2.AuthoriseResponse]]:
+        context: _aio.ServicerContext[_card_gateway_pb2.AuthoriseRequest, _abc.Awaitable[_card_gateway_pb2.AuthoriseResponse]],
+    ) -> _abc.Awaitable[_card_gateway_pb2.AuthoriseResponse]:
         """Spends an UnlockGrant: the session is AUTHORISED until its deadline.
 
         Callers: web. Idempotent by attempt_id.
@@ -120,11 +77,11 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     def ResetPin(
         self,
         request: _card_gateway_pb2.ResetPinRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_card_gateway_pb2.ResetPinResponse, _abc.Awaitable[_card_gateway_pb2.ResetPinResponse]]:
+        context: _aio.ServicerContext[_card_gateway_pb2.ResetPinRequest, _abc.Awaitable[_card_gateway_pb2.ResetPinResponse]],
+    ) -> _abc.Awaitable[_card_gateway_pb2.ResetPinResponse]:
         """Asks the agent to set a new PIN, which travels sealed to the agent's key.
 
         Callers: web. Idempotent by attempt_id.
         """
 
-def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _aio.Server) -> None: ...

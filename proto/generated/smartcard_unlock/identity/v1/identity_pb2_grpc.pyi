@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from smartcard_unlock.identity.v1 import identity_pb2 as _identity_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,32 +15,13 @@ GRPC_VERSION: str
 class IdentityServiceStub:
     """Holders, their cards, organisations and addresses. Nothing is said of a holder without a grant."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
-    ResolveHolder: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ResolveHolderRequest, _identity_pb2.ResolveHolderResponse]
-    """Judges whether the holder of a proven card may unlock it now. A refusal is an answer.
-
-    Callers: web. Idempotent: refusals are judged anew at every call.
-    """
-    GetDeliveryAddress: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetDeliveryAddressRequest, _identity_pb2.GetDeliveryAddressResponse]
-    """Gives the one address a message may go to, at the moment of sending.
-
-    Callers: notifier. Idempotent; reads only.
-    """
-
-@_typing.type_check_only
-class IdentityServiceAsyncStub(IdentityServiceStub):
-    """Holders, their cards, organisations and addresses. Nothing is said of a holder without a grant."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ResolveHolder: _aio.UnaryUnaryMultiCallable[_identity_pb2.ResolveHolderRequest, _identity_pb2.ResolveHolderResponse]  # type: ignore[assignment]
+    ResolveHolder: _aio.UnaryUnaryMultiCallable[_identity_pb2.ResolveHolderRequest, _identity_pb2.ResolveHolderResponse]
     """Judges whether the holder of a proven card may unlock it now. A refusal is an answer.
 
     Callers: web. Idempotent: refusals are judged anew at every call.
     """
-    GetDeliveryAddress: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetDeliveryAddressRequest, _identity_pb2.GetDeliveryAddressResponse]  # type: ignore[assignment]
+    GetDeliveryAddress: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetDeliveryAddressRequest, _identity_pb2.GetDeliveryAddressResponse]
     """Gives the one address a message may go to, at the moment of sending.
 
     Callers: notifier. Idempotent; reads only.
@@ -67,8 +34,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def ResolveHolder(
         self,
         request: _identity_pb2.ResolveHolderRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_identity_pb2.ResolveHolderResponse, _abc.Awaitable[_identity_pb2.ResolveHolderResponse]]:
+        context: _aio.ServicerContext[_identity_pb2.ResolveHolderRequest, _abc.Awaitable[_identity_pb2.ResolveHolderResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.ResolveHolderResponse]:
         """Judges whether the holder of a proven card may unlock it now. A refusal is an answer.
 
         Callers: web. Idempotent: refusals are judged anew at every call.
@@ -78,11 +45,11 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetDeliveryAddress(
         self,
         request: _identity_pb2.GetDeliveryAddressRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_identity_pb2.GetDeliveryAddressResponse, _abc.Awaitable[_identity_pb2.GetDeliveryAddressResponse]]:
+        context: _aio.ServicerContext[_identity_pb2.GetDeliveryAddressRequest, _abc.Awaitable[_identity_pb2.GetDeliveryAddressResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.GetDeliveryAddressResponse]:
         """Gives the one address a message may go to, at the moment of sending.
 
         Callers: notifier. Idempotent; reads only.
         """
 
-def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _aio.Server) -> None: ...

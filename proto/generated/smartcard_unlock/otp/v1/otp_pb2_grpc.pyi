@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from smartcard_unlock.otp.v1 import otp_pb2 as _otp_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,42 +15,18 @@ GRPC_VERSION: str
 class OtpServiceStub:
     """One-time codes: 8 digits, 15 minutes, three entries, one use."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> OtpServiceAsyncStub: ...
-    IssueCode: _grpc.UnaryUnaryMultiCallable[_otp_pb2.IssueCodeRequest, _otp_pb2.IssueCodeResponse]
-    """Issues a code for this session and supersedes a live one. It is sent by mail, never returned.
-
-    Callers: web. Idempotent by attempt_id.
-    """
-    GetCodeStatus: _grpc.UnaryUnaryMultiCallable[_otp_pb2.GetCodeStatusRequest, _otp_pb2.GetCodeStatusResponse]
-    """Tells how the session's newest code stands: delivery, entries left, deadlines.
-
-    Callers: web. Idempotent; reads only.
-    """
-    RedeemCode: _grpc.UnaryUnaryMultiCallable[_otp_pb2.RedeemCodeRequest, _otp_pb2.RedeemCodeResponse]
-    """Judges one entry of a code. A wrong entry is an answer, not an error.
-
-    Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
-    """
-
-@_typing.type_check_only
-class OtpServiceAsyncStub(OtpServiceStub):
-    """One-time codes: 8 digits, 15 minutes, three entries, one use."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    IssueCode: _aio.UnaryUnaryMultiCallable[_otp_pb2.IssueCodeRequest, _otp_pb2.IssueCodeResponse]  # type: ignore[assignment]
+    IssueCode: _aio.UnaryUnaryMultiCallable[_otp_pb2.IssueCodeRequest, _otp_pb2.IssueCodeResponse]
     """Issues a code for this session and supersedes a live one. It is sent by mail, never returned.
 
     Callers: web. Idempotent by attempt_id.
     """
-    GetCodeStatus: _aio.UnaryUnaryMultiCallable[_otp_pb2.GetCodeStatusRequest, _otp_pb2.GetCodeStatusResponse]  # type: ignore[assignment]
+    GetCodeStatus: _aio.UnaryUnaryMultiCallable[_otp_pb2.GetCodeStatusRequest, _otp_pb2.GetCodeStatusResponse]
     """Tells how the session's newest code stands: delivery, entries left, deadlines.
 
     Callers: web. Idempotent; reads only.
     """
-    RedeemCode: _aio.UnaryUnaryMultiCallable[_otp_pb2.RedeemCodeRequest, _otp_pb2.RedeemCodeResponse]  # type: ignore[assignment]
+    RedeemCode: _aio.UnaryUnaryMultiCallable[_otp_pb2.RedeemCodeRequest, _otp_pb2.RedeemCodeResponse]
     """Judges one entry of a code. A wrong entry is an answer, not an error.
 
     Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
@@ -77,8 +39,8 @@ class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
     def IssueCode(
         self,
         request: _otp_pb2.IssueCodeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_otp_pb2.IssueCodeResponse, _abc.Awaitable[_otp_pb2.IssueCodeResponse]]:
+        context: _aio.ServicerContext[_otp_pb2.IssueCodeRequest, _abc.Awaitable[_otp_pb2.IssueCodeResponse]],
+    ) -> _abc.Awaitable[_otp_pb2.IssueCodeResponse]:
         """Issues a code for this session and supersedes a live one. It is sent by mail, never returned.
 
         Callers: web. Idempotent by attempt_id.
@@ -88,8 +50,8 @@ class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetCodeStatus(
         self,
         request: _otp_pb2.GetCodeStatusRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_otp_pb2.GetCodeStatusResponse, _abc.Awaitable[_otp_pb2.GetCodeStatusResponse]]:
+        context: _aio.ServicerContext[_otp_pb2.GetCodeStatusRequest, _abc.Awaitable[_otp_pb2.GetCodeStatusResponse]],
+    ) -> _abc.Awaitable[_otp_pb2.GetCodeStatusResponse]:
         """Tells how the session's newest code stands: delivery, entries left, deadlines.
 
         Callers: web. Idempotent; reads only.
@@ -99,11 +61,11 @@ class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
     def RedeemCode(
         self,
         request: _otp_pb2.RedeemCodeRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_otp_pb2.RedeemCodeResponse, _abc.Awaitable[_otp_pb2.RedeemCodeResponse]]:
+        context: _aio.ServicerContext[_otp_pb2.RedeemCodeRequest, _abc.Awaitable[_otp_pb2.RedeemCodeResponse]],
+    ) -> _abc.Awaitable[_otp_pb2.RedeemCodeResponse]:
         """Judges one entry of a code. A wrong entry is an answer, not an error.
 
         Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
         """
 
-def add_OtpServiceServicer_to_server(servicer: OtpServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_OtpServiceServicer_to_server(servicer: OtpServiceServicer, server: _aio.Server) -> None: ...
