@@ -7,8 +7,9 @@ Slot n is vpcd's port P+n: a card is in that reader while there is a connection 
 
 Control: a unix stream socket, any number of clients, one JSON object a line each way.
 
-    {"do": "insert", "card": NAME, "slot": 0}   takes out what is there; ready once vpcd has the card
+    {"do": "insert", "card": NAME, "slot": 0}   takes out what is there; answered once it is seen
     {"do": "remove", "slot": 0}                 nothing there is no error
+    {"do": "swap", "card": NAME, "slot": 0}     another card in its place, unseen by the reader
     {"do": "state"}      → {"ok": true, "slots": [NAME or null, ...]}
     {"do": "list"}       → {"ok": true, "cards": [NAME, ...]}
     {"do": "counters", "card": NAME} → pin_left, puk_left, wrong_pin_tries, wrong_puk_tries, apdus,
@@ -20,7 +21,7 @@ Control: a unix stream socket, any number of clients, one JSON object a line eac
     {"do": "quit"}
 
 Answers: {"ok": true, ...} or {"ok": false, "error": CODE}: NO_SUCH_CARD, NO_SUCH_SLOT, CARD_IN_OTHER_SLOT,
-READER_AWAY (vpcd does not listen), BAD_REQUEST. No PIN, PUK or key is ever in one.
+READER_AWAY (vpcd does not listen), NO_CARD (to swap), BAD_REQUEST. No PIN, PUK or key is ever in one.
 
 A reader that goes away (pcscd restarted) gets its card back as soon as it listens again.
 """
@@ -50,6 +51,7 @@ class Desk:
         self._does: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "insert": self._insert,
             "remove": self._remove,
+            "swap": self._swap,
             "state": self._state,
             "list": self._list,
             "counters": self._counters,
@@ -83,14 +85,23 @@ class Desk:
             await slot.remove()
 
     async def _insert(self, request: dict[str, Any]) -> dict[str, Any]:
+        slot, name, card = self._anew(request)
+        await slot.insert(name, card)
+        return {}
+
+    async def _swap(self, request: dict[str, Any]) -> dict[str, Any]:
+        slot, name, card = self._anew(request)
+        slot.swap(name, card)
+        return {}
+
+    def _anew(self, request: dict[str, Any]) -> tuple[Slot, str, FaultyCard]:
+        """Slot, name and card of a request to put one in, the card as its file says: that is the truth."""
         name, slot = str(request["card"]), self._slot(request)
         if any(other.name == name and other is not slot for other in self._slots):
             raise RefusedError("CARD_IN_OTHER_SLOT")
         card = self._card(name)
-        # The file is the truth: a card that was made anew under its name is a new card.
         card.card = self._load(name)
-        await slot.insert(name, card)
-        return {}
+        return slot, name, card
 
     async def _remove(self, request: dict[str, Any]) -> dict[str, Any]:
         await self._slot(request).remove()

@@ -29,58 +29,73 @@ class Slot:
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._task: asyncio.Task[None] | None = None
+        self._card: FaultyCard | None = None
         self.name: str | None = None
-        self._connected = asyncio.Event()
+        self._seen = asyncio.Event()
 
     async def insert(self, name: str, card: FaultyCard) -> None:
-        """Put a card in; returns once vpcd has accepted it. Raises RefusedError(READER_AWAY)."""
+        """Put a card in; returns once the reader has seen it. Raises RefusedError(READER_AWAY)."""
         await self.remove()
-        self.name = name
-        self._task = asyncio.create_task(self._stay(card))
+        self.name, self._card = name, card
+        self._task = asyncio.create_task(self._stay())
         try:
-            await asyncio.wait_for(self._connected.wait(), INSERT_WITHIN)
+            await asyncio.wait_for(self._seen.wait(), INSERT_WITHIN)
         except TimeoutError:
             await self.remove()
             raise RefusedError("READER_AWAY") from None
 
+    def swap(self, name: str, card: FaultyCard) -> None:
+        """Put another card in the place of the one that is in, unseen by the reader."""
+        if self._card is None:
+            raise RefusedError("NO_CARD")
+        self.name, self._card = name, card
+
     async def remove(self) -> None:
         """Take the card out, if there is one."""
-        task, self._task, self.name = self._task, None, None
+        task, self._task = self._task, None
+        self.name = self._card = None
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self._connected.clear()
+        self._seen.clear()
 
-    async def _stay(self, card: FaultyCard) -> None:
+    async def _stay(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
+        while self._card is not None:
             with socket.socket() as wire:
                 wire.setblocking(False)
                 try:
                     await loop.sock_connect(wire, (self._host, self._port))
-                    self._connected.set()
-                    await _serve(wire, card)
+                    await self._serve(wire)
                 except Dropped:
-                    self.name = None
+                    self.name = self._card = None
                     return
                 except OSError:
                     pass
                 finally:
-                    card.card.power_off()
+                    self._power_off()
             await asyncio.sleep(RETRY_AFTER)
 
+    async def _serve(self, wire: socket.socket) -> None:
+        """Answer vpcd until it closes. Raises OSError, Dropped.
 
-async def _serve(wire: socket.socket, card: FaultyCard) -> None:
-    """Answer vpcd until it closes. Raises OSError, Dropped."""
-    while True:
-        message = await _receive(wire)
-        if len(message) > 1:
-            await _send(wire, await _answer(wire, card, message))
-        elif message[0] == GET_ATR:
-            await _send(wire, ATR)
-        elif message[0] in (POWER_OFF, POWER_ON, RESET):
-            card.card.power_off()
+        Only its first message says that it has this card: the connection alone waits in a backlog,
+        while vpcd may not even have noticed that the card before it is gone.
+        """
+        while self._card is not None:
+            message = await _receive(wire)
+            self._seen.set()
+            if len(message) > 1:
+                await _send(wire, await _answer(wire, self._card, message))
+            elif message[0] == GET_ATR:
+                await _send(wire, ATR)
+            elif message[0] in (POWER_OFF, POWER_ON, RESET):
+                self._power_off()
+
+    def _power_off(self) -> None:
+        if self._card is not None:
+            self._card.card.power_off()
 
 
 async def _answer(wire: socket.socket, card: FaultyCard, apdu: bytes) -> bytes:

@@ -46,7 +46,9 @@ class Verdict:
     wrong_puk_tries: int = 0
     """Tries of the PUK that are spent now and, as far as is known, not won back by a right one."""
     puk_tries_left: int | None = None
-    """As the card said; None where it did not, or where a right PUK has filled the counter again."""
+    """At least so many, from what the card said and what was lost since; None where it said nothing.
+
+    After SUCCESS the counter is full but for `wrong_puk_tries`."""
     lost: PukState | None = None
     """RECOVER: the candidate that was sent and not answered; `order_candidates` wants it next time."""
 
@@ -92,10 +94,12 @@ def _unsettled(report: Report, puk: PukState, wrong: list[PukState], answered: l
         verdict = _refused(report.sw(UNBLOCK_WITH[answered[-1]]))
         lost = answered[-1] if verdict.holder is Holder.UNKNOWN else None
         spent = len(wrong) + verdict.wrong_puk_tries
+        left = 0 if verdict.puk_tries_left == 0 else _less(left, verdict.wrong_puk_tries)
         return replace(verdict, puk=puk, wrong_puk_tries=spent, puk_tries_left=left, lost=lost)
     flying = next((state for state, name in UNBLOCK_WITH.items() if name == report.in_flight), None)
     if flying is not None:
-        return replace(UNREPORTED, puk=puk, wrong_puk_tries=len(wrong) + 1, lost=flying)
+        spent, left = len(wrong) + 1, _less(left, 1)
+        return replace(UNREPORTED, puk=puk, wrong_puk_tries=spent, puk_tries_left=left, lost=flying)
     if wrong and report.end is End.STOPPED:
         return Verdict(Holder.FAILED, "BUDGET_SPENT", puk, len(wrong), left)
     return Verdict(Holder.NOT_ATTEMPTED, _why_not(report), puk, len(wrong), left)
@@ -131,6 +135,10 @@ def _why_not(report: Report) -> str:
 
 def _other(state: PukState) -> PukState:
     return PukState.NEXT if state is PukState.CURRENT else PukState.CURRENT
+
+
+def _less(left: int | None, lost: int) -> int | None:
+    return None if left is None else max(0, left - lost)
 
 
 def _lowest(report: Report, states: list[PukState]) -> int:
