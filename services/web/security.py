@@ -8,12 +8,17 @@ import secrets
 from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.runtime import logs
 
 MOST_BODY_BYTES = 16 * 1024
 """Source: quality S42."""
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 HASHED_FILE_LIFE = "public, max-age=31536000, immutable"
+
+log = logs.logger("edge")
 
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -52,12 +57,21 @@ class SecureEdge:
         nonce = secrets.token_urlsafe(16)
         scope.setdefault("state", {})["nonce"] = nonce
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 self._add(MutableHeaders(scope=message), nonce)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            log.error("defect_at_the_edge", error=type(error).__name__)
+            if not started:
+                await _LAST_RESORT(scope, receive, send_with_headers)
 
     def _add(self, headers: MutableHeaders, nonce: str) -> None:
         headers.update(_FIXED)
@@ -65,6 +79,14 @@ class SecureEdge:
         headers.setdefault("Cache-Control", "no-store")
         if self._https:
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+
+
+_LAST_RESORT = HTMLResponse(
+    '<!doctype html><html lang="en"><title>Something went wrong</title><h1>Something went wrong on our side</h1>'
+    '<p>Try again in a minute.</p><p>Error code: <span data-error-code="INTERNAL">INTERNAL</span></p></html>',
+    status_code=500,
+)
+"""Where even the page of an error could not be made: never blank, never a stack trace. R13."""
 
 
 class TooLarge(Exception):

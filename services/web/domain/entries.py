@@ -9,6 +9,7 @@ PAIRING_LENGTH = 8
 CODE_LENGTH = 8
 ADDRESS_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes, base64url without padding."""
+BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _BETWEEN = re.compile(r"[\s\u00a0\u200b\u2010-\u2015\u2212_.-]+")

@@ -32,7 +32,7 @@ def delivery_of(visit: Visit, status: CodeStatus) -> dict[str, Any]:
     now = visit.now()
     wait = status.next_code_at - now
     return {
-        "status": status,
+        "mail": status,
         "delivery": status.delivery.value,
         "works_for": texts.minutes(status.expires_at - now) if status.expires_at > now else "",
         "wait": texts.seconds(wait) if status.next_code_at > now else "",

@@ -1,0 +1,190 @@
+"""The four processes that pages ask, as one small world a test can steer.
+
+It keeps the rules that pages rely on: a session is claimed once, an attempt is answered once,
+three wrong entries lock. It knows nothing of cards or keys.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from services.runtime import errors
+from services.web.domain.journey import Reason, State
+from services.web.ports import (
+    Claimed,
+    CodeStatus,
+    Delivery,
+    Holder,
+    Reader,
+    Redemption,
+    Refused,
+    RegistrationAuthority,
+    SavedTime,
+    SessionView,
+    Verdict,
+)
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+DEADLINE = NOW + timedelta(minutes=45)
+ADDRESS_TOKEN = "A" * 43
+PAIRING_CODE = "K7QM2XWD"
+RIGHT_CODE = "41963075"
+WRONG_CODE = "00000000"
+SESSION_ID = "01930000-0000-7000-8000-00000000000a"
+CLAIM = "claim-of-the-test"
+AGENT_KEY = bytes(range(32))
+RA = RegistrationAuthority("Test Trust", "01632 960 001", "smartcards@example.org", "Weekdays, 9 to 5")
+
+Peer = errors.ServiceError
+
+
+@dataclass
+class World:
+    """What the fake processes answer; a test changes it between requests."""
+
+    view: SessionView = field(
+        default_factory=lambda: SessionView(
+            version=1,
+            state=State.ATTACHED,
+            code="",
+            reader=Reader.NO_CARD,
+            words=("amber", "kettle", "orbit"),
+            agent_public_key=AGENT_KEY,
+            deadline=DEADLINE,
+            reason=Reason.LOCKED,
+            last_four="4F2A",
+            card_grant="card-grant",
+        )
+    )
+    refused_holder: Refused | None = None
+    refused_code: Refused | None = None
+    refused_start: Refused | None = None
+    refused_reset: Refused | None = None
+    refused_authorise: Refused | None = None
+    status: CodeStatus | None = None
+    entries_left: int = 3
+    failure: dict[str, Exception] = field(default_factory=dict)
+    """Call name to the error it raises."""
+    calls: list[tuple[str, object]] = field(default_factory=list)
+    attempts: dict[str, object] = field(default_factory=dict)
+
+    def called(self, name: str, what: object = None) -> None:
+        self.calls.append((name, what))
+        if name in self.failure:
+            raise self.failure[name]
+
+    def change(self, **changes: object) -> None:
+        self.view = replace(self.view, version=self.view.version + 1, **changes)  # type: ignore[arg-type]
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+
+def code_status(delivery: Delivery = Delivery.QUEUED, **changes: object) -> CodeStatus:
+    status = CodeStatus(
+        delivery=delivery,
+        delivery_reason="",
+        expires_at=NOW + timedelta(minutes=15),
+        entries_left=3,
+        resends_left=2,
+        next_code_at=NOW,
+        live=True,
+    )
+    return replace(status, **changes)  # type: ignore[arg-type]
+
+
+class FakeGateway:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def start_session(
+        self, *, address_token: str, pairing_code: str, reason: Reason, attempt_id: str, client_address: str
+    ) -> Claimed | Refused:
+        world = self._world
+        world.called("start_session", {"reason": reason, "client": client_address, "code": pairing_code})
+        if attempt_id in world.attempts:
+            return world.attempts[attempt_id]  # type: ignore[return-value]
+        if world.refused_start:
+            return world.refused_start
+        if address_token != ADDRESS_TOKEN and pairing_code != PAIRING_CODE:
+            return Refused("PAIRING_UNKNOWN")
+        world.change(reason=reason)
+        claimed = Claimed(SESSION_ID, CLAIM, DEADLINE)
+        world.attempts[attempt_id] = claimed
+        return claimed
+
+    async def get_session(self, session_id: str, claim: str, *, since: int = 0, wait: int = 0) -> SessionView:
+        self._world.called("get_session", since)
+        if (session_id, claim) != (SESSION_ID, CLAIM):
+            raise errors.not_found("SESSION_UNKNOWN")
+        return self._world.view
+
+    async def authorise(
+        self, session_id: str, claim: str, *, unlock_grant: str, holder_grant: str, attempt_id: str
+    ) -> Refused | None:
+        self._world.called("authorise", unlock_grant)
+        if self._world.refused_authorise:
+            return self._world.refused_authorise
+        self._world.change(state=State.AUTHORISED)
+        return None
+
+    async def reset_pin(
+        self, session_id: str, claim: str, *, sealed_pin: bytes, holder_grant: str, attempt_id: str
+    ) -> Refused | None:
+        self._world.called("reset_pin", (attempt_id, sealed_pin))
+        if self._world.refused_reset:
+            return self._world.refused_reset
+        self._world.change(state=State.PROVING, code="")
+        return None
+
+
+class FakeIdentity:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def resolve_holder(self, card_grant: str) -> Holder | Refused:
+        self._world.called("resolve_holder", card_grant)
+        return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA)
+
+
+class FakeOtp:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def issue_code(self, holder_grant: str, attempt_id: str) -> CodeStatus | Refused:
+        world = self._world
+        world.called("issue_code", attempt_id)
+        if world.refused_code:
+            return world.refused_code
+        world.status = code_status()
+        return world.status
+
+    async def code_status(self, holder_grant: str) -> CodeStatus | None:
+        self._world.called("code_status")
+        return self._world.status
+
+    async def redeem_code(self, holder_grant: str, typed: str, attempt_id: str) -> Redemption:
+        world = self._world
+        world.called("redeem_code", (attempt_id, typed))
+        if attempt_id not in world.attempts:
+            world.attempts[attempt_id] = self._judge(typed)
+        return world.attempts[attempt_id]  # type: ignore[return-value]
+
+    def _judge(self, typed: str) -> Redemption:
+        world = self._world
+        if typed == RIGHT_CODE:
+            return Redemption(Verdict.RIGHT, world.entries_left, "unlock-grant")
+        world.entries_left -= 1
+        if world.status:
+            world.status = replace(world.status, entries_left=world.entries_left)
+        if world.entries_left == 0:
+            return Redemption(Verdict.LOCKED_TO_RA, 0)
+        return Redemption(Verdict.WRONG, world.entries_left)
+
+
+class FakeAudit:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def saved_time(self) -> SavedTime:
+        self._world.called("saved_time")
+        return SavedTime(2, 0, 20, 40, "0.7", 6, (("SUCCESS", "", 2), ("REFUSED", "NO_EMAIL", 1)))

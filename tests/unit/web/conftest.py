@@ -1,0 +1,119 @@
+"""The pages against fake processes, driven as a browser without JavaScript would."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from jinja2 import Environment
+from starlette.types import ASGIApp
+
+from services.web.routes import build_app
+from services.web.sessions import CookieSealer
+from services.web.settings import WebSettings
+from services.web.visit import House, Peers, environment
+from tests.fakes.clock import FakeClock
+from tests.fakes.randomness import SeededRandomness
+from tests.fakes.web_peers import (
+    ADDRESS_TOKEN,
+    NOW,
+    FakeAudit,
+    FakeGateway,
+    FakeIdentity,
+    FakeOtp,
+    World,
+)
+
+ORIGIN = "https://unlock.example.org"
+COOKIE_KEY = bytes(range(32))
+
+
+def web_settings(folder: Path, origin: str = ORIGIN) -> WebSettings:
+    key = folder / "cookie.bin"
+    key.write_bytes(COOKIE_KEY)
+    return WebSettings(
+        WEB_ORIGIN=origin,
+        LISTEN_ADDRESS="127.0.0.1:8443",
+        WEB_COOKIE_KEY_FILE=key,
+        TLS_CA_FILE=folder,
+        TLS_CERT_FILE=folder,
+        TLS_KEY_FILE=folder,
+        IDENTITY_ADDRESS="127.0.0.1:1",
+        OTP_ADDRESS="127.0.0.1:1",
+        CARD_GATEWAY_ADDRESS="127.0.0.1:1",
+        AUDIT_ADDRESS="127.0.0.1:1",
+        REPORT_PROBLEM_URL="https://support.example.org/new",
+    )
+
+
+@dataclass
+class Visitor:
+    """A browser: it keeps the cookie, follows redirects and fills in the forms it is shown."""
+
+    client: httpx.AsyncClient
+    page: httpx.Response = field(default_factory=lambda: httpx.Response(200))
+
+    async def open(self, path: str) -> httpx.Response:
+        self.page = await self.client.get(path)
+        return self.page
+
+    async def submit(self, action: str, *, page: str = "", **typed: str) -> httpx.Response:
+        """Send a form of the page that is open, with its hidden fields."""
+        fields = {**hidden_fields(page or self.page.text), **typed}
+        headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+        self.page = await self.client.post(action, data=fields, headers=headers)
+        return self.page
+
+    def at(self) -> str:
+        return self.page.url.path
+
+    def error_code(self) -> str:
+        found = re.search(r'data-error-code="([A-Z0-9_]+)"', self.page.text)
+        return found.group(1) if found else ""
+
+    async def reach_card(self) -> None:
+        await self.open(f"/open/{ADDRESS_TOKEN}")
+        await self.submit("/reason", reason="LOCKED")
+
+
+def hidden_fields(html: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(csrf|attempt_id)" value="([^"]*)"', html))
+
+
+@pytest.fixture(scope="session")
+def templates() -> Environment:
+    """Compiled once: that is the slow part."""
+    return environment()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def sealer() -> CookieSealer:
+    return CookieSealer(COOKIE_KEY, SeededRandomness(7))
+
+
+@pytest.fixture
+def app(
+    world: World, clock: FakeClock, sealer: CookieSealer, templates: Environment, tmp_path: Path
+) -> ASGIApp:
+    peers = Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world))
+    house = House(peers, web_settings(tmp_path), clock, SeededRandomness(), templates)
+    return build_app(house, sealer)
+
+
+@pytest.fixture
+async def visitor(app: ASGIApp) -> AsyncIterator[Visitor]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, follow_redirects=True) as client:
+        yield Visitor(client)
