@@ -1,0 +1,95 @@
+"""The same person in a real browser: Debian's Chromium, driven by Playwright, JavaScript and all."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from deploy.local.stack import Stack
+from tests.journeys.person import Person, page_address
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync")  # fmt: skip
+PATIENCE_MS = 30_000
+
+
+@contextmanager
+def chromium(width: int = 1280, height: int = 900) -> Iterator[Page]:
+    """One page in a fresh profile."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(PATIENCE_MS)
+        try:
+            yield page
+        finally:
+            browser.close()
+
+
+class PersonInChromium(Person):
+    """Does by clicks and keys what `Person` does by requests."""
+
+    def __init__(
+        self, stack: Stack, card: str, page: Page, say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """`say` gets one line for each step, with its seconds."""
+        super().__init__(stack, card)
+        self.tab, self._say = page, say
+
+    def unlock_in_browser(self) -> float:
+        """The whole way to the last page; seconds from the inserted card to its answer."""
+        self._step("open the agent's address", lambda: self._goto(page_address(self.stack), "/reason"))
+        self._step("say why: locked", self._say_why)
+        inserted = time.monotonic()
+        self._step("insert the card, it is read", self._insert)
+        self._step("ask for a code", lambda: self._press("Send me a code", "/code"))
+        self._step("read the mail", self.read_mail)
+        self._step("type the code", self._type_code)
+        self._step("choose a new passcode", self._choose)
+        self._step("compare the words, answer the agent", self._answer)
+        self._step("the card takes it", lambda: self._arrive("/done"))
+        return time.monotonic() - inserted
+
+    def _step(self, what: str, take: Callable[[], object]) -> None:
+        began = time.monotonic()
+        take()
+        self._say(f"  {what:<38} {time.monotonic() - began:5.2f} s")
+
+    def _goto(self, address: str, path: str) -> None:
+        self.tab.goto(address)
+        self._arrive(path)
+
+    def _say_why(self) -> None:
+        self.tab.locator("input[name=reason][value=LOCKED]").check()
+        self._press("Continue", "/card")
+
+    def _insert(self) -> None:
+        self.stack.slots.insert(self.card.name)
+        self._arrive("/address")
+
+    def _type_code(self) -> None:
+        self.tab.get_by_label("Security code", exact=True).fill(self.code)
+        self._press("Continue", "/passcode")
+
+    def _choose(self) -> None:
+        self.tab.locator("#passcode").fill(self.new_pin)
+        self.tab.locator("#passcode-again").fill(self.new_pin)
+        self._press("Set new passcode", "/working")
+
+    def _answer(self) -> None:
+        words = self.tab.locator(".app-words li").all_inner_texts()
+        before = self._window_from
+        self._window_from = self.stack.agent.wait_for("Type yes", 30, after=before)
+        asked = self.stack.agent.text[before : self._window_from]
+        if not words or " ".join(words) not in asked:
+            raise AssertionError(f"the page shows {words}, the agent asked: {asked}")
+        self.stack.agent.type("yes")
+
+    def _press(self, button: str, path: str) -> None:
+        self.tab.get_by_role("button", name=button, exact=True).click()
+        self._arrive(path)
+
+    def _arrive(self, path: str) -> None:
+        self.tab.wait_for_url(lambda url: url.split("?")[0].endswith(path))
+        expect(self.tab.locator("h1")).to_be_visible()

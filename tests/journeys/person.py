@@ -1,0 +1,161 @@
+"""A holder who goes through the journey over HTTP, reads the mail and answers the agent.
+
+Every step may be taken again: a person reloads a page that failed.
+"""
+
+import json
+import re
+import secrets
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+
+import httpx
+
+from deploy.local.child import wait_until
+from deploy.local.demo_data import DemoCard
+from deploy.local.stack import Stack
+from services.card_gateway.card.pin_policy import weakness
+from services.runtime.hpke import pin_info, seal
+from tests.journeys.pages import Browser, Shown
+
+CODE_IN_MAIL = re.compile(r"^    (\d{7,10})$", re.MULTILINE)
+PATIENCE = 30.0
+"""Seconds a person waits for a page to move on by itself."""
+
+
+class Person:
+    """One holder with one card, one browser and the agent's window before them."""
+
+    def __init__(self, stack: Stack, card: str, reason: str = "LOCKED") -> None:
+        """`card`: a demonstration card's name; `reason`: LOCKED or FORGOTTEN."""
+        self.stack, self.card, self.reason = stack, stack.card(card), reason
+        self.browser = Browser(stack.addresses.url("web"))
+        self.new_pin = good_pin()
+        self.page = Shown("", 0, "")
+        self.code = ""
+        self._window_from = len(stack.agent.text)
+
+    def open_journey(self) -> Shown:
+        """Open the address that the agent offers; once a session is claimed, the page it is on."""
+        self.page = self.browser.get(page_address(self.stack))
+        return self.page
+
+    def say_why(self) -> Shown:
+        """Choose the reason; this claims the agent's session."""
+        self.page = self.browser.post(self.browser.get("/reason"), reason=self.reason)
+        return self.page
+
+    def insert_card(self) -> Shown:
+        """Put the card in and wait until the page moves on."""
+        self.stack.slots.insert(self.card.name)
+        return self.wait_past("/card")
+
+    def ask_for_code(self) -> Shown:
+        """Have a code sent."""
+        self.page = self.browser.post(self.browser.get("/address"))
+        return self.page
+
+    def read_mail(self, older: int = 0) -> str:
+        """The code in the holder's newest mail, once there are more than `older` mails with one."""
+        wait_until("a mail with a code", lambda: len(codes_mailed(self.stack, self.card)) > older, PATIENCE)
+        self.code = codes_mailed(self.stack, self.card)[-1]
+        return self.code
+
+    def type_code(self, code: str | None = None) -> Shown:
+        """Type the code."""
+        self.page = self.browser.post(self.browser.get("/code"), code=self.code if code is None else code)
+        return self.page
+
+    def choose_passcode(self) -> Shown:
+        """Seal the new passcode as the page's script does, and send it."""
+        shown = self.browser.get("/passcode")
+        key = urlsafe_b64decode(shown.facts["data-agent-key"] + "=")
+        info = pin_info(shown.facts["data-session"], shown.fields["attempt_id"])
+        sealed = urlsafe_b64encode(seal(key, self.new_pin.encode(), info)).decode().rstrip("=")
+        self.page = self.browser.post(shown, sealed=sealed)
+        return self.page
+
+    def answer_agent(self, answer: str = "yes") -> None:
+        """Wait for the agent's question and answer it."""
+        self._window_from = self.stack.agent.wait_for("Type yes", PATIENCE, after=self._window_from)
+        self.stack.agent.type(answer)
+
+    def wait_for_end(self) -> Shown:
+        """The page on which the reset ends."""
+        return self.wait_past("/working")
+
+    def unlock(self) -> Shown:
+        """The whole way; the last page."""
+        self.open_journey()
+        self.say_why()
+        self.insert_card()
+        self.ask_for_code()
+        self.read_mail()
+        self.type_code()
+        self.choose_passcode()
+        self.answer_agent()
+        return self.wait_for_end()
+
+    def wait_past(self, path: str) -> Shown:
+        """Follow the pages as their script does until they lead somewhere else than `path`."""
+        return self.wait_for(lambda shown: shown.path != path, f"to leave {path}")
+
+    def wait_for(self, good: Callable[[Shown], bool], what: str) -> Shown:
+        """Reload the page that the session is on until it is `good`. Raises TimeoutError."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.page = self.browser.get(self.page.path if self.page.path in PLACES else "/card")
+            if self.page.status < 400 and good(self.page):
+                return self.page
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: still {self.page}")
+            time.sleep(0.1)
+
+
+PLACES = ("/card", "/address", "/code", "/passcode", "/working", "/done", "/unknown", "/stopped")
+"""Pages that lead on to where the session is."""
+
+
+def good_pin() -> str:
+    """Eight digits that no rule refuses."""
+    while weakness(pin := "".join(secrets.choice("0123456789") for _ in range(8))) is not None:
+        pass
+    return pin
+
+
+def page_address(stack: Stack, seconds: float = PATIENCE) -> str:
+    """The address that the agent offers at this moment, once it offers one."""
+    found: list[str] = []
+
+    def offered() -> bool:
+        status = agent_status(stack)
+        if status.get("state") == "OFFERED" and status.get("page_address"):
+            found.append(str(status["page_address"]))
+        return bool(found)
+
+    wait_until("an address from the agent", offered, seconds)
+    return found[-1]
+
+
+def agent_status(stack: Stack) -> dict[str, object]:
+    """What the agent says of itself; empty while it says nothing."""
+    try:
+        status: dict[str, object] = json.loads((stack.folder / "agent" / "status.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return status
+
+
+def mails_to(stack: Stack, card: DemoCard) -> list[dict[str, str]]:
+    """The mails that the card's holder got, oldest first; none while the mailbox is away."""
+    try:
+        mails = httpx.get(stack.addresses.url("mailbox") + "/api/mails", timeout=5).json()
+    except httpx.TransportError:
+        return []
+    return [mail for mail in mails if card.address in mail["to"]]
+
+
+def codes_mailed(stack: Stack, card: DemoCard) -> list[str]:
+    """The codes in them."""
+    return [found[1] for mail in mails_to(stack, card) if (found := CODE_IN_MAIL.search(mail["text"]))]
