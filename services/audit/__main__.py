@@ -99,10 +99,10 @@ async def repair_gaps(_: argparse.Namespace) -> int:
     reports = SqlReports(records)
     servers = chosen.KAFKA_BOOTSTRAP_SERVERS
     try:
-        for run in await repair.find_missing(servers, app.GROUP, app.TOPICS, await reports.held()):
+        for run in await repair.find_missing(servers, app.GROUP, app.TOPICS, reports.held):
             count = await repair.read_again(servers, run, keeper.keep)
             print(f"{run.topic} partition {run.partition}: {count} of {run.last - run.first + 1} read again")
-        return 1 if await repair.find_missing(servers, app.GROUP, app.TOPICS, await reports.held()) else 0
+        return 1 if await repair.find_missing(servers, app.GROUP, app.TOPICS, reports.held) else 0
     finally:
         await records.close()
 

@@ -36,6 +36,9 @@ SESSION_SECONDS = 10.0
 POLL_SECONDS = 86_400.0
 """A worker whose database is away stops polling; it must keep its partitions all the same."""
 
+STOP_SECONDS = 3.0
+"""For leaving the group in order. A stop in the middle of a rebalance would wait for its end."""
+
 log = logs.logger("audit.stream")
 
 Keep = Callable[[Sequence[Message]], Awaitable[None]]
@@ -77,6 +80,9 @@ def build_app(bootstrap_servers: str, group: str, folder: Path) -> Any:
         broker_max_poll_interval=POLL_SECONDS,
         broker_commit_interval=0.5,
         stream_buffer_maxsize=2 * BATCH,
+        # A worker whose database is away must not hold up the others' rebalance; what it stores
+        # later is stored twice, which changes nothing.
+        stream_wait_empty=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
@@ -127,6 +133,6 @@ async def _until_first(*waits: Awaitable[object]) -> None:
 
 async def _stop(app: Any) -> None:
     try:
-        await asyncio.wait_for(app.stop(), 15)
+        await asyncio.wait_for(app.stop(), STOP_SECONDS)
     except Exception as error:
         log.warning("stream_stopped_badly", cause=type(error).__name__)

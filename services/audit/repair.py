@@ -9,19 +9,24 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import ConsumerRecord
 
 from services.audit.domain.ledger import Run, missing
 from services.audit.domain.record import Message, Origin
 
 Keep = Callable[[Sequence[Message]], Awaitable[None]]
+Held = Callable[[], Awaitable[Sequence[Run]]]
 
 
-async def find_missing(
-    bootstrap_servers: str, group: str, topics: Sequence[str], held: Sequence[Run]
-) -> list[Run]:
-    """Return what lies between a partition's oldest message and the group's offset and is not held."""
+async def find_missing(bootstrap_servers: str, group: str, topics: Sequence[str], held: Held) -> list[Run]:
+    """Return what lies between a partition's oldest message and the group's offset and is not held.
+
+    The ledger is asked last: what was committed by then was stored before.
+    """
     committed = await _committed(bootstrap_servers, group, topics)
+    if not committed:
+        return []
     consumer = await _reader(bootstrap_servers)
     try:
         oldest = await consumer.beginning_offsets(list(committed))
@@ -30,7 +35,7 @@ async def find_missing(
     wanted = [
         Run(at.topic, at.partition, oldest[at], end - 1) for at, end in committed.items() if end > oldest[at]
     ]
-    return missing(wanted, held)
+    return missing(wanted, await held())
 
 
 async def read_again(bootstrap_servers: str, run: Run, keep: Keep) -> int:
@@ -58,6 +63,8 @@ async def _committed(bootstrap_servers: str, group: str, topics: Sequence[str]) 
     await admin.start()
     try:
         offsets = await admin.list_consumer_group_offsets(group)
+    except GroupCoordinatorNotAvailableError:
+        return {}  # no group of this broker has ever committed anything
     finally:
         await admin.close()
     return {at: entry.offset for at, entry in offsets.items() if at.topic in topics and entry.offset > 0}

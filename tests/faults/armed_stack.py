@@ -1,0 +1,122 @@
+"""A stack whose processes die at the points that a test names, and a person who does not give up."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploy.local.agent_window import AgentWindow
+from deploy.local.child import Child, ChildFailed
+from deploy.local.stack import Stack
+from tests.journeys.pages import Browser, Shown
+from tests.journeys.person import Person, codes_mailed
+
+PATIENCE = 60.0
+"""Seconds in which a step must succeed although processes die in it."""
+
+
+class ArmedWindow(AgentWindow):
+    COMMAND = ("tests.faults.armed", "services.agent", "run")
+
+
+class ArmedStack(Stack):
+    """`arm` names points; `revive` starts again what has died, as Kubernetes would."""
+
+    def __init__(self, folder: Path, *arguments: Any, **options: Any) -> None:
+        self.armed = folder / "armed"
+        self.armed.mkdir(parents=True)
+        self.hits: list[str] = []
+        super().__init__(folder, *arguments, **options)
+        agent = self.surroundings.of_agent(folder / "agent") | self.pcsc.environment
+        self.agent = ArmedWindow(agent | {"ARMED_FOLDER": str(self.armed)}, folder / "logs" / "agent.log")
+        self.parts["agent"] = self.agent
+
+    def _service(self, name: str) -> Child:
+        child = super()._service(name)
+        child.argv[1:3] = ["-m", "tests.faults.armed", child.argv[2]]
+        child.env["ARMED_FOLDER"] = str(self.armed)
+        return child
+
+    def arm(self, points: Iterable[str]) -> None:
+        for point in points:
+            (self.armed / point).touch()
+
+    def still_armed(self) -> set[str]:
+        return {path.name for path in self.armed.iterdir()}
+
+    def revive(self) -> None:
+        """Start whatever has ended; only a kill of ours may have ended it."""
+        for name, code in self.ended().items():
+            child = self.children.get(name)
+            if child is not None and code != -9:
+                raise ChildFailed(f"{name} ended by itself with {code}\n{child.tail()}")
+            self.parts[name].start()
+
+
+class StubbornBrowser(Browser):
+    """Asks again what was not answered, with the same form, as a person reloads a page."""
+
+    def __init__(self, stack: ArmedStack) -> None:
+        super().__init__(stack.addresses.url("web"))
+        self._stack = stack
+
+    def _follow(self, method: str, path: str, form: dict[str, str]) -> Shown:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self._stack.revive()
+            try:
+                shown = super()._follow(method, path, form)
+            except httpx.TransportError:
+                shown = Shown(path, 599, "")
+            if shown.status < 500 or time.monotonic() > deadline:
+                return shown
+            time.sleep(0.2)
+
+
+class StubbornPerson(Person):
+    """Goes through the journey although processes die around them."""
+
+    stack: ArmedStack
+
+    def __init__(self, stack: ArmedStack, card: str) -> None:
+        super().__init__(stack, card)
+        self.browser = StubbornBrowser(stack)
+
+    def read_mail(self, older: int = 0) -> str:
+        deadline = time.monotonic() + PATIENCE
+        while len(codes_mailed(self.stack, self.card)) <= older:
+            self.stack.revive()
+            if time.monotonic() > deadline:
+                raise TimeoutError("no mail with a code")
+            time.sleep(0.1)
+        self.code = codes_mailed(self.stack, self.card)[-1]
+        return self.code
+
+    def unlock(self) -> Shown:
+        """The whole way; after a reset that did not happen, another passcode in the same session."""
+        self.open_journey()
+        self.say_why()
+        self.insert_card()
+        self.ask_for_code()
+        self.read_mail()
+        self.type_code()
+        deadline = time.monotonic() + 3 * PATIENCE
+        while self.page.path != "/done":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not unlocked: {self.page} {self.page.codes}\n{self.stack.agent.text[-800:]}")
+            if self.page.path == "/passcode":
+                self.choose_passcode()
+            self._answer_if_asked()
+            self.page = self.browser.get(self.page.path if self.page.status < 400 else "/card")
+            time.sleep(0.1)
+        return self.page
+
+    def _answer_if_asked(self) -> None:
+        text = self.stack.agent.text
+        if "Type yes" in text[self._window_from :]:
+            self._window_from = len(text)
+            self.stack.agent.type("yes")
+
+
