@@ -16,7 +16,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from services.runtime import errors, logs, tracing
+from services.runtime import errors, faults, logs, tracing
 from services.runtime.access import ANONYMOUS, HEALTH_METHODS, AccessTable, allows, check_complete, process_of
 from services.runtime.database import TransientDatabaseError
 from services.runtime.grants import GrantRefused
@@ -142,7 +142,9 @@ class _Guard(grpc.aio.ServerInterceptor):
             caller = process_of(context.auth_context().get("x509_subject_alternative_name", ()))
             code = "OK"
             try:
-                return await self._judged(method, caller, handle, request, context)
+                answer = await self._judged(method, caller, handle, request, context)
+                faults.reach(f"{self._process}.{method.rpartition('/')[2]}.answering")
+                return answer
             except Exception as error:
                 typed = as_typed(error)
                 code = typed.code

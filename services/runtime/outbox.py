@@ -1,9 +1,9 @@
 """State and its events in one transaction: the outbox, and the relay that alone produces.
 
 Rows are inserted by `tell` in the caller's transaction. One relay a service (a lease on
-PostgreSQL, one replica on SQLite) takes them in sequence, numbers them with a gapless
-`relayseq` before they leave, and deletes them after the broker's ack. A repeat after a crash
-carries the same `ce_id` and the same `relayseq`.
+PostgreSQL, one replica on SQLite) takes them in sequence and numbers them before they leave: the
+`relayseq` has no gap per source and topic (not per source alone: no consumer hears every topic). It
+deletes them after the broker's ack. A repeat after a crash carries the same `ce_id` and `relayseq`.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ def outbox_tables(metadata: MetaData) -> tuple[Table, Table]:
     position = Table(
         "outbox_position",
         metadata,
-        Column("source", String(64), primary_key=True),
+        Column("topic", String(128), primary_key=True),
         Column("relayseq", BigInteger, nullable=False),
     )
     return outbox, position
@@ -170,7 +170,7 @@ class OutboxRelay:
             if self._acked:
                 await connection.execute(delete(self._outbox).where(self._outbox.c.seq.in_(self._acked)))
             await self._number_new_rows(connection)
-            chosen = select(self._outbox).order_by(self._outbox.c.relayseq).limit(BATCH)
+            chosen = select(self._outbox).order_by(self._outbox.c.seq).limit(BATCH)
             rows = (await connection.execute(chosen.where(self._outbox.c.relayseq.is_not(None)))).all()
         self._acked = []
         return rows
@@ -181,23 +181,24 @@ class OutboxRelay:
 
     async def _number_new_rows(self, connection: AsyncConnection) -> None:
         outbox, position = self._outbox, self._position
-        unnumbered = (
-            select(outbox.c.seq).where(outbox.c.relayseq.is_(None)).order_by(outbox.c.seq).limit(BATCH)
-        )
-        seqs = (await connection.execute(unnumbered)).scalars().all()
-        if not seqs:
+        new = select(outbox.c.seq, outbox.c.topic).where(outbox.c.relayseq.is_(None))
+        rows = (await connection.execute(new.order_by(outbox.c.seq).limit(BATCH))).all()
+        if not rows:
             return
-        mine = position.c.source == self._source
-        last = (await connection.execute(select(position.c.relayseq).where(mine))).scalar()
-        numbered = [{"row": seq, "number": number} for number, seq in enumerate(seqs, (last or 0) + 1)]
-        await connection.execute(
-            update(outbox).where(outbox.c.seq == bindparam("row")).values(relayseq=bindparam("number")),
-            numbered,
-        )
-        newest = {"source": self._source, "relayseq": numbered[-1]["number"]}
-        await connection.execute(
-            insert(position).values(newest) if last is None else update(position).where(mine).values(newest)
-        )
+        known = (await connection.execute(select(position.c.topic, position.c.relayseq))).all()
+        stored = {topic: relayseq for topic, relayseq in known}
+        numbered, newest = [], dict(stored)
+        for row in rows:
+            newest[row.topic] = newest.get(row.topic, 0) + 1
+            numbered.append({"row": row.seq, "number": newest[row.topic]})
+        by_row = update(outbox).where(outbox.c.seq == bindparam("row"))
+        await connection.execute(by_row.values(relayseq=bindparam("number")), numbered)
+        for topic in {row.topic for row in rows}:
+            values = {"topic": topic, "relayseq": newest[topic]}
+            known = update(position).where(position.c.topic == topic)
+            await connection.execute(
+                known.values(values) if topic in stored else insert(position).values(values)
+            )
 
 
 class _NotLeader(Exception):

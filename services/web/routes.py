@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from services.runtime import errors, logs, tracing
+from services.runtime import errors, faults, logs, tracing
 from services.web.domain.errors import CATALOGUE
 from services.web.pages import address, card, code, help, passcode, start, wait  # noqa: A004
 from services.web.security import (
@@ -92,6 +92,7 @@ def _route(house: House, sealer: CookieSealer, path: str, show: Handler, take: H
         visit = Visit(house, request, journey)
         handle = show if request.method in SAFE_METHODS else take
         response = await _answer(visit, handle or show, knows_browser=known is not None)
+        faults.reach(f"web.{request.method}.{path.strip('/') or 'start'}.answering")
         if visit.journey != known:
             response.headers.append("Set-Cookie", set_cookie(sealer.seal(visit.journey)))
         log.info("page", path=path, method=request.method, status=response.status_code)

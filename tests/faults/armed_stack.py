@@ -105,7 +105,9 @@ class StubbornPerson(Person):
         deadline = time.monotonic() + 3 * PATIENCE
         while self.page.path != "/done":
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not unlocked: {self.page} {self.page.codes}\n{self.stack.agent.text[-800:]}")
+                raise TimeoutError(
+                    f"not unlocked: {self.page} {self.page.codes}\n{self.stack.agent.text[-800:]}"
+                )
             if self.page.path == "/passcode":
                 self.choose_passcode()
             self._answer_if_asked()
@@ -118,5 +120,3 @@ class StubbornPerson(Person):
         if "Type yes" in text[self._window_from :]:
             self._window_from = len(text)
             self.stack.agent.type("yes")
-
-
