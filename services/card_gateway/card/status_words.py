@@ -19,7 +19,7 @@ WRONG_LE = 0x6C00  # with the right length in the low byte
 TRIES_LEFT = 0x63C0  # with the count in the low four bits
 TRIES_MASK = 0xFFF0
 
-_UNCHANGED = frozenset({0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E})
+_UNCHANGED = frozenset({0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6D, 0x6E})
 """First bytes of "checking errors": the command was refused before it changed anything."""
 
 
@@ -52,6 +52,6 @@ def is_wrong_reference(sw: int) -> bool:
 def is_refusal(sw: int) -> bool:
     """True where the card refused without having changed anything.
 
-    6400, 6581, 6F00 and an empty answer are not among them: after those nobody knows.
+    6400, 6581, 6F00, 6Cxx and an empty answer are not among them: after those nobody knows.
     """
     return sw >> 8 in _UNCHANGED

@@ -1,0 +1,140 @@
+"""Composition root of card_gateway: serve, migrate, check-config, import."""
+
+import argparse
+import asyncio
+import sys
+from functools import partial
+from pathlib import Path
+
+from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
+
+from services.card_gateway.access import ACCESS, AGENT_ACCESS
+from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
+from services.card_gateway.importing import import_cards
+from services.card_gateway.servicer import AgentServicer, SessionServicer
+from services.card_gateway.settings import DatabaseSettings, Settings, VaultSettings
+from services.card_gateway.storage import SOURCE
+from services.card_gateway.tables import outbox, outbox_position
+from services.card_gateway.use_cases.sweeping import EVERY, FORGET_EVERY, Sweeping
+from services.card_gateway.vault import FileKeyProvider, MasterVault
+from services.runtime import database, logs, process, settings
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database, TransientDatabaseError
+from services.runtime.grants import GrantSigner, GrantVerifier
+from services.runtime.grpc_server import Server, build_server
+from services.runtime.outbox import OutboxRelay
+from services.runtime.randomness import SystemRandomness
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+log = logs.logger("card_gateway")
+
+
+def vault_of(read: VaultSettings) -> MasterVault:
+    """The vault. Raises ValueError or OSError for bad key files."""
+    keys = FileKeyProvider.from_dir(read.CARD_MASTER_KEY_DIR, read.CARD_MASTER_KID)
+    return MasterVault(keys, SystemRandomness())
+
+
+def gateway_of(read: Settings, opened: Database) -> Gateway:
+    """The use cases from the settings. Raises ValueError or OSError for bad key files."""
+    clock = SystemClock()
+    grants = OwnAndOthersGrants(
+        GrantSigner.from_file(SOURCE, read.GRANT_SIGNING_KEY_FILE),
+        GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, SOURCE, clock),
+    )
+    return compose(opened, vault_of(read), grants, clock, SystemRandomness(), read.GATEWAY_NAME)
+
+
+async def serve(_: argparse.Namespace) -> int:
+    """Serve pages and agents, end what nobody ended, tell the outbox."""
+    read = settings.load(Settings)
+    logs.configure(SOURCE, read.LOG_LEVEL)
+    opened = Database(read.CARD_GATEWAY_DATABASE_URL)
+    gateway = gateway_of(read, opened)
+    relay = OutboxRelay(opened, outbox, outbox_position, SOURCE, read.KAFKA_BOOTSTRAP_SERVERS)
+    tasks: list[process.Task] = [
+        relay.run,
+        gateway.attendance.run,
+        gateway.others.run,
+        partial(sweep, gateway.sweeping),
+    ]
+    return await process.serve(_servers(read, gateway), tasks, [opened.close])
+
+
+def _servers(read: Settings, gateway: Gateway) -> list[Server]:
+    pages = SessionServicer(gateway.claiming, gateway.pages)
+    agents = AgentServicer(gateway.agents, read.WEB_ORIGIN)
+    for_pages = [(card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, pages)]
+    for_agents = [(agents_pb2_grpc.add_AgentServiceServicer_to_server, agents)]
+    return [
+        build_server(SOURCE, for_pages, ACCESS, read.tls, read.LISTEN_ADDRESS),
+        build_server(
+            SOURCE,
+            for_agents,
+            AGENT_ACCESS,
+            read.tls,
+            read.AGENT_LISTEN_ADDRESS,
+            require_client_certificate=False,
+        ),
+    ]
+
+
+async def sweep(sweeping: Sweeping) -> None:
+    """End what time has ended, again and again; now and then delete what is kept no longer."""
+    loop = asyncio.get_running_loop()
+    forget_at = loop.time()
+    while True:
+        try:
+            await sweeping.turn()
+            if loop.time() >= forget_at:
+                await sweeping.forget()
+                forget_at = loop.time() + FORGET_EVERY
+        except TransientDatabaseError:
+            log.warning("sweep_waits")
+        await asyncio.sleep(EVERY)
+
+
+async def migrate(_: argparse.Namespace) -> int:
+    """Bring the database to the newest schema."""
+    await database.migrate(settings.load(DatabaseSettings).CARD_GATEWAY_DATABASE_URL, MIGRATIONS)
+    return 0
+
+
+async def check_config(_: argparse.Namespace) -> int:
+    """Check settings and key files; 2 where something is wrong."""
+    read = settings.load(Settings)
+    opened = Database(read.CARD_GATEWAY_DATABASE_URL)
+    try:
+        gateway_of(read, opened)
+    except (OSError, ValueError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    finally:
+        await opened.close()
+    return 0
+
+
+async def import_(options: argparse.Namespace) -> int:
+    """Import cards from a file of JSON lines, or from - for standard input; 1 where lines were refused."""
+    read = settings.load(VaultSettings)
+    opened = Database(read.CARD_GATEWAY_DATABASE_URL)
+    try:
+        lines = sys.stdin if options.file == "-" else await asyncio.to_thread(_lines_of, Path(options.file))
+        complaints = await import_cards(opened, vault_of(read), lines)
+    finally:
+        await opened.close()
+    for complaint in complaints:
+        print(f"line {complaint.number}: {complaint.code}", file=sys.stderr)
+    return 1 if complaints else 0
+
+
+def _lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+if __name__ == "__main__":
+    commands: dict[str, process.Command] = {
+        "serve": serve, "migrate": migrate, "check-config": check_config, "import": import_,
+    }  # fmt: skip
+    process.main(SOURCE, commands, {"import": ["file"]})

@@ -1,0 +1,18 @@
+"""Who may call which RPC of card_gateway, a table for each of its two listeners."""
+
+_SESSIONS = "/smartcard_unlock.card_gateway.v1.SessionService"
+_AGENTS = "/smartcard_unlock.card_gateway.v1.AgentService"
+
+ACCESS: dict[str, frozenset[str]] = {
+    f"{_SESSIONS}/StartSession": frozenset({"web"}),
+    f"{_SESSIONS}/GetSession": frozenset({"web"}),
+    f"{_SESSIONS}/Authorise": frozenset({"web"}),
+    f"{_SESSIONS}/ResetPin": frozenset({"web"}),
+}
+
+AGENT_ACCESS: dict[str, frozenset[str]] = {
+    f"{_AGENTS}/Attach": frozenset({"anonymous"}),
+    f"{_AGENTS}/NextStep": frozenset({"anonymous"}),
+    f"{_AGENTS}/ReportStep": frozenset({"anonymous"}),
+}
+"""Agents have no certificate; after Attach they are known by their token."""

@@ -1,0 +1,88 @@
+"""Puts the gateway's parts together from its settings; `__main__` and the tests start here."""
+
+from dataclasses import dataclass
+
+from services.card_gateway import proofs
+from services.card_gateway.attendance import ProcessAttendance
+from services.card_gateway.bell import OtherReplicas, ProcessBell
+from services.card_gateway.events import event_of
+from services.card_gateway.ports import Outside, Vault
+from services.card_gateway.storage import SqlBooks
+from services.card_gateway.timetable import SqlTimetable
+from services.card_gateway.use_cases.agents import Agents
+from services.card_gateway.use_cases.claiming import Claiming
+from services.card_gateway.use_cases.pages import Pages
+from services.card_gateway.use_cases.sweeping import Sweeping
+from services.runtime.clock import Clock
+from services.runtime.database import Database
+from services.runtime.grants import G, Grant, GrantSigner, GrantVerifier
+from services.runtime.randomness import Randomness
+
+
+class OwnAndOthersGrants:
+    """Signs ours, checks others'. Keeps the contract of `ports.Grants`."""
+
+    def __init__(self, signer: GrantSigner, verifier: GrantVerifier) -> None:
+        self._signer = signer
+        self._verifier = verifier
+
+    def sign(self, grant: Grant) -> str:
+        """The grant as a compact JWT."""
+        return self._signer.sign(grant)
+
+    def verify(self, token: str, kind: type[G]) -> G:
+        """The grant. Raises GrantRefused."""
+        return self._verifier.verify(token, kind)
+
+
+class CardProofs:
+    """Checks what cards signed. Keeps the contract of `ports.Proofs`."""
+
+    verify = staticmethod(proofs.verify)
+    expires_at = staticmethod(proofs.expires_at)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One process's gateway, but for its listeners."""
+
+    outside: Outside
+    agents: Agents
+    claiming: Claiming
+    pages: Pages
+    sweeping: Sweeping
+    attendance: ProcessAttendance
+    others: OtherReplicas
+
+
+def compose(
+    database: Database,
+    vault: Vault,
+    grants: OwnAndOthersGrants,
+    clock: Clock,
+    randomness: Randomness,
+    gateway_name: str,
+) -> Gateway:
+    """Put the parts together."""
+    bell = ProcessBell()
+    attendance = ProcessAttendance(database, clock, bell.ring)
+    outside = Outside(
+        books=SqlBooks(database, clock, randomness, event_of, bell.ring),
+        bell=bell,
+        attendance=attendance,
+        vault=vault,
+        proofs=CardProofs(),
+        grants=grants,
+        clock=clock,
+        randomness=randomness,
+        gateway_name=gateway_name,
+    )
+    return Gateway(
+        outside=outside,
+        agents=Agents(outside),
+        claiming=Claiming(outside),
+        pages=Pages(outside),
+        sweeping=Sweeping(outside, SqlTimetable(database)),
+        attendance=attendance,
+        others=OtherReplicas(database, bell, clock),
+    )

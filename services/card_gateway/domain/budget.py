@@ -1,0 +1,53 @@
+"""What a card's PUK can still bear, so that a card ends at the RA and never dead.
+
+The gateway's own belief, written down before each send that may cost a try; a card that tells its
+count corrects it. Source: architecture §5, quality I4.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+FLOOR = 2
+"""Believed tries below which nothing is sent: the last try is never spent."""
+
+FULL = 3
+"""Tries of a PUK whose card does not say; the fewest seen on a PIV card (`cards.md`, 1.4)."""
+
+FAILED_WINDOW = timedelta(hours=24)
+FAILED_IN_WINDOW = 5
+"""Failed resets a card may have in a window."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What the vault knows of one card, but for the secret itself, which it derives."""
+
+    card_ref: str
+    version: int
+    """Version of the PUK that stands in the card, once settled; 0 is the imported factory value."""
+    kid: str
+    """Master key that version was derived from; for 0 the one its wrapping key comes from."""
+    highest: int
+    """Highest version that ever left: a PUK that a workstation may have seen is not used again."""
+    imported: bytes | None
+    """The factory value, sealed; None where the card never had one."""
+    imported_kid: str
+    tries: int
+    """Believed tries of the PUK."""
+    tries_full: int
+    stopped: str = ""
+    """Why no reset is done any more, such as SECRET_MISMATCH; empty while all is well."""
+
+    def allows(self, failed_resets: int) -> bool:
+        """Tell whether another reset may be begun after so many failed ones in the window."""
+        return not self.stopped and self.tries >= FLOOR and failed_resets < FAILED_IN_WINDOW
+
+    def expecting(self, loss: int) -> "Secret":
+        """The state to write before a send that may cost `loss` tries."""
+        return replace(self, tries=self.tries - loss)
+
+    def counted(self, tries: int | None) -> "Secret":
+        """The state after a card told its own count; None where it does not tell."""
+        if tries is None:
+            return self
+        return replace(self, tries=tries, tries_full=max(tries, self.tries_full))

@@ -1,0 +1,70 @@
+"""How a page finds its agent: a one-time address or an 8-character code, and how often one may guess.
+
+Pure: callers bring the MAC that addresses and codes are made of. Nothing here is ever stored in
+clear; the database keeps digests. Source: quality S13.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LIFETIME = timedelta(seconds=120)
+"""From offer to refusal."""
+
+RENEW_WITHIN = timedelta(seconds=30)
+"""A poll lasts up to 25 s, so a pairing with less than this is renewed at the start of one."""
+
+CODE_LENGTH = 8
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""32 characters nobody mixes up; 8 of them are 40 bits."""
+
+_LIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "U": "V"})
+
+GUESS_WINDOW = timedelta(minutes=10)
+GUESSES_PER_SOURCE = 10
+"""Wrong codes one source may enter in a window."""
+GUESSES_IN_ALL = 2000
+"""Wrong codes all sources may enter in a window: against 5,000 live codes that is one hit in 100,000."""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """One offer of one session, as it is stored."""
+
+    token_digest: bytes
+    code_digest: bytes
+    session_id: str
+    expires_at: datetime
+
+    def is_good(self, now: datetime) -> bool:
+        """True before `expires_at`."""
+        return now < self.expires_at
+
+
+def code_of(mac: bytes) -> str:
+    """Eight characters out of a MAC of at least 8 bytes; 40 bits, uniform."""
+    value = int.from_bytes(mac[:5], "big")
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(35, -1, -5))
+
+
+def shown(code: str) -> str:
+    """The code as people read it: `ABCD-EFGH`."""
+    return f"{code[:4]}-{code[4:]}"
+
+
+def typed(text: str) -> str | None:
+    """The code a person meant; case, spaces, hyphens and look-alikes do not matter. None: not a code."""
+    plain = "".join(text.upper().replace("-", "").split()).translate(_LIKE)
+    if len(plain) != CODE_LENGTH or any(character not in ALPHABET for character in plain):
+        return None
+    return plain
+
+
+def window_of(now: datetime) -> datetime:
+    """Start of the guess window that `now` is in."""
+    seconds = int(GUESS_WINDOW.total_seconds())
+    return datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, now.tzinfo)
+
+
+def may_guess(by_source: int, in_all: int) -> bool:
+    """Tell whether another code may be judged after so many wrong ones in this window."""
+    return by_source < GUESSES_PER_SOURCE and in_all < GUESSES_IN_ALL

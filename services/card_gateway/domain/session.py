@@ -1,0 +1,213 @@
+"""An unlock session: its states, and what moves it from one to the next.
+
+Pure: callers bring time, digests and verdicts. What is not here: pairing, grants, the card's secret.
+Source: architecture §3, states.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from services.card_gateway.card.proof import Algorithm
+from services.card_gateway.domain.facts import Actor, CardRead, SessionOutcome, SessionStarted
+from services.card_gateway.domain.readers import Sighting
+from services.card_gateway.domain.words import ActorKind, OutcomeKind, Reason, Route, SecretLabel, State
+
+DEADLINE = timedelta(minutes=45)
+"""From claim to end, whatever the state. Source: architecture §2, grants."""
+
+UNCLAIMED = timedelta(seconds=120)
+"""An unclaimed session whose agent is silent for so long is deleted."""
+
+KEPT = timedelta(days=30)
+"""From a session's end to its deletion. Source: architecture §7."""
+
+ENDED = frozenset({State.SUCCESS, State.FAILED, State.RESOLVED, State.ABANDONED})
+"""States that nothing leaves; UNKNOWN is over too once the deadline has passed."""
+
+WITH_CARD = frozenset({State.CARD_READ, State.AUTHORISED, State.PROVING, State.RESETTING})
+
+
+class WrongState(Exception):
+    """The session is not where this step begins."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The card of this session as READ found it."""
+
+    card_ref: str
+    profile: str
+    guid: bytes
+    chuid_hash: bytes
+    algorithm: Algorithm
+    pin_tries_left: int | None
+    pin_blocked: bool
+    """As the first READ of this session saw it."""
+    blocked_now: bool
+    """As the last READ saw it."""
+    certificate_expires_at: datetime
+
+    @property
+    def last_four(self) -> str:
+        """The last four characters of the GUID, for people."""
+        return self.guid.hex().upper()[-4:]
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Who was let through, by whom, from the grants that were spent."""
+
+    holder_ref: str
+    organisation: str
+    address_version: int
+    actor: Actor
+    authorised_at: datetime
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session, as it is stored. Tokens are kept as SHA-256 digests only."""
+
+    session_id: str
+    state: State
+    version: int
+    agent_public_key: bytes
+    agent_token_digest: bytes = field(repr=False)
+    created_at: datetime
+    sighting: Sighting
+    """What was last written of the agent's readers; not written by `store`."""
+    pairing_round: int = 0
+    pairing_ends_at: datetime | None = None
+    claim_digest: bytes | None = field(default=None, repr=False)
+    reason: Reason | None = None
+    route: Route | None = None
+    started_at: datetime | None = None
+    deadline: datetime | None = None
+    card: Card | None = None
+    authority: Authority | None = None
+    code: str = ""
+    told: frozenset[OutcomeKind] = frozenset()
+    """Outcomes told already: each is told once."""
+    still_blocked: bool = False
+    """After an UNKNOWN: READ saw the PIN as blocked as before."""
+    resolved_success: bool = False
+    secret_version: int = 0
+    secret_kid: str = ""
+    label: SecretLabel = SecretLabel.NONE
+    ended_at: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """True when nobody can move it any more but by reading its card elsewhere."""
+        return self.state in ENDED or (self.deadline is not None and now >= self.deadline)
+
+    def knows_card(self) -> Card:
+        """The card; raises WrongState before one was read."""
+        if self.card is None:
+            raise WrongState
+        return self.card
+
+
+def claim(session: Session, digest: bytes, reason: Reason, route: Route, now: datetime) -> Session:
+    """NEW → ATTACHED: a page takes the session, once."""
+    _require(session, State.NEW)
+    return replace(
+        session, state=State.ATTACHED, claim_digest=digest, reason=reason, route=route,
+        started_at=now, deadline=now + DEADLINE, pairing_ends_at=None,
+    )  # fmt: skip
+
+
+def take_card(session: Session, card: Card) -> Session:
+    """ATTACHED → CARD_READ: a card of ours signed with its own key."""
+    _require(session, State.ATTACHED)
+    return replace(session, state=State.CARD_READ, card=card, code="")
+
+
+def authorise(session: Session, authority: Authority) -> Session:
+    """CARD_READ → AUTHORISED, until the deadline."""
+    _require(session, State.CARD_READ)
+    return replace(session, state=State.AUTHORISED, authority=authority, code="")
+
+
+def prove(session: Session) -> Session:
+    """AUTHORISED → PROVING: a PIN waits, the person is asked."""
+    _require(session, State.AUTHORISED)
+    return replace(session, state=State.PROVING, code="")
+
+
+def reset(session: Session) -> Session:
+    """PROVING → RESETTING: the card proved itself anew."""
+    _require(session, State.PROVING)
+    return replace(session, state=State.RESETTING)
+
+
+def go_back(session: Session, code: str) -> Session:
+    """PROVING, RESETTING or UNKNOWN → AUTHORISED: nothing was spent, the person may try again."""
+    _require(session, State.PROVING, State.RESETTING, State.UNKNOWN)
+    return replace(session, state=State.AUTHORISED, code=code)
+
+
+def lose_sight(session: Session, code: str) -> Session:
+    """RESETTING → UNKNOWN: the card may or may not have acted."""
+    _require(session, State.RESETTING)
+    return replace(session, state=State.UNKNOWN, code=code, still_blocked=False)
+
+
+def end(session: Session, state: State, code: str, now: datetime, *, success: bool = False) -> Session:
+    """Any state → one of ENDED. Raises WrongState when it is there already."""
+    if session.state in ENDED or state not in ENDED:
+        raise WrongState
+    return replace(session, state=state, code=code, ended_at=now, resolved_success=success)
+
+
+def labelled(session: Session, label: SecretLabel, version: int, kid: str) -> Session:
+    """The session with what is known of its card's secret."""
+    return replace(session, label=label, secret_version=version, secret_kid=kid)
+
+
+def started(session: Session) -> SessionStarted:
+    """The fact that a page claimed it."""
+    if session.reason is None or session.route is None or session.started_at is None:
+        raise WrongState
+    return SessionStarted(session.session_id, session.reason, session.route, session.started_at)
+
+
+def card_seen(session: Session, card_ref: str, blocked: bool, now: datetime) -> CardRead:
+    """The fact that a card was read."""
+    return CardRead(session.session_id, card_ref, blocked, now)
+
+
+def told(
+    session: Session, kind: OutcomeKind, now: datetime, by: Actor | None = None
+) -> tuple[Session, SessionOutcome | None]:
+    """The session with this outcome marked as told, and the outcome; None where it was told before.
+
+    Without `by` the holder acted, whom nobody may know yet.
+    """
+    if kind in session.told:
+        return session, None
+    begun, card, authority = started(session), session.card, session.authority
+    holder = authority.actor if authority else Actor(ActorKind.HOLDER)
+    outcome = SessionOutcome(
+        session_id=session.session_id,
+        kind=kind,
+        code="" if kind is OutcomeKind.SUCCESS or session.resolved_success else session.code,
+        reason=begun.reason,
+        route=begun.route,
+        card_ref=card.card_ref if card else "",
+        holder_ref=authority.holder_ref if authority else "",
+        organisation=authority.organisation if authority else "",
+        actor=by or holder,
+        at=now,
+        started_at=begun.at,
+        resolved_success=session.resolved_success,
+        version=session.secret_version,
+        kid=session.secret_kid,
+        label=session.label,
+        address_version=authority.address_version if authority else 0,
+    )
+    return replace(session, told=session.told | {kind}), outcome
+
+
+def _require(session: Session, *states: State) -> None:
+    if session.state not in states:
+        raise WrongState

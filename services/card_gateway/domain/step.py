@@ -1,0 +1,57 @@
+"""Steps: what an agent is to do with the card, and for how long it may begin. No secrets in here."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+READ_AGAIN_AFTER = timedelta(seconds=1)
+"""Pause before a card is read again, so that a reader that fails at once cannot make a storm."""
+
+OTHER_CARD_AGAIN_AFTER = timedelta(seconds=5)
+"""Pause where another card than the one waited for is in the reader."""
+
+PROVE_BEGINS_WITHIN = timedelta(seconds=120)
+"""From the page's wish to the agent's question; later the person has gone."""
+
+PROVE_ANSWERED_WITHIN = timedelta(minutes=5)
+"""From the wish to the signature: the person reads three words and answers one question."""
+
+RESET_BEGINS_WITHIN = timedelta(seconds=10)
+"""From the proof to the reset, on the same card handle. Source: architecture §3, 9."""
+
+RESET_REPORTED_WITHIN = timedelta(seconds=70)
+"""From the proof to the report: 10 s to begin, 20 s a script, two lost answers. Then UNKNOWN."""
+
+
+class StepKind(Enum):
+    """What a step is for."""
+
+    READ = "READ"
+    PROVE = "PROVE"
+    RESET = "RESET"
+    RECOVER = "RECOVER"
+
+
+RESETS = (StepKind.RESET, StepKind.RECOVER)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do, as a row: any replica hands it out."""
+
+    step_id: str
+    session_id: str
+    kind: StepKind
+    nonce: bytes
+    created_at: datetime
+    not_before: datetime
+    """First instant at which it is handed out."""
+    begin_before: datetime
+    """First instant at which the agent must not begin any more."""
+    sealed_pin: bytes = field(default=b"", repr=False)
+    pin_attempt_id: str = ""
+    rotation_id: str = ""
+    tries_before: int = 0
+    """RESET, RECOVER: the believed tries before the send."""
+    sent_at: datetime | None = None
+    """RESET, RECOVER: when it was first fetched, durable before the secret leaves."""

@@ -1,0 +1,64 @@
+"""The closed lists of words the gateway's rules are written in; the names of the contract's enums."""
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why the holder came. R2."""
+
+    LOCKED = "LOCKED"
+    FORGOTTEN = "FORGOTTEN"
+    CHANGE = "CHANGE"
+
+
+class Route(Enum):
+    """Who lets the holder through."""
+
+    SELF = "SELF"
+    RA_IN_PERSON = "RA_IN_PERSON"
+
+
+class State(Enum):
+    """Where an unlock session stands. Source: architecture, states."""
+
+    NEW = "NEW"
+    ATTACHED = "ATTACHED"
+    CARD_READ = "CARD_READ"
+    AUTHORISED = "AUTHORISED"
+    PROVING = "PROVING"
+    RESETTING = "RESETTING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    RESOLVED = "RESOLVED"
+    ABANDONED = "ABANDONED"
+
+
+class OutcomeKind(Enum):
+    """What this service may say of a session's end."""
+
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    RESOLVED = "RESOLVED"
+    ABANDONED = "ABANDONED"
+
+
+class ActorKind(Enum):
+    """Who acted."""
+
+    HOLDER = "HOLDER"
+    RA = "RA"
+    SYSTEM = "SYSTEM"
+
+
+class SecretLabel(Enum):
+    """What became of the card's secret."""
+
+    NONE = "NONE"
+    """Nothing was sent to the card."""
+    ROTATED = "ROTATED"
+    STATIC = "STATIC"
+    """The PUK that crossed the workstation still stands."""
+    UNSETTLED = "UNSETTLED"
+    """One of two versions stands."""

@@ -1,0 +1,1 @@
+"""What pages and agents can ask of the gateway: one method a call, one named transaction each."""

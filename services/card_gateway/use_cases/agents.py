@@ -1,0 +1,163 @@
+"""What an agent can ask: offer a workstation, get something to do, report what a script did."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.card_gateway.card.proof import AGENT_KEY_LENGTH
+from services.card_gateway.card.script import Report
+from services.card_gateway.domain.readers import ReaderState, Sighting
+from services.card_gateway.domain.session import ENDED, Session
+from services.card_gateway.domain.step import RESETS, Step, StepKind
+from services.card_gateway.domain.words import State
+from services.card_gateway.ports import Outside
+from services.card_gateway.use_cases import callers, commits, offers
+from services.card_gateway.use_cases.offers import Offer
+from services.card_gateway.use_cases.orders import Idle, Next, Order, Over, order
+from services.card_gateway.use_cases.proving import Proving
+from services.card_gateway.use_cases.reading import Reading
+from services.card_gateway.use_cases.resetting import Resetting
+from services.runtime.errors import invalid
+from services.runtime.randomness import digest_of, text_token
+
+LONGEST_WAIT = 25.0
+"""Seconds an agent may wait for something to do."""
+
+ATTACH_ANSWERED_AGAIN_WITHIN = timedelta(seconds=120)
+"""How long the same attempt is given the same token: long enough for every retry."""
+
+_STEPS_OF = {
+    State.ATTACHED: (StepKind.READ,),
+    State.UNKNOWN: (StepKind.READ,),
+    State.PROVING: (StepKind.PROVE,),
+    State.RESETTING: RESETS,
+}
+"""Which step a state waits for; other kinds are there only for a report that may still come."""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The session on offer."""
+
+    session: Session
+    agent_token: str = field(repr=False)
+    offer: Offer
+
+
+class Agents:
+    """The use cases of AgentService."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._reading = Reading(outside)
+        self._proving = Proving(outside)
+        self._resetting = Resetting(outside)
+
+    async def attach(self, agent_public_key: bytes, reader: ReaderState, attempt_id: str) -> Attached:
+        """Make a session (NEW) and offer it."""
+        if len(agent_public_key) != AGENT_KEY_LENGTH or not attempt_id:
+            raise invalid()
+        outside = self._outside
+        async with outside.books.begin(commits.ATTACH) as work:
+            made_in = await work.attempted("Attach", attempt_id)
+            if made_in is not None:
+                return self._attached_before(await work.session(made_in), agent_public_key, attempt_id)
+            session_id, now = outside.randomness.uuid7(), outside.clock.now()
+            token = self._token_of(session_id, attempt_id)
+            new = Session(
+                session_id, State.NEW, 1, agent_public_key, digest_of(token), now, Sighting(reader, now)
+            )
+            session = offers.next_round(new, now)
+            await work.add_session(session)
+            await offers.add_offer(outside, work, session)
+            await work.remember("Attach", attempt_id, session_id, now)
+        return self._attached(session, token)
+
+    async def next_step(self, session_id: str, agent_token: str, reader: ReaderState, wait: float) -> Next:
+        """Give something to do, or wait for it up to `wait` seconds. Commits nothing on a journey's path."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + min(wait, LONGEST_WAIT)
+        session = await self._session(session_id, agent_token)
+        claimed = session.state is not State.NEW
+        with (
+            self._outside.attendance.here(session_id, reader, claimed=claimed),
+            self._outside.bell.listen(session_id) as ear,
+        ):
+            if offers.is_due(session, self._outside.clock.now()):
+                session = callers.for_agent(await offers.renew(self._outside, session_id), agent_token)
+                until = loop.time()
+            while True:
+                found, pause = await self._look(session_id, agent_token, reader)
+                left = until - loop.time()
+                if not isinstance(found, Idle) or left <= 0:
+                    return found
+                await ear.wait(min(left, pause or left))
+
+    async def report_step(
+        self, session_id: str, agent_token: str, step_id: str, report: Report
+    ) -> Order | None:
+        """Take a report; the first one of a step counts. What to do at once, if there is something."""
+        step = await self._step(session_id, agent_token, step_id)
+        if step is not None and step.kind is StepKind.READ:
+            await self._reading.report(session_id, step, report)
+        elif step is not None and step.kind is StepKind.PROVE:
+            await self._proving.report(session_id, step, report)
+        elif step is not None:
+            await self._resetting.report(session_id, step, report)
+        # A proof whose answer was lost is reported again: its step is gone, the reset still waits.
+        if step is None or step.kind is StepKind.PROVE:
+            return await self._resetting.fetch(session_id)
+        return None
+
+    async def _session(self, session_id: str, agent_token: str) -> Session:
+        async with self._outside.books.read() as view:
+            return callers.for_agent(await view.session(session_id), agent_token)
+
+    async def _step(self, session_id: str, agent_token: str, step_id: str) -> Step | None:
+        async with self._outside.books.read() as view:
+            callers.for_agent(await view.session(session_id), agent_token)
+            return next((step for step in await view.steps(session_id) if step.step_id == step_id), None)
+
+    async def _look(self, session_id: str, agent_token: str, reader: ReaderState) -> tuple[Next, float]:
+        """What there is to do, and in how many seconds to look again by oneself; 0 for never."""
+        async with self._outside.books.read() as view:
+            session = callers.for_agent(await view.session(session_id), agent_token)
+            steps = await view.steps(session_id)
+        now = self._outside.clock.now()
+        if session.is_over(now) and session.state is not State.RESETTING:
+            return _over(session), 0
+        kinds = _STEPS_OF.get(session.state, ())
+        step = next((step for step in steps if step.kind in kinds), None)
+        idle = Idle(offers.offer_of(self._outside, session), session.state is not State.NEW)
+        if step is None or (step.kind is StepKind.READ and reader is not ReaderState.CARD):
+            return idle, 0
+        if now < step.not_before:
+            return idle, (step.not_before - now).total_seconds()
+        if step.kind in RESETS:
+            return await self._resetting.fetch(session_id) or idle, 0
+        return order(session, step, now), 0
+
+    def _token_of(self, session_id: str, attempt_id: str) -> str:
+        """The token of one attempt: the same attempt makes the same, so that it need not be kept."""
+        return text_token(self._outside.vault.derive("agent-token", session_id, attempt_id))
+
+    def _attached(self, session: Session, token: str) -> Attached:
+        offer = offers.offer_of(self._outside, session)
+        if offer is None:
+            raise invalid("ATTEMPT_OVER")
+        return Attached(session, token, offer)
+
+    def _attached_before(self, session: Session | None, key: bytes, attempt_id: str) -> Attached:
+        """The same answer to the same attempt, while a retry may come and nobody has claimed it."""
+        now = self._outside.clock.now()
+        if session is None or session.agent_public_key != key:
+            raise invalid("ATTEMPT_OVER")
+        if now - session.created_at >= ATTACH_ANSWERED_AGAIN_WITHIN:
+            raise invalid("ATTEMPT_OVER")
+        return self._attached(session, self._token_of(session.session_id, attempt_id))
+
+
+def _over(session: Session) -> Over:
+    if session.state in ENDED or session.state is State.UNKNOWN:
+        return Over(session.state.value, session.code)
+    return Over(State.ABANDONED.value, "SESSION_ENDED")

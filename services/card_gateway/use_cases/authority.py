@@ -1,0 +1,55 @@
+"""What the grants of others entitle to here: checked against our own rows, claim by claim."""
+
+from services.card_gateway.domain.facts import Actor
+from services.card_gateway.domain.session import Authority, Session
+from services.card_gateway.domain.words import ActorKind, Route
+from services.card_gateway.ports import Outside
+from services.runtime.grants import PURPOSE_UNLOCK, Grant, GrantRefused, HolderGrant, UnlockGrant, thumbprint
+
+_ACTOR_OF_ROUTE = {Route.SELF: ActorKind.HOLDER, Route.RA_IN_PERSON: ActorKind.RA}
+
+
+def holder_let_through(outside: Outside, session: Session, token: str) -> HolderGrant:
+    """The fresh HolderGrant of this session and card. Raises GrantRefused."""
+    grant = outside.grants.verify(token, HolderGrant)
+    _require(_binds(grant, session))
+    known = session.authority
+    _require(known is None or known.holder_ref == grant.holder_ref)
+    return grant
+
+
+def unlock_permitted(outside: Outside, session: Session, token: str, holder: HolderGrant) -> UnlockGrant:
+    """The UnlockGrant for this holder, session and card. Raises GrantRefused."""
+    grant = outside.grants.verify(token, UnlockGrant)
+    _require(_binds(grant, session) and grant.holder_ref == holder.holder_ref)
+    wanted = _ACTOR_OF_ROUTE[session.route] if session.route else None
+    _require(wanted is not None and grant.actor_kind == wanted.value)
+    _require(wanted is not ActorKind.HOLDER or grant.actor_ref in ("", holder.holder_ref))
+    return grant
+
+
+def authority_of(outside: Outside, holder: HolderGrant, unlock: UnlockGrant) -> Authority:
+    """What the session keeps of the two grants."""
+    actor = Actor(ActorKind(unlock.actor_kind), unlock.actor_ref or holder.holder_ref)
+    now = outside.clock.now()
+    return Authority(holder.holder_ref, holder.organisation, holder.address_version, actor, now)
+
+
+def _binds(grant: Grant, session: Session) -> bool:
+    card, reason, route = session.card, session.reason, session.route
+    return (
+        card is not None
+        and reason is not None
+        and route is not None
+        and grant.purpose == PURPOSE_UNLOCK
+        and grant.session_id == session.session_id
+        and grant.card_ref == card.card_ref
+        and grant.reason == reason.value
+        and grant.route == route.value
+        and grant.agent_key_thumbprint == thumbprint(session.agent_public_key)
+    )
+
+
+def _require(good: bool) -> None:
+    if not good:
+        raise GrantRefused

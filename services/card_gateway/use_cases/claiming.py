@@ -1,0 +1,97 @@
+"""A page takes the session that an agent offers, once, by its address or its typed code."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.card_gateway.domain import pairing
+from services.card_gateway.domain import session as sessions
+from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.words import Reason, Route, State
+from services.card_gateway.ports import Outside, Work
+from services.card_gateway.use_cases import commits, making
+from services.runtime.errors import invalid
+from services.runtime.randomness import digest_of, text_token
+
+CLAIM_ANSWERED_AGAIN_WITHIN = timedelta(seconds=120)
+"""How long the same attempt is given the same claim: long enough for every retry."""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How a page knows of its agent: one of the two."""
+
+    address_token: str = field(default="", repr=False)
+    pairing_code: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The session is this page's; `claim` is to be shown at every later call."""
+
+    session: Session
+    claim: str = field(repr=False)
+
+
+class Claiming:
+    """StartSession."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+
+    async def start_session(
+        self, pairing_: Pairing, reason: Reason, route: Route, attempt_id: str, source: str
+    ) -> Claimed | str:
+        """Claim the session on offer, once. A refused code: PAIRING_UNKNOWN, TOO_MANY_GUESSES.
+
+        Raises BAD_REQUEST for what no script exists for yet: CHANGE, RA_IN_PERSON.
+        """
+        if not attempt_id or route is not Route.SELF or reason is Reason.CHANGE:
+            raise invalid()
+        async with self._outside.books.begin(commits.START_SESSION) as work:
+            found = await self._find_offer(work, pairing_, source)
+            if isinstance(found, str):
+                return found
+            session = await work.lock_session(found.session_id)
+            if session is None:
+                return "PAIRING_UNKNOWN"
+            claim = self._claim_of(session, attempt_id)
+            if session.state is State.NEW and found.is_good(self._outside.clock.now()):
+                return Claimed(await self._claim(work, session, claim, reason, route), claim)
+            return self._claimed_before(session, claim)
+
+    async def _find_offer(self, work: Work, asked: Pairing, source: str) -> pairing.Pairing | str:
+        """The offer a page means, good or used; wrong codes are counted, wrong addresses need not be."""
+        if asked.address_token:
+            found = await work.find_pairing(token_digest=digest_of(asked.address_token))
+            return found or "PAIRING_UNKNOWN"
+        now = self._outside.clock.now()
+        window, who, all_ = pairing.window_of(now), digest_of(f"source:{source}"), digest_of("all")
+        if not pairing.may_guess(
+            await work.wrong_guesses(who, window), await work.wrong_guesses(all_, window)
+        ):
+            return "TOO_MANY_GUESSES"
+        code = pairing.typed(asked.pairing_code)
+        found = await work.find_pairing(code_digest=digest_of(code)) if code else None
+        if found is not None and found.is_good(now):
+            return found
+        for counted in (who, all_):
+            await work.count_guess(counted, window)
+        return "PAIRING_UNKNOWN"
+
+    async def _claim(self, work: Work, session: Session, claim: str, reason: Reason, route: Route) -> Session:
+        now = self._outside.clock.now()
+        claimed = sessions.claim(session, digest_of(claim), reason, route, now)
+        await work.put_step(making.read_step(self._outside, claimed, now))
+        await work.tell(sessions.started(claimed))
+        return await work.store(session, claimed)
+
+    def _claim_of(self, session: Session, attempt_id: str) -> str:
+        """The claim of one attempt: the same attempt makes the same, so that it need not be kept."""
+        return text_token(self._outside.vault.derive("claim", session.session_id, attempt_id))
+
+    def _claimed_before(self, session: Session, claim: str) -> Claimed | str:
+        """The same answer for the attempt that claimed it, while a retry may come; to others none."""
+        now = self._outside.clock.now()
+        recent = session.started_at is not None and now - session.started_at < CLAIM_ANSWERED_AGAIN_WITHIN
+        same = session.claim_digest == digest_of(claim)
+        return Claimed(session, claim) if recent and same else "PAIRING_UNKNOWN"

@@ -1,0 +1,102 @@
+"""How sessions end: each end is stored and told in the same transaction, each outcome once."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.card_gateway.card.profiles.piv import UNREPORTED
+from services.card_gateway.domain import session as sessions
+from services.card_gateway.domain import settling
+from services.card_gateway.domain.facts import SWEEPER, Actor
+from services.card_gateway.domain.journal import RowState
+from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.step import RESETS
+from services.card_gateway.domain.words import OutcomeKind, SecretLabel, State
+from services.card_gateway.ports import Outside, Work
+from services.card_gateway.use_cases import making
+
+_OUTCOME_OF = {
+    State.SUCCESS: OutcomeKind.SUCCESS,
+    State.FAILED: OutcomeKind.FAILED,
+    State.UNKNOWN: OutcomeKind.UNKNOWN,
+    State.RESOLVED: OutcomeKind.RESOLVED,
+    State.ABANDONED: OutcomeKind.ABANDONED,
+}
+
+
+class Closing:
+    """Stores sessions that come to an end and tells of it."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+
+    async def end(
+        self, work: Work, before: Session, session: Session, state: State, code: str, now: datetime
+    ) -> None:
+        """End a session; nothing of it stays with the agent."""
+        await making.drop_steps(work, session.session_id)
+        await self.store(work, before, sessions.end(session, state, code, now), now)
+
+    async def told(
+        self, work: Work, before: Session, after: Session, kind: OutcomeKind, now: datetime
+    ) -> None:
+        """Store a session, and tell of it only where it has come to this outcome."""
+        if _OUTCOME_OF.get(after.state) is kind:
+            await self.store(work, before, after, now)
+        else:
+            await work.store(before, after)
+
+    async def store(
+        self, work: Work, before: Session, after: Session, now: datetime, by: Actor | None = None
+    ) -> None:
+        """Store a session in a state that is an outcome, and tell of it unless it was told before.
+
+        A session in which no card was read ends in silence: audit never heard of it.
+        """
+        kind = _OUTCOME_OF[after.state]
+        if kind is OutcomeKind.ABANDONED and after.card is None:
+            await work.store(before, after)
+            return
+        marked, outcome = sessions.told(after, kind, now, by)
+        await work.store(before, marked)
+        if outcome is not None:
+            await work.tell(outcome)
+
+    async def settle_others(
+        self, work: Work, card_ref: str, session_id: str, blocked: bool, now: datetime
+    ) -> None:
+        """The card is here, so no other session's script runs on it: settle what they left open."""
+        for other in await work.unsettled_sessions(card_ref, session_id):
+            seen = await self.give_up(work, other, now) if other.state is State.RESETTING else other
+            if seen is None or seen.state is not State.UNKNOWN:
+                continue
+            settled = settling.read_elsewhere(seen, blocked, now)
+            if settled is not None:
+                await making.drop_steps(work, seen.session_id)
+                await self.store(work, seen, settled, now, SWEEPER)
+
+    async def give_up(self, work: Work, session: Session, now: datetime) -> Session | None:
+        """RESETTING, no report: UNKNOWN where the secret left, else as if it had never been asked for.
+
+        The step stays, without its PIN, for a report that comes late. None: there was no step.
+        """
+        step = next((each for each in await work.steps(session.session_id) if each.kind in RESETS), None)
+        row = await work.rotation(step.rotation_id) if step else None
+        secret = await work.lock_secret(session.knows_card().card_ref)
+        if step is None or row is None or secret is None:
+            return None
+        if step.sent_at is None:
+            if row.state is RowState.PREPARED:
+                await work.put_rotation(row.moved(RowState.CANCELLED, now))
+            await work.drop_step(step.step_id)
+            return await work.store(session, sessions.go_back(session, "PROOF_TIMED_OUT"))
+        if row.state is RowState.SENT:
+            await work.put_rotation(row.moved(RowState.UNKNOWN, now))
+            await work.store_secret(replace(secret, tries=step.tries_before - UNREPORTED.wrong_puk_tries))
+        lost = sessions.lose_sight(session, UNREPORTED.code)
+        lost = sessions.labelled(lost, SecretLabel.UNSETTLED, secret.version, secret.kid)
+        await work.put_step(making.without_pin(step))
+        await work.put_step(making.read_step(self._outside, lost, now))
+        marked, outcome = sessions.told(lost, OutcomeKind.UNKNOWN, now, SWEEPER)
+        if outcome is not None:
+            await work.tell(outcome)
+        return await work.store(session, marked)

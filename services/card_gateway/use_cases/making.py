@@ -1,0 +1,61 @@
+"""Steps are made with whatever brings a session to where they are needed, never while an agent polls."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.card_gateway.card.proof import NONCE_LENGTH
+from services.card_gateway.domain import budget
+from services.card_gateway.domain import step as steps
+from services.card_gateway.domain.journal import Rotation, RowState
+from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.step import Step, StepKind
+from services.card_gateway.ports import Outside, View, Work
+
+AT_ONCE = timedelta(0)
+
+
+async def within_budget(view: View, card_ref: str, now: datetime) -> bool:
+    """Tell whether the card may bear another reset."""
+    secret = await view.secret(card_ref)
+    failed = await view.failed_resets(card_ref, now - budget.FAILED_WINDOW)
+    return secret is not None and secret.allows(failed)
+
+
+async def drop_steps(work: Work, session_id: str) -> None:
+    """Forget the session's steps, also those whose report may still come."""
+    for step in await work.steps(session_id):
+        await work.drop_step(step.step_id)
+
+
+def read_step(outside: Outside, session: Session, now: datetime, pause: timedelta = AT_ONCE) -> Step:
+    """A READ, good until the session's deadline."""
+    random = outside.randomness
+    return Step(
+        random.uuid7(), session.session_id, StepKind.READ, random.token(NONCE_LENGTH), now,
+        not_before=now + pause, begin_before=session.deadline or now,
+    )  # fmt: skip
+
+
+def prove_step(outside: Outside, session_id: str, sealed_pin: bytes, attempt_id: str, now: datetime) -> Step:
+    """A PROVE, which keeps the sealed PIN until the card has proved itself."""
+    random = outside.randomness
+    return Step(
+        random.uuid7(), session_id, StepKind.PROVE, random.token(NONCE_LENGTH), now,
+        not_before=now, begin_before=now + steps.PROVE_BEGINS_WITHIN,
+        sealed_pin=sealed_pin, pin_attempt_id=attempt_id,
+    )  # fmt: skip
+
+
+def reset_step(outside: Outside, proved: Step, row: Rotation, now: datetime) -> Step:
+    """What follows a PROVE: RECOVER while the journal does not know which PUK stands, else RESET."""
+    kind = StepKind.RECOVER if row.state is RowState.UNKNOWN else StepKind.RESET
+    return Step(
+        outside.randomness.uuid7(), proved.session_id, kind, proved.nonce, now,
+        not_before=now, begin_before=now + steps.RESET_BEGINS_WITHIN,
+        sealed_pin=proved.sealed_pin, pin_attempt_id=proved.pin_attempt_id, rotation_id=row.rotation_id,
+    )  # fmt: skip
+
+
+def without_pin(step: Step) -> Step:
+    """A step that is kept only for its report."""
+    return replace(step, sealed_pin=b"", pin_attempt_id="")

@@ -1,0 +1,57 @@
+"""What an agent is told to do next, and the scripts that go with it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.card_gateway.card import profiles
+from services.card_gateway.card.script import Script
+from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.step import Step, StepKind
+from services.card_gateway.use_cases.offers import Offer
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the agent asks the person before the card is touched."""
+
+    last_four: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """Run this and report it."""
+
+    step: Step
+    script: Script = field(repr=False)
+    given_at: datetime
+    question: Question | None = None
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Nothing to do yet."""
+
+    offer: Offer | None
+    claimed: bool
+
+
+@dataclass(frozen=True)
+class Over:
+    """The session is over."""
+
+    outcome: str
+    code: str
+
+
+Next = Order | Idle | Over
+
+
+def order(session: Session, step: Step, now: datetime) -> Order:
+    """The order for a step without a secret: READ or PROVE."""
+    if step.kind is StepKind.READ:
+        return Order(step, profiles.piv.read_script(), now)
+    card = session.knows_card()
+    script: Script = profiles.BY_KIND[card.profile].prove_script(card.chuid_hash, card.algorithm)
+    reason = session.reason.value if session.reason else ""
+    return Order(step, script, now, Question(card.last_four, reason))

@@ -1,0 +1,95 @@
+"""What a PROVE report makes of a session: a reset that is prepared, or back to the passcode page."""
+
+from datetime import datetime
+
+from services.card_gateway.card import profiles
+from services.card_gateway.card.profiles.piv import Proof, Unsupported
+from services.card_gateway.card.proof import Purpose, challenge_digest
+from services.card_gateway.card.script import Report
+from services.card_gateway.domain import journal
+from services.card_gateway.domain import session as sessions
+from services.card_gateway.domain.budget import Secret
+from services.card_gateway.domain.journal import Rotation, RowState
+from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.step import Step
+from services.card_gateway.domain.words import State
+from services.card_gateway.ports import Outside, Work
+from services.card_gateway.use_cases import commits, making
+from services.card_gateway.use_cases.closing import Closing
+
+_CODE_OF = {"TIMED_OUT": "PROOF_TIMED_OUT", "INTERRUPTED": "PROOF_TIMED_OUT"}
+"""What the page calls an end that left nothing behind; others keep their name."""
+
+
+class Proving:
+    """ReportStep for PROVE."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self._closing = Closing(outside)
+
+    async def report(self, session_id: str, step: Step, report: Report) -> None:
+        """Prepare the reset for a card that proved itself. A second report changes nothing."""
+        async with self._outside.books.begin(commits.REPORT_PROVE) as work:
+            session = await work.lock_session(session_id)
+            known = [each.step_id for each in await work.steps(session_id)]
+            if session is None or step.step_id not in known or session.state is not State.PROVING:
+                return
+            await work.drop_step(step.step_id)
+            now = self._outside.clock.now()
+            refused = self._refused(session, report, now)
+            if refused:
+                await work.store(session, sessions.go_back(session, refused))
+                return
+            await self._judge(work, session, step, report, now)
+
+    def _refused(self, session: Session, report: Report, now: datetime) -> str:
+        """Why the person is asked again; empty where there is a signature of the same card."""
+        if session.is_over(now):
+            return "SESSION_ENDED"
+        card = session.knows_card()
+        proof = profiles.BY_KIND[card.profile].parse_proof(report)
+        if isinstance(proof, Unsupported):
+            return _CODE_OF.get(proof.code, proof.code)
+        return "" if proof.chuid_hash == card.chuid_hash else "CARD_CHANGED"
+
+    async def _judge(self, work: Work, session: Session, step: Step, report: Report, now: datetime) -> None:
+        card = session.knows_card()
+        registered = await work.card(card.card_ref)
+        secret = await work.lock_secret(card.card_ref)
+        proof = profiles.BY_KIND[card.profile].parse_proof(report)
+        if registered is None or not self._is_genuine(session, step, registered.key_9e, proof):
+            await self._closing.end(work, session, session, State.FAILED, "CARD_NOT_GENUINE", now)
+        elif secret is None or not await making.within_budget(work, card.card_ref, now):
+            await self._closing.end(work, session, session, State.FAILED, "BUDGET_SPENT", now)
+        else:
+            row = await self._open_row(work, session, secret, now)
+            await work.put_step(making.reset_step(self._outside, step, row, now))
+            await work.store(session, sessions.reset(session))
+
+    def _is_genuine(self, session: Session, step: Step, key_9e: bytes, proof: Proof) -> bool:
+        digest = challenge_digest(
+            Purpose.RESET,
+            self._outside.gateway_name,
+            session.session_id,
+            step.nonce,
+            session.agent_public_key,
+        )
+        return self._outside.proofs.verify(key_9e, proof.algorithm, digest, proof.signature)
+
+    async def _open_row(self, work: Work, session: Session, secret: Secret, now: datetime) -> Rotation:
+        """The journal row of this reset: the one that is unsettled, else a new one, PREPARED.
+
+        A row that another session left is over: the card is here. Sent, it may have taken effect.
+        """
+        row = await work.open_rotation(secret.card_ref)
+        if row is not None and row.state is RowState.PREPARED:
+            await work.put_rotation(row.moved(RowState.CANCELLED, now))
+        elif row is not None:
+            unsettled = row.moved(RowState.UNKNOWN, now)
+            await work.put_rotation(unsettled)
+            return unsettled
+        row_id, kid = self._outside.randomness.uuid7(), self._outside.vault.newest_kid
+        prepared = journal.prepare(secret, row_id, session.session_id, kid, now)
+        await work.put_rotation(prepared)
+        return prepared

@@ -1,0 +1,153 @@
+"""The cards' PUKs: derived where we set them, sealed where they were imported, and one way out.
+
+`PUK(n) = encode(HMAC-SHA-256(master[kid], card_ref ‖ n))` in the alphabet of the card's profile.
+The master may stay where it is kept: all that is asked of it is `KeyProvider.mac`.
+Source: architecture §5.
+"""
+
+import hashlib
+import hmac
+from collections import deque
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+from services.card_gateway.card import profiles
+from services.card_gateway.domain.budget import Secret
+from services.card_gateway.domain.journal import Rotation, RowState
+from services.card_gateway.domain.step import RESET_BEGINS_WITHIN
+from services.card_gateway.ports import Authorisation, CardProof, NotReleased, Puks
+from services.runtime.randomness import Randomness
+
+PROFILE = "PIV"
+"""The one profile with a PUK."""
+
+WRAPPING = b"smartcard-unlock/wrap-imported-puk/v1"
+TOKENS = b"smartcard-unlock/tokens/v1"
+"""What else the master's MAC is asked for; neither is as long as `card_ref ‖ n`, so none is a PUK."""
+
+_PUK_INPUT = 20
+"""Bytes of `card_ref ‖ n`: 16 and 4."""
+
+NONCE = 12
+RELEASES_A_MINUTE = 300
+"""More resets than that one process does not see in a minute; a thief would."""
+
+
+class KeyProvider(Protocol):
+    """Keeps master keys: a file on one machine, an HSM where they may not leave it."""
+
+    @property
+    def newest_kid(self) -> str:
+        """The key that new versions are derived from."""
+        ...
+
+    def mac(self, kid: str, message: bytes) -> bytes:
+        """HMAC-SHA-256 under one key, 32 bytes. Raises KeyError for a key that is not there."""
+        ...
+
+
+class FileKeyProvider:
+    """Master keys in files `<kid>.key`, 32 raw bytes each."""
+
+    def __init__(self, keys: dict[str, bytes], newest_kid: str) -> None:
+        if newest_kid not in keys or any(len(key) != 32 for key in keys.values()):
+            raise ValueError("master keys have 32 bytes each, and the newest must be there")
+        self._keys = keys
+        self._newest_kid = newest_kid
+
+    @classmethod
+    def from_dir(cls, folder: Path, newest_kid: str) -> "FileKeyProvider":
+        """Read all keys of a folder. Raises ValueError where one is not 32 bytes long."""
+        return cls({file.stem: file.read_bytes() for file in sorted(folder.glob("*.key"))}, newest_kid)
+
+    @property
+    def newest_kid(self) -> str:
+        """The key that new versions are derived from."""
+        return self._newest_kid
+
+    def mac(self, kid: str, message: bytes) -> bytes:
+        """HMAC-SHA-256 under one key, 32 bytes."""
+        return hmac.digest(self._keys[kid], message, hashlib.sha256)
+
+
+class MasterVault:
+    """Keeps the contract of `ports.Vault`."""
+
+    def __init__(self, keys: KeyProvider, randomness: Randomness) -> None:
+        self._keys = keys
+        self._randomness = randomness
+        self._token_key = keys.mac(keys.newest_kid, TOKENS)
+        self._released: deque[datetime] = deque()
+
+    @property
+    def newest_kid(self) -> str:
+        """The master key that new versions are derived from."""
+        return self._keys.newest_kid
+
+    def derive(self, purpose: str, *parts: str) -> bytes:
+        """32 bytes that only this service can make again, for tokens; never a card's secret."""
+        message = b"".join(
+            len(part).to_bytes(2, "big") + part for part in (p.encode() for p in (purpose, *parts))
+        )
+        return hmac.digest(self._token_key, message, hashlib.sha256)
+
+    def seal_imported(self, card_ref: str, puk: str) -> tuple[bytes, str]:
+        """Seal a card's factory PUK; returns it with the key id. Raises ValueError for what is no PUK."""
+        plain = profiles.BY_KIND[PROFILE].pad_puk(puk)
+        kid, nonce = self._keys.newest_kid, self._randomness.token(NONCE)
+        return nonce + self._wrapping(kid).encrypt(nonce, plain, _bound_to(card_ref, 0)), kid
+
+    def release(
+        self, authorisation: Authorisation, proof: CardProof, secret: Secret, row: Rotation, now: datetime
+    ) -> Puks:
+        """The one exit of a PUK. Raises NotReleased where authorisation, proof and time do not fit."""
+        same_session = authorisation.session_id == proof.session_id
+        same_card = authorisation.card_ref == proof.card_ref == secret.card_ref == row.card_ref
+        if not (same_session and same_card and authorisation.rotation_id == row.rotation_id):
+            raise NotReleased("NOT_AUTHORISED")
+        if row.state not in (RowState.SENT, RowState.UNKNOWN) or secret.stopped:
+            raise NotReleased("NOT_AUTHORISED")
+        if now >= authorisation.begin_before or now - proof.proved_at > RESET_BEGINS_WITHIN:
+            raise NotReleased("TOO_LATE")
+        self._count(now)
+        return Puks(
+            self._puk(secret, row.version, row.kid), self._puk(secret, row.next_version, row.next_kid)
+        )
+
+    def _count(self, now: datetime) -> None:
+        while self._released and now - self._released[0] >= timedelta(minutes=1):
+            self._released.popleft()
+        if len(self._released) >= RELEASES_A_MINUTE:
+            raise NotReleased("TOO_MANY_RELEASES")
+        self._released.append(now)
+
+    def _puk(self, secret: Secret, version: int, kid: str) -> bytes:
+        if version == 0:
+            return self._opened(secret)
+        mac = self._keys.mac(kid, _bound_to(secret.card_ref, version))
+        puk: bytes = profiles.BY_KIND[PROFILE].encode_puk(mac)
+        return puk
+
+    def _opened(self, secret: Secret) -> bytes:
+        if secret.imported is None:
+            raise NotReleased("ERR1009")
+        nonce, sealed = secret.imported[:NONCE], secret.imported[NONCE:]
+        try:
+            return self._wrapping(secret.imported_kid).decrypt(nonce, sealed, _bound_to(secret.card_ref, 0))
+        except InvalidTag:
+            raise NotReleased("VAULT_DAMAGED") from None
+
+    def _wrapping(self, kid: str) -> AESGCMSIV:
+        return AESGCMSIV(self._keys.mac(kid, WRAPPING))
+
+
+def _bound_to(card_ref: str, version: int) -> bytes:
+    """`card_ref ‖ n`: what a PUK is derived from, and what a sealed one is bound to."""
+    bound = bytes.fromhex(card_ref) + version.to_bytes(4, "big")
+    if len(bound) != _PUK_INPUT:
+        raise ValueError("a card_ref is 16 bytes in hex")
+    return bound
