@@ -19,7 +19,7 @@ journey: setup  ## Unlock a blocked card in Chromium, each step with its time; 0
 	@$(PY) -m tests.journeys.drive
 
 test: setup  ## All tests, small counts
-	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 check: setup  ## Style, types, import rules, contracts, generated code, lock files, secrets
 	@deploy/local/check.sh

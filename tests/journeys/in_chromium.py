@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Page, expect, sync_playwright
 
 from deploy.local.stack import Stack
-from tests.journeys.person import Person, page_address
+from tests.journeys.person import Person, agent_status, page_address
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync")  # fmt: skip
@@ -61,6 +61,7 @@ class PersonInChromium(Person):
         self._arrive(path)
 
     def _say_why(self) -> None:
+        self.session_id = str(agent_status(self.stack).get("session_id", ""))
         self.tab.locator("input[name=reason][value=LOCKED]").check()
         self._press("Continue", "/card")
 

@@ -33,7 +33,7 @@ class Person:
         self.browser = Browser(stack.addresses.url("web"))
         self.new_pin = good_pin()
         self.page = Shown("", 0, "")
-        self.code = ""
+        self.code, self.session_id = "", ""
         self._window_from = len(stack.agent.text)
 
     def open_journey(self) -> Shown:
@@ -43,6 +43,7 @@ class Person:
 
     def say_why(self) -> Shown:
         """Choose the reason; this claims the agent's session."""
+        self.session_id = str(agent_status(self.stack).get("session_id", ""))
         self.page = self.browser.post(self.browser.get("/reason"), reason=self.reason)
         return self.page
 

@@ -1,0 +1,47 @@
+"""Running stacks for the journeys."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from deploy.local.demo_data import PLANS, Plan
+from deploy.local.keys import Keys
+from deploy.local.stack import Stack
+
+SPARES = tuple(Plan(f"spare-{number}", "Blocked card", "SUCCESS") for number in range(1, 41))
+"""Blocked and eligible: one for each test that needs a card of its own."""
+_next_spare = count(1)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Stack]:
+    """One stack for all tests that leave it as they found it."""
+    with Stack(tmp_path_factory.mktemp("stack"), keys, plans=PLANS + SPARES) as running:
+        yield running
+
+
+@pytest.fixture
+def spare() -> str:
+    """The name of a blocked card that nobody used yet."""
+    return f"spare-{next(_next_spare)}"
+
+
+@pytest.fixture(autouse=True)
+def _empty_reader(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both slots are empty after each test that used the shared stack."""
+    yield
+    if "stack" in request.fixturenames:
+        running: Stack = request.getfixturevalue("stack")
+        for slot in (0, 1):
+            running.slots.remove(slot)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs all tests of one stack: a second stack would only take its time."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            shared = "stack" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("stack" if shared else item.path.stem))

@@ -1,0 +1,108 @@
+"""Each "no" of the journey ends on its own page, with its code and what to do, and harms no card."""
+
+import pytest
+
+from deploy.local.demo_data import PLANS, Plan
+from deploy.local.stack import Stack
+from tests.journeys.audit import Auditor
+from tests.journeys.person import Person, codes_mailed
+
+pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
+
+REFUSED = [plan for plan in PLANS if plan.ends != "SUCCESS"]
+
+
+@pytest.mark.parametrize("plan", REFUSED, ids=lambda plan: f"R5_R6_R63_{plan.name}")
+def test_R10_a_card_that_may_not_be_unlocked_ends_on_the_page_of_its_code(stack: Stack, plan: Plan) -> None:
+    person = Person(stack, plan.name)
+    person.open_journey()
+    person.say_why()
+    shown = person.insert_card()
+
+    assert shown.codes == [plan.ends]
+    assert "What" in shown.html or "Contact" in shown.html
+    assert codes_mailed(stack, person.card) == []
+    counters = stack.slots.counters(plan.name)
+    assert (counters["wrong_pin_tries"], counters["wrong_puk_tries"], counters["log"]) == (0, 0, [])
+
+
+def test_D1_a_refusal_is_recorded_with_its_code(stack: Stack) -> None:
+    person = Person(stack, "no-address")
+    person.open_journey()
+    person.say_why()
+    person.insert_card()
+
+    (record,) = Auditor(stack).wait_for_records(person.session_id)
+    assert (record.source, record.kind, record.code) == ("identity", "REFUSED", "NO_EMAIL")
+
+
+def test_R45_no_card_two_cards_and_one_card_each_have_their_own_words(stack: Stack, spare: str) -> None:
+    person = Person(stack, spare)
+    person.open_journey()
+    person.say_why()
+    person.wait_for(lambda page: "Put your smartcard into the reader" in page.html, "the empty reader")
+    stack.slots.insert("blocked-1", 1)
+    stack.slots.insert(spare, 0)
+    shown = person.wait_for(lambda page: "TWO_CARDS" in page.codes, "two cards")
+    assert shown.path == "/card"
+
+    stack.slots.remove(1)
+    assert person.wait_past("/card").path == "/address"
+
+
+def test_R45_no_reader_service_is_told_as_PR20002_and_the_page_goes_on_when_it_is_back(
+    stack: Stack, spare: str
+) -> None:
+    person = Person(stack, spare)
+    person.open_journey()
+    person.say_why()
+    stack.pcsc.stop_service()
+    try:
+        person.wait_for(lambda page: "PR20002" in page.codes, "the missing reader service")
+    finally:
+        stack.pcsc.start_service()
+
+    assert person.insert_card().path == "/address"
+
+
+def test_I10_a_code_of_another_session_is_wrong(stack: Stack, spare: str) -> None:
+    first = Person(stack, spare)
+    _with_code(first)
+    second = Person(stack, "blocked-3")
+    _with_code(second)
+
+    shown = second.type_code(first.code)
+    assert shown.path == "/code"
+    assert "You have 2 tries left" in shown.html or "2 tries" in shown.html
+
+
+def test_R51_a_spent_code_opens_nothing_a_second_time(stack: Stack, spare: str) -> None:
+    person = Person(stack, spare)
+    _with_code(person)
+    assert person.type_code().path == "/passcode"
+
+    assert person.type_code().path == "/passcode"
+    person.choose_passcode()
+    person.answer_agent()
+    assert person.wait_for_end().path == "/done"
+
+
+def test_the_holder_who_declines_at_the_agent_keeps_the_session_and_the_card(
+    stack: Stack, spare: str
+) -> None:
+    person = Person(stack, spare)
+    _with_code(person)
+    person.type_code()
+    person.choose_passcode()
+    person.answer_agent("no")
+
+    assert person.wait_past("/working").path == "/passcode"
+    assert stack.slots.counters(spare)["log"] == []
+
+
+def _with_code(person: Person) -> None:
+    person.open_journey()
+    person.say_why()
+    person.insert_card()
+    person.ask_for_code()
+    person.read_mail()
