@@ -180,25 +180,34 @@ class OutboxRelay:
             return (await connection.execute(select(self._outbox.c.seq).limit(1))).first() is not None
 
     async def _number_new_rows(self, connection: AsyncConnection) -> None:
-        outbox, position = self._outbox, self._position
+        outbox = self._outbox
         new = select(outbox.c.seq, outbox.c.topic).where(outbox.c.relayseq.is_(None))
         rows = (await connection.execute(new.order_by(outbox.c.seq).limit(BATCH))).all()
         if not rows:
             return
-        known = (await connection.execute(select(position.c.topic, position.c.relayseq))).all()
-        stored = {topic: relayseq for topic, relayseq in known}
-        numbered, newest = [], dict(stored)
+        before = await self._positions(connection)
+        now, numbered = dict(before), []
         for row in rows:
-            newest[row.topic] = newest.get(row.topic, 0) + 1
-            numbered.append({"row": row.seq, "number": newest[row.topic]})
+            now[row.topic] = now.get(row.topic, 0) + 1
+            numbered.append({"row": row.seq, "number": now[row.topic]})
         by_row = update(outbox).where(outbox.c.seq == bindparam("row"))
         await connection.execute(by_row.values(relayseq=bindparam("number")), numbered)
-        for topic in {row.topic for row in rows}:
-            values = {"topic": topic, "relayseq": newest[topic]}
-            known = update(position).where(position.c.topic == topic)
-            await connection.execute(
-                known.values(values) if topic in stored else insert(position).values(values)
-            )
+        await self._move_positions(connection, before, now)
+
+    async def _positions(self, connection: AsyncConnection) -> dict[str, int]:
+        rows = (await connection.execute(select(self._position.c.topic, self._position.c.relayseq))).all()
+        return {row.topic: row.relayseq for row in rows}
+
+    async def _move_positions(
+        self, connection: AsyncConnection, before: dict[str, int], now: dict[str, int]
+    ) -> None:
+        position = self._position
+        for topic, relayseq in now.items():
+            if topic not in before:
+                await connection.execute(insert(position).values(topic=topic, relayseq=relayseq))
+            elif relayseq != before[topic]:
+                moved = update(position).where(position.c.topic == topic)
+                await connection.execute(moved.values(relayseq=relayseq))
 
 
 class _NotLeader(Exception):
