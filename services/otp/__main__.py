@@ -1,0 +1,106 @@
+"""Composition root of otp: settings, adapters, use cases; serve, migrate, check-config."""
+
+import argparse
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from smartcard_unlock.otp.v1 import otp_pb2_grpc
+
+from services.otp import consumer
+from services.otp.access import ACCESS
+from services.otp.domain import guess
+from services.otp.events import event_of
+from services.otp.sealing import CodeKey, NotifierKey
+from services.otp.servicer import OtpServicer
+from services.otp.settings import DatabaseSettings, OtpSettings
+from services.otp.storage import PROCESS, SqlStore
+from services.otp.tables import outbox, outbox_position
+from services.otp.use_cases import OneTimeCodes, Parts
+from services.runtime import database, logs, process, settings
+from services.runtime.broker import Consumer
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database, TransientDatabaseError
+from services.runtime.grants import GrantSigner, GrantVerifier
+from services.runtime.grpc_server import build_server
+from services.runtime.outbox import OutboxRelay
+from services.runtime.randomness import SystemRandomness
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+SWEEP_SECONDS = 600
+
+log = logs.logger("otp")
+
+
+def compose(read: OtpSettings, opened: Database) -> OneTimeCodes:
+    """Put the use cases together from the settings. Raises ValueError or OSError for a bad key file."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    return OneTimeCodes(
+        Parts(
+            store=SqlStore(opened, event_of, randomness),
+            clock=clock,
+            randomness=randomness,
+            digests=CodeKey.from_file(read.OTP_CODE_KEY_FILE),
+            sealer=NotifierKey.from_file(read.NOTIFIER_PUBLIC_KEY_FILE),
+            grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
+            signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
+            policy=read.policy,
+        )
+    )
+
+
+async def serve(_: argparse.Namespace) -> int:
+    """Serve OtpService, tell the outbox, hear of deliveries."""
+    read = settings.load(OtpSettings)
+    logs.configure(PROCESS, read.LOG_LEVEL)
+    opened = Database(read.OTP_DATABASE_URL)
+    codes = compose(read, opened)
+    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes))
+    server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
+    bootstrap = read.KAFKA_BOOTSTRAP_SERVERS
+    deliveries = Consumer(
+        bootstrap, consumer.GROUP, [consumer.TOPIC], consumer.DeliveryConsumer(codes).handle
+    )
+    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, bootstrap)
+    return await process.serve([server], [relay.run, deliveries.run, partial(sweep, codes)], [opened.close])
+
+
+async def sweep(codes: OneTimeCodes) -> None:
+    """Delete what need not be kept, again and again."""
+    while True:
+        try:
+            swept = await codes.sweep()
+            log.info("codes_swept", codes=swept)
+        except TransientDatabaseError:
+            log.warning("sweep_waits")
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def migrate(_: argparse.Namespace) -> int:
+    """Bring the database to the newest schema."""
+    await database.migrate(settings.load(DatabaseSettings).OTP_DATABASE_URL, MIGRATIONS)
+    return 0
+
+
+async def check_config(_: argparse.Namespace) -> int:
+    """Check settings and key files, and print how likely a code is guessed; 2 where something is wrong."""
+    read = settings.load(OtpSettings)
+    opened = Database(read.OTP_DATABASE_URL)
+    try:
+        compose(read, opened)
+    except (OSError, ValueError) as error:
+        print(f"{type(error).__name__}: {error}")
+        return 2
+    finally:
+        await opened.close()
+    chance = float(guess.chance_a_year(read.policy))
+    print(
+        f"{guess.entries_a_year(read.policy)} wrong entries a year and card at most, codes of "
+        f"{read.policy.digits} digits: guessed with a chance of {chance:.1e} (at most 1e-06)"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    process.main(PROCESS, {"serve": serve, "migrate": migrate, "check-config": check_config})

@@ -1,0 +1,1 @@
+"""The rules of codes and of guessing; pure."""

@@ -1,0 +1,62 @@
+"""What otp tells others, as facts; `events.py` says on which topic and in which message."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from services.otp.domain.code import Code
+
+
+class Verdict(Enum):
+    """The answer to one entry."""
+
+    RIGHT = "RIGHT"
+    WRONG = "WRONG"
+    SUPERSEDED = "SUPERSEDED"
+    DEAD = "DEAD"
+    LOCKED_TO_RA = "LOCKED_TO_RA"
+    MALFORMED = "MALFORMED"
+
+
+@dataclass(frozen=True)
+class CodeIssued:
+    """A code waits to be delivered."""
+
+    code: Code
+    reason: str
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CodeRequested:
+    """A code was asked for: the fact without the code."""
+
+    code: Code
+    codes_in_session: int
+
+
+@dataclass(frozen=True)
+class CodeEntered:
+    """An entry was judged and stored."""
+
+    code_id: str
+    session_id: str
+    verdict: Verdict
+    entries_left: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class LockedToRa:
+    """A session met the lock of its holder and card. Told once a session (D1)."""
+
+    session_id: str
+    holder_ref: str
+    card_ref: str
+    organisation: str
+    reason: str
+    route: str
+    at: datetime
+
+
+Fact = CodeIssued | CodeRequested | CodeEntered | LockedToRa

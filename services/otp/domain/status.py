@@ -1,0 +1,50 @@
+"""How the newest code of a session stands, as its holder may know it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.otp.domain.code import Bearer, Code, Delivery, newest, next_code_at
+from services.otp.domain.policy import Policy
+
+
+@dataclass(frozen=True)
+class Status:
+    """One code without the code."""
+
+    code_id: str
+    delivery: Delivery
+    delivery_reason: str
+    expires_at: datetime
+    entries_left: int
+    resends_left: int
+    next_code_at: datetime
+    live: bool
+
+
+def status(
+    codes: Sequence[Code], bearer: Bearer, entries_left: int, policy: Policy, now: datetime
+) -> Status | None:
+    """Return how the newest code of the bearer's session stands; None where there is none."""
+    code = newest(codes)
+    if code is None:
+        return None
+    return Status(
+        code_id=code.code_id,
+        delivery=code.delivery,
+        delivery_reason=code.delivery_reason,
+        expires_at=code.expires_at,
+        entries_left=entries_left,
+        resends_left=max(policy.codes_per_session - len(codes), 0),
+        next_code_at=next_code_at(code, policy.resend_after),
+        live=code.live(now) and code.bearer == bearer and entries_left > 0,
+    )
+
+
+def same_session(one: Bearer, other: Bearer) -> bool:
+    """Tell whether two bearers are one session of one holder with one card, whatever the address."""
+    return (one.session_id, one.holder_ref, one.card_ref) == (
+        other.session_id,
+        other.holder_ref,
+        other.card_ref,
+    )

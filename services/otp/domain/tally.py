@@ -1,0 +1,115 @@
+"""Wrong entries of a holder with one card: how many are left, and when only the RA can help.
+
+Counted per (holder, card): locking a stolen card must not lock the holder's other one.
+Nothing is forgotten by a clearing but the day's count; the year's count stays (quality S3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from services.otp.domain.policy import Policy
+
+DAY = timedelta(hours=24)
+YEAR = timedelta(days=365)
+
+GRANTED_BY_CLEARING = 3
+"""Entries an RA's clearing gives beyond the year's limit. Source: architecture §3."""
+
+
+@dataclass(frozen=True)
+class WrongEntry:
+    """One wrong entry; the attempt is kept so that its repeat costs nothing."""
+
+    at: datetime
+    session_id: str
+    attempt_id: str
+    entries_left: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The wrong entries of one (holder, card) in the last year, and the lock they led to."""
+
+    wrong: tuple[WrongEntry, ...] = ()
+    locked_at: datetime | None = None
+    cleared_at: datetime | None = None
+    """When an RA last cleared it."""
+    cooled_at: datetime | None = None
+    """When a cool-off last ended a lock."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The tallies of one holder by card_ref."""
+
+    cards: Mapping[str, Tally] = field(default_factory=dict)
+
+    def tally(self, card_ref: str) -> Tally:
+        """Return the card's tally, empty where there is none."""
+        return self.cards.get(card_ref, Tally())
+
+    def keep(self, card_ref: str, tally: Tally) -> "Ledger":
+        """Return the ledger with that tally."""
+        return Ledger({**self.cards, card_ref: tally})
+
+
+def repeated(tally: Tally, session_id: str, attempt_id: str) -> WrongEntry | None:
+    """Return the entry this attempt already was, if it was a wrong one."""
+    return next((e for e in tally.wrong if (e.session_id, e.attempt_id) == (session_id, attempt_id)), None)
+
+
+def entries_left(tally: Tally, session_id: str, policy: Policy, now: datetime) -> int:
+    """Return how many wrong entries the session may still make; 0: locked to the RA."""
+    if tally.locked_at is not None and tally.locked_at >= _freed_at(tally, policy, now):
+        return 0
+    in_session = sum(entry.session_id == session_id for entry in tally.wrong)
+    in_day = _count_after(tally, max(now - DAY, _freed_at(tally, policy, now)))
+    left = min(policy.wrong_per_session - in_session, policy.wrong_per_day - in_day)
+    return max(min(left, _left_in_year(tally, policy, now)), 0)
+
+
+def enter_wrong(tally: Tally, session_id: str, attempt_id: str, policy: Policy, now: datetime) -> Tally:
+    """Return the tally with one more wrong entry, locked where that was the last one."""
+    left = entries_left(tally, session_id, policy, now) - 1
+    recent = tuple(entry for entry in tally.wrong if entry.at > now - YEAR)
+    return replace(
+        tally,
+        wrong=(*recent, WrongEntry(now, session_id, attempt_id, left)),
+        locked_at=now if left <= 0 else None,
+        cooled_at=_cooled_at(tally, policy, now),
+    )
+
+
+def clear(tally: Tally, now: datetime) -> Tally:
+    """Return the tally as an RA clears it: the lock ends, the year's count stays."""
+    return replace(tally, locked_at=None, cleared_at=now)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _cooled_at(tally: Tally, policy: Policy, now: datetime) -> datetime | None:
+    """Return when a cool-off last ended a lock, if one ever did."""
+    if tally.locked_at is None or policy.cool_off is None or now < tally.locked_at + policy.cool_off:
+        return tally.cooled_at
+    return tally.locked_at + policy.cool_off
+
+
+def _freed_at(tally: Tally, policy: Policy, now: datetime) -> datetime:
+    """Return when a lock last ended, by the RA or by a cool-off."""
+    return max(tally.cleared_at or _NEVER, _cooled_at(tally, policy, now) or _NEVER)
+
+
+def _count_after(tally: Tally, instant: datetime) -> int:
+    return sum(entry.at > instant for entry in tally.wrong)
+
+
+def _left_in_year(tally: Tally, policy: Policy, now: datetime) -> int:
+    """Return what the year still allows. A cool-off gives nothing here, a clearing three more."""
+    if policy.wrong_per_year is None:
+        return policy.wrong_per_session
+    left = policy.wrong_per_year - _count_after(tally, now - YEAR)
+    if tally.cleared_at is None:
+        return left
+    return max(left, GRANTED_BY_CLEARING - _count_after(tally, tally.cleared_at))

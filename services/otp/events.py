@@ -1,0 +1,85 @@
+"""Facts of otp as messages, with topic and key."""
+
+from collections.abc import Callable
+from typing import Any
+
+from smartcard_unlock.common.v1 import common_pb2 as common
+from smartcard_unlock.otp.v1 import otp_events_pb2 as told
+from smartcard_unlock.otp.v1 import otp_pb2 as otp
+
+from services.otp.domain import facts
+from services.runtime.outbox import Event
+from services.runtime.timestamps import timestamp_of
+
+EVENTS = "otp.events.v1"
+CODES = "otp.code-issued.v1"
+
+
+def event_of(fact: facts.Fact) -> Event:
+    """Return the fact as it is told."""
+    return _TELLERS[type(fact)](fact)
+
+
+def _code_issued(fact: facts.CodeIssued) -> Event:
+    code, bearer = fact.code, fact.code.bearer
+    message = told.CodeIssued(
+        code_id=code.code_id,
+        session_id=bearer.session_id,
+        holder_ref=bearer.holder_ref,
+        address_version=bearer.address_version,
+        issued_at=timestamp_of(code.issued_at),
+        expires_at=timestamp_of(code.expires_at),
+        sealed_code=fact.sealed,
+        reason=_reason(fact.reason),
+    )
+    return Event(CODES, bearer.session_id, message, code.issued_at)
+
+
+def _code_requested(fact: facts.CodeRequested) -> Event:
+    code, session_id = fact.code, fact.code.bearer.session_id
+    message = told.CodeRequested(
+        code_id=code.code_id,
+        session_id=session_id,
+        occurred_at=timestamp_of(code.issued_at),
+        codes_in_session=fact.codes_in_session,
+    )
+    return Event(EVENTS, session_id, message, code.issued_at)
+
+
+def _code_entered(fact: facts.CodeEntered) -> Event:
+    message = told.CodeEntered(
+        code_id=fact.code_id,
+        session_id=fact.session_id,
+        verdict=otp.RedeemVerdict.Value(f"REDEEM_VERDICT_{fact.verdict.value}"),
+        entries_left=fact.entries_left,
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.session_id, message, fact.at)
+
+
+def _locked_to_ra(fact: facts.LockedToRa) -> Event:
+    message = common.SessionOutcome(
+        session_id=fact.session_id,
+        kind=common.OUTCOME_KIND_LOCKED_TO_RA,
+        code="LOCKED_TO_RA",
+        reason=_reason(fact.reason),
+        route=common.Route.Value(f"ROUTE_{fact.route}"),
+        card_ref=fact.card_ref,
+        holder_ref=fact.holder_ref,
+        organisation=fact.organisation,
+        actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref),
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.session_id, message, fact.at)
+
+
+def _reason(word: str) -> common.Reason.ValueType:
+    return common.Reason.Value(f"REASON_{word}")
+
+
+_TELLERS: dict[type, Callable[[Any], Event]] = {
+    facts.CodeIssued: _code_issued,
+    facts.CodeRequested: _code_requested,
+    facts.CodeEntered: _code_entered,
+    facts.LockedToRa: _locked_to_ra,
+}

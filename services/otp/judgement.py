@@ -1,0 +1,144 @@
+"""The judgement of one entry inside its transaction: part of the use case `redeem`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from services.otp.domain import facts
+from services.otp.domain.code import Bearer, Code, Finding, State, Use, compare
+from services.otp.domain.facts import Verdict
+from services.otp.domain.policy import Policy
+from services.otp.domain.tally import Ledger, enter_wrong, entries_left, repeated
+from services.otp.ports import Work
+from services.runtime.grants import GrantRefused, HolderGrant, UnlockGrant
+
+GRANT_LIFE = timedelta(minutes=5)
+"""Source: architecture §2, table of grants."""
+
+SHORTEST_GRANT = timedelta(seconds=1)
+"""Grants count whole seconds: a shorter one would never be valid, and its code spent for nothing."""
+
+LOCKED_TO_RA = "LOCKED_TO_RA"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on one entry; a right one comes with its use."""
+
+    verdict: Verdict
+    entries_left: int
+    use: Use | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One entry before the codes and the ledger it is judged by, all read under the holder's lock."""
+
+    work: Work
+    policy: Policy
+    grant: HolderGrant
+    ledger: Ledger
+    codes: Sequence[Code]
+    attempt_id: str
+    now: datetime
+
+    def repeated(self) -> Judged | None:
+        """Return the answer this attempt got before, if it spent anything."""
+        for code in self.codes:
+            if (
+                code.use is not None
+                and code.use.attempt_id == self.attempt_id
+                and code.bearer == bearer_of(self.grant)
+            ):
+                return Judged(Verdict.RIGHT, self._left(code.use.issued_at), code.use)
+        wrong = repeated(self.ledger.tally(self.grant.card_ref), self.grant.session_id, self.attempt_id)
+        return None if wrong is None else _wrong(wrong.entries_left)
+
+    async def judge(self, entry: dict[str, bytes], jti: str) -> Judged:
+        """Judge the entry, given as digests by code id; store and tell what it changed.
+
+        `jti` names the grant if the entry is right. Raises GrantRefused where none could live.
+        """
+        left = self._left(self.now)
+        if left == 0:
+            await tell_lock(self.work, self.grant, self.now)
+            return Judged(Verdict.LOCKED_TO_RA, 0)
+        finding, code = compare(self.codes, entry, bearer_of(self.grant), self.now)
+        if code is not None and finding is Finding.RIGHT:
+            return await self._spend(code, left, jti)
+        if code is not None and finding is Finding.WRONG:
+            return await self._count(code)
+        return Judged(Verdict(finding.value), left)
+
+    async def _spend(self, code: Code, left: int, jti: str) -> Judged:
+        use = Use(self.attempt_id, jti, self.now, min(self.now + GRANT_LIFE, self.grant.expires_at))
+        if use.expires_at - self.now < SHORTEST_GRANT:
+            raise GrantRefused
+        await self.work.replace([replace(code, state=State.USED, use=use)])
+        await self._tell(code, Judged(Verdict.RIGHT, left))
+        return Judged(Verdict.RIGHT, left, use)
+
+    async def _count(self, code: Code) -> Judged:
+        grant, card_ref = self.grant, self.grant.card_ref
+        tally = enter_wrong(
+            self.ledger.tally(card_ref), grant.session_id, self.attempt_id, self.policy, self.now
+        )
+        await self.work.keep(grant.holder_ref, self.ledger.keep(card_ref, tally))
+        answer = _wrong(tally.wrong[-1].entries_left)
+        await self._tell(code, answer)
+        if answer.verdict is Verdict.LOCKED_TO_RA:
+            await tell_lock(self.work, grant, self.now)
+        return answer
+
+    async def _tell(self, code: Code, judged: Judged) -> None:
+        session_id = self.grant.session_id
+        await self.work.tell(
+            facts.CodeEntered(code.code_id, session_id, judged.verdict, judged.entries_left, self.now)
+        )
+
+    def _left(self, now: datetime) -> int:
+        return entries_left(self.ledger.tally(self.grant.card_ref), self.grant.session_id, self.policy, now)
+
+
+async def tell_lock(work: Work, grant: HolderGrant, now: datetime) -> None:
+    """Tell that this session met the lock of its holder and card; once a session (D1)."""
+    if await work.first_outcome(grant.session_id, LOCKED_TO_RA, now):
+        await work.tell(
+            facts.LockedToRa(
+                session_id=grant.session_id,
+                holder_ref=grant.holder_ref,
+                card_ref=grant.card_ref,
+                organisation=grant.organisation,
+                reason=grant.reason,
+                route=grant.route,
+                at=now,
+            )
+        )
+
+
+def bearer_of(grant: HolderGrant) -> Bearer:
+    """Return whom a code under this grant is for."""
+    return Bearer(grant.session_id, grant.holder_ref, grant.card_ref, grant.purpose, grant.address_version)
+
+
+def unlock_grant(grant: HolderGrant, use: Use) -> UnlockGrant:
+    """Return the grant that the use of a code earned; the same use gives the same grant."""
+    return UnlockGrant(
+        session_id=grant.session_id,
+        card_ref=grant.card_ref,
+        reason=grant.reason,
+        route=grant.route,
+        agent_key_thumbprint=grant.agent_key_thumbprint,
+        jti=use.jti,
+        issued_at=use.issued_at,
+        expires_at=use.expires_at,
+        purpose=grant.purpose,
+        holder_ref=grant.holder_ref,
+        actor_kind="HOLDER",
+        actor_ref=grant.holder_ref,
+    )
+
+
+def _wrong(left: int) -> Judged:
+    """Return the answer to a wrong entry: the last one is the lock itself."""
+    return Judged(Verdict.WRONG if left > 0 else Verdict.LOCKED_TO_RA, left)

@@ -1,0 +1,122 @@
+"""What the use cases need from outside."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from services.otp.domain.code import Bearer, Code, Delivery
+from services.otp.domain.facts import Fact
+from services.otp.domain.tally import Ledger
+from services.runtime.grants import Grant, UnlockGrant
+
+G = TypeVar("G", bound=Grant)
+
+
+class View(Protocol):
+    """What can be read without a lock."""
+
+    async def ledger(self, holder_ref: str) -> Ledger:
+        """Return the holder's wrong entries as they stand."""
+        ...
+
+    async def codes_of(self, session_id: str) -> Sequence[Code]:
+        """Return the codes of a session, oldest first."""
+        ...
+
+
+class Work(Protocol):
+    """One transaction: all of it is stored and told, or none."""
+
+    async def lock(self, holder_ref: str) -> Ledger:
+        """Hold every other transaction on this holder back until the end; return the ledger.
+
+        Must come first: what is read after it cannot change under the reader.
+        """
+        ...
+
+    async def codes_of(self, session_id: str) -> Sequence[Code]:
+        """Return the codes of a session, oldest first."""
+        ...
+
+    async def codes_and_mails(
+        self, bearer: Bearer, since: datetime
+    ) -> tuple[Sequence[Code], Sequence[datetime]]:
+        """Return the session's codes, and when codes went to this address version since then."""
+        ...
+
+    async def add(self, code: Code) -> None:
+        """Store a new code."""
+        ...
+
+    async def replace(self, codes: Sequence[Code]) -> None:
+        """Store the state and use of codes that are there."""
+        ...
+
+    async def keep(self, holder_ref: str, ledger: Ledger) -> None:
+        """Store the ledger of the holder that was locked."""
+        ...
+
+    async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
+        """Note that this outcome is told; False where it was before."""
+        ...
+
+    async def first_time(self, event_id: str, now: datetime) -> bool:
+        """Note that an event was taken; False where it was before."""
+        ...
+
+    async def delivered(self, code_id: str, delivery: Delivery, reason: str) -> None:
+        """Store how the delivery of a code stands; a code that is gone is no fault."""
+        ...
+
+    async def tell(self, *facts: Fact) -> None:
+        """Tell facts, in this order, with the transaction."""
+        ...
+
+    async def forget(self, now: datetime, limit: int) -> int:
+        """Delete at most `limit` codes past their keeping, and old event ids; return how many codes."""
+        ...
+
+
+class Store(Protocol):
+    """The database of this service."""
+
+    def begin(self, name: str) -> AbstractAsyncContextManager[Work]:
+        """Begin a transaction under a name; commit at the exit, roll back on any error."""
+        ...
+
+    def read(self) -> AbstractAsyncContextManager[View]:
+        """Read without a lock; nothing is committed."""
+        ...
+
+
+class Digests(Protocol):
+    """Keyed digests, so that a stolen database tells no code."""
+
+    def digest(self, code_id: str, bearer: Bearer, digits: str) -> bytes:
+        """Return the digest of digits as the code of that id, session, holder, card and purpose."""
+        ...
+
+
+class Sealer(Protocol):
+    """The way out of a code: sealed to the notifier."""
+
+    def seal(self, code: Code, digits: str) -> bytes:
+        """Return the digits sealed to the notifier in the context of this code."""
+        ...
+
+
+class GrantReader(Protocol):
+    """Checks grants."""
+
+    def verify(self, token: str, kind: type[G]) -> G:
+        """Return the grant. Raises GrantRefused."""
+        ...
+
+
+class GrantWriter(Protocol):
+    """Signs grants of ours."""
+
+    def sign(self, grant: UnlockGrant) -> str:
+        """Return the grant as a token; the same grant gives the same token."""
+        ...

@@ -1,0 +1,100 @@
+"""Rows to domain objects and back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from services.otp.domain.code import Bearer, Code, Delivery, State, Use
+from services.otp.domain.tally import Ledger, Tally, WrongEntry
+
+
+def code_of(row: Row[Any]) -> Code:
+    """Return a row of `codes` as a code."""
+    bearer = Bearer(row.session_id, row.holder_ref, row.card_ref, row.purpose, row.address_version)
+    use = None
+    if row.use_jti is not None:
+        use = Use(row.use_attempt_id, row.use_jti, row.use_issued_at, row.use_expires_at)
+    return Code(
+        code_id=row.code_id,
+        bearer=bearer,
+        digest=row.digest,
+        issued_at=row.issued_at,
+        expires_at=row.expires_at,
+        attempt_id=row.attempt_id,
+        state=State(row.state),
+        use=use,
+        delivery=Delivery(row.delivery),
+        delivery_reason=row.delivery_reason,
+    )
+
+
+def row_of(code: Code) -> dict[str, Any]:
+    """Return a new code as a row of `codes`."""
+    bearer = code.bearer
+    return {
+        "code_id": code.code_id,
+        "session_id": bearer.session_id,
+        "holder_ref": bearer.holder_ref,
+        "card_ref": bearer.card_ref,
+        "purpose": bearer.purpose,
+        "address_version": bearer.address_version,
+        "digest": code.digest,
+        "issued_at": code.issued_at,
+        "expires_at": code.expires_at,
+        "attempt_id": code.attempt_id,
+        "delivery": code.delivery.value,
+        "delivery_reason": code.delivery_reason,
+        **state_of(code),
+    }
+
+
+def state_of(code: Code) -> dict[str, Any]:
+    """Return the columns that say what became of a code."""
+    use = code.use
+    return {
+        "state": code.state.value,
+        "use_attempt_id": use and use.attempt_id,
+        "use_jti": use and use.jti,
+        "use_issued_at": use and use.issued_at,
+        "use_expires_at": use and use.expires_at,
+    }
+
+
+def ledger_of(cards: Mapping[str, Any]) -> Ledger:
+    """Return the column `cards` as a ledger."""
+    return Ledger({card_ref: _tally_of(tally) for card_ref, tally in cards.items()})
+
+
+def row_of_ledger(ledger: Ledger) -> dict[str, Any]:
+    """Return a ledger as the column `cards`."""
+    return {card_ref: _row_of_tally(tally) for card_ref, tally in ledger.cards.items()}
+
+
+def _tally_of(stored: Mapping[str, Any]) -> Tally:
+    wrong = tuple(
+        WrongEntry(_instant(entry["at"]), entry["session"], entry["attempt"], entry["left"])
+        for entry in stored["wrong"]
+    )
+    locked, cleared, cooled = (
+        None if stored[name] is None else _instant(stored[name])
+        for name in ("locked_at", "cleared_at", "cooled_at")
+    )
+    return Tally(wrong, locked, cleared, cooled)
+
+
+def _row_of_tally(tally: Tally) -> dict[str, Any]:
+    return {
+        "wrong": [
+            {"at": e.at.isoformat(), "session": e.session_id, "attempt": e.attempt_id, "left": e.entries_left}
+            for e in tally.wrong
+        ],
+        "locked_at": tally.locked_at and tally.locked_at.isoformat(),
+        "cleared_at": tally.cleared_at and tally.cleared_at.isoformat(),
+        "cooled_at": tally.cooled_at and tally.cooled_at.isoformat(),
+    }
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,75 @@
+"""gRPC to use cases and back: translation only."""
+
+import re
+from typing import Any
+
+from smartcard_unlock.otp.v1 import otp_pb2 as otp
+from smartcard_unlock.otp.v1 import otp_pb2_grpc
+
+from services.otp.domain.issue import Refusal
+from services.otp.domain.status import Status
+from services.otp.use_cases import OneTimeCodes
+from services.runtime.errors import invalid
+from services.runtime.timestamps import timestamp_of
+
+LONGEST_ENTRY = 32
+"""Characters. Source: RedeemCodeRequest.typed."""
+
+_ATTEMPT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
+    """OtpService. Errors (GrantRefused, ServiceError) become statuses in the server."""
+
+    def __init__(self, codes: OneTimeCodes) -> None:
+        self._codes = codes
+
+    async def IssueCode(  # noqa: N802
+        self, request: otp.IssueCodeRequest, context: Any
+    ) -> otp.IssueCodeResponse:
+        """Issue a code, or say why not."""
+        answer = await self._codes.issue(request.holder_grant, _attempt(request.attempt_id))
+        if isinstance(answer, Refusal):
+            return otp.IssueCodeResponse(
+                refused=otp.IssueRefused(code=answer.code, retry_at=timestamp_of(answer.retry_at))
+            )
+        return otp.IssueCodeResponse(issued=_status(answer))
+
+    async def GetCodeStatus(  # noqa: N802
+        self, request: otp.GetCodeStatusRequest, context: Any
+    ) -> otp.GetCodeStatusResponse:
+        """Tell how the newest code stands."""
+        answer = await self._codes.status(request.holder_grant)
+        return otp.GetCodeStatusResponse(status=None if answer is None else _status(answer))
+
+    async def RedeemCode(  # noqa: N802
+        self, request: otp.RedeemCodeRequest, context: Any
+    ) -> otp.RedeemCodeResponse:
+        """Judge one entry."""
+        typed = request.typed if len(request.typed) <= LONGEST_ENTRY else ""
+        answer = await self._codes.redeem(request.holder_grant, typed, _attempt(request.attempt_id))
+        return otp.RedeemCodeResponse(
+            verdict=otp.RedeemVerdict.Value(f"REDEEM_VERDICT_{answer.verdict.value}"),
+            entries_left=answer.entries_left,
+            unlock_grant=answer.unlock_grant,
+        )
+
+
+def _attempt(attempt_id: str) -> str:
+    """Return the attempt id, which must be a UUID in lower case. Raises BAD_REQUEST."""
+    if not _ATTEMPT.match(attempt_id):
+        raise invalid()
+    return attempt_id
+
+
+def _status(status: Status) -> otp.CodeStatus:
+    return otp.CodeStatus(
+        code_id=status.code_id,
+        delivery=otp.DeliveryState.Value(f"DELIVERY_STATE_{status.delivery.value}"),
+        delivery_reason=status.delivery_reason,
+        expires_at=timestamp_of(status.expires_at),
+        entries_left=status.entries_left,
+        resends_left=status.resends_left,
+        next_code_at=timestamp_of(status.next_code_at),
+        live=status.live,
+    )

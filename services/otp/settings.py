@@ -1,0 +1,65 @@
+"""What otp reads from its environment."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings
+
+from services.otp.domain import guess
+from services.otp.domain.policy import Policy
+from services.runtime.settings import KafkaSettings, ProcessSettings
+
+
+def _none(value: Any) -> Any:
+    """Read the word `none` as no limit."""
+    return None if value == "none" else value
+
+
+class DatabaseSettings(BaseSettings):
+    """All that `migrate` needs."""
+
+    OTP_DATABASE_URL: str = Field(repr=False)
+
+
+class OtpSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
+    """The settings of `serve`; times in seconds."""
+
+    GRANT_SIGNING_KEY_FILE: Path
+    GRANT_VERIFY_KEYS_DIR: Path
+    OTP_CODE_KEY_FILE: Path
+    NOTIFIER_PUBLIC_KEY_FILE: Path
+
+    CODE_DIGITS: int = Field(8, ge=6, le=10)
+    CODE_LIFETIME: int = Field(900, ge=60, le=900, description="seconds; S1 says 15 minutes, ASVS 6.5.5 10")
+    CODES_PER_SESSION: int = Field(3, ge=1, le=3)
+    RESEND_AFTER: int = Field(60, ge=60, description="seconds")
+    MAILS_PER_DAY: int = Field(6, ge=1, le=6)
+    WRONG_PER_SESSION: int = Field(3, ge=1, le=3)
+    WRONG_PER_DAY: int = Field(3, ge=1, le=3)
+    WRONG_PER_YEAR: Annotated[int | None, BeforeValidator(_none)] = Field(9, ge=1)
+    LOCK_COOL_OFF: Annotated[int | None, BeforeValidator(_none)] = Field(None, ge=60, description="seconds")
+
+    @property
+    def policy(self) -> Policy:
+        """The limits in force."""
+        return Policy(
+            digits=self.CODE_DIGITS,
+            lifetime=timedelta(seconds=self.CODE_LIFETIME),
+            codes_per_session=self.CODES_PER_SESSION,
+            resend_after=timedelta(seconds=self.RESEND_AFTER),
+            mails_per_day=self.MAILS_PER_DAY,
+            wrong_per_session=self.WRONG_PER_SESSION,
+            wrong_per_day=self.WRONG_PER_DAY,
+            wrong_per_year=self.WRONG_PER_YEAR,
+            cool_off=None if self.LOCK_COOL_OFF is None else timedelta(seconds=self.LOCK_COOL_OFF),
+        )
+
+    @model_validator(mode="after")
+    def _hard_to_guess(self) -> "OtpSettings":
+        """Refuse limits under which guessing pays. Source: quality S3."""
+        if not guess.acceptable(self.policy):
+            chance = float(guess.chance_a_year(self.policy))
+            raise ValueError(f"a code could be guessed with a chance of {chance:.1e} a year; at most 1e-06")
+        return self

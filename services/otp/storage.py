@@ -1,0 +1,182 @@
+"""The ports on SQLAlchemy Core: PostgreSQL and SQLite.
+
+One row a holder, the ledger, is the lock under which everything about the holder's codes is
+judged; it holds the wrong entries too, so that a redeem is four statements.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.otp.domain.code import Bearer, Code, Delivery
+from services.otp.domain.facts import Fact
+from services.otp.domain.tally import Ledger
+from services.otp.rows import code_of, ledger_of, row_of, row_of_ledger, state_of
+from services.otp.tables import codes, inbox, ledgers, outbox, told_outcomes
+from services.runtime.database import Database
+from services.runtime.inbox import first_time, forget_old
+from services.runtime.outbox import Event, tell_all
+from services.runtime.randomness import Randomness
+
+PROCESS = "otp"
+
+CODES_KEPT = timedelta(hours=24)
+"""Source: architecture §7."""
+
+OUTCOMES_KEPT = timedelta(days=30)
+"""As long as the sessions they are of. Source: architecture §7."""
+
+_CODES_OF = select(codes).where(codes.c.session_id == bindparam("session_id")).order_by(codes.c.issued_at)
+
+_CODES_AND_MAILS = (
+    select(codes)
+    .where(
+        or_(
+            codes.c.session_id == bindparam("session_id"),
+            and_(
+                codes.c.holder_ref == bindparam("holder_ref"),
+                codes.c.address_version == bindparam("address_version"),
+                codes.c.issued_at > bindparam("since"),
+            ),
+        )
+    )
+    .order_by(codes.c.issued_at)
+)
+
+_LEDGER = select(ledgers.c.cards).where(ledgers.c.holder_ref == bindparam("holder_ref"))
+
+_REPLACE = update(codes).where(codes.c.code_id == bindparam("row"))
+
+_KEEP = update(ledgers).where(ledgers.c.holder_ref == bindparam("row"))
+
+_DELIVERED = update(codes).where(codes.c.code_id == bindparam("row"))
+
+
+class SqlView:
+    """Reads without a lock."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def ledger(self, holder_ref: str) -> Ledger:
+        """Return the holder's wrong entries as they stand."""
+        found = (await self._connection.execute(_LEDGER, {"holder_ref": holder_ref})).scalar()
+        return ledger_of(found or {})
+
+    async def codes_of(self, session_id: str) -> Sequence[Code]:
+        """Return the codes of a session, oldest first."""
+        rows = await self._connection.execute(_CODES_OF, {"session_id": session_id})
+        return [code_of(row) for row in rows]
+
+
+class SqlWork(SqlView):
+    """One write transaction."""
+
+    def __init__(
+        self, connection: AsyncConnection, event_of: Callable[[Fact], Event], randomness: Randomness
+    ) -> None:
+        super().__init__(connection)
+        self._event_of = event_of
+        self._randomness = randomness
+
+    async def lock(self, holder_ref: str) -> Ledger:
+        """Lock the holder's row, made where it is missing; return its ledger. One statement."""
+        new = self._insert(ledgers).values(holder_ref=holder_ref, cards={})
+        # An update that changes nothing: it locks the row and returns what stands in it.
+        locked = new.on_conflict_do_update(
+            index_elements=[ledgers.c.holder_ref], set_={"holder_ref": new.excluded.holder_ref}
+        ).returning(ledgers.c.cards)
+        return ledger_of((await self._connection.execute(locked)).scalar_one())
+
+    async def codes_and_mails(
+        self, bearer: Bearer, since: datetime
+    ) -> tuple[Sequence[Code], Sequence[datetime]]:
+        """Return the session's codes, and when codes went to this address version. One statement."""
+        wanted = {
+            "session_id": bearer.session_id,
+            "holder_ref": bearer.holder_ref,
+            "address_version": bearer.address_version,
+            "since": since,
+        }
+        found = [code_of(row) for row in await self._connection.execute(_CODES_AND_MAILS, wanted)]
+        place = (bearer.holder_ref, bearer.address_version)
+        mailed = [
+            code.issued_at for code in found if (code.bearer.holder_ref, code.bearer.address_version) == place
+        ]
+        return [code for code in found if code.bearer.session_id == bearer.session_id], mailed
+
+    async def add(self, code: Code) -> None:
+        """Store a new code."""
+        await self._connection.execute(insert(codes), row_of(code))
+
+    async def replace(self, replaced: Sequence[Code]) -> None:
+        """Store the state and use of codes that are there."""
+        if replaced:
+            await self._connection.execute(
+                _REPLACE, [{"row": code.code_id} | state_of(code) for code in replaced]
+            )
+
+    async def keep(self, holder_ref: str, ledger: Ledger) -> None:
+        """Store the ledger of the holder that was locked."""
+        await self._connection.execute(_KEEP, {"row": holder_ref, "cards": row_of_ledger(ledger)})
+
+    async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
+        """Note that this outcome is told; False where it was before."""
+        noted = self._insert(told_outcomes).values(session_id=session_id, kind=kind, told_at=now)
+        # By what comes back: psycopg leaves rowcount at -1 for such an insert.
+        told = noted.on_conflict_do_nothing().returning(told_outcomes.c.kind)
+        return (await self._connection.execute(told)).first() is not None
+
+    async def first_time(self, event_id: str, now: datetime) -> bool:
+        """Note that an event was taken; False where it was before."""
+        return await first_time(self._connection, inbox, event_id, now)
+
+    async def delivered(self, code_id: str, delivery: Delivery, reason: str) -> None:
+        """Store how the delivery of a code stands; a code that is gone is no fault."""
+        stands = {"row": code_id, "delivery": delivery.value, "delivery_reason": reason}
+        await self._connection.execute(_DELIVERED, stands)
+
+    async def tell(self, *facts: Fact) -> None:
+        """Put events into the outbox, in this order. One statement."""
+        events = [(self._event_of(fact), self._randomness.uuid7()) for fact in facts]
+        await tell_all(self._connection, outbox, PROCESS, events)
+
+    async def forget(self, now: datetime, limit: int) -> int:
+        """Delete at most `limit` codes past their keeping, and old ids; return how many codes."""
+        old = select(codes.c.code_id).where(codes.c.issued_at < now - CODES_KEPT).limit(limit)
+        gone = await self._connection.execute(delete(codes).where(codes.c.code_id.in_(old)))
+        await self._connection.execute(
+            delete(told_outcomes).where(told_outcomes.c.told_at < now - OUTCOMES_KEPT)
+        )
+        await forget_old(self._connection, inbox, now)
+        return gone.rowcount
+
+    def _insert(self, table: Any) -> Any:
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
+
+class SqlStore:
+    """The database of otp."""
+
+    def __init__(self, database: Database, event_of: Callable[[Fact], Event], randomness: Randomness) -> None:
+        self._database = database
+        self._event_of = event_of
+        self._randomness = randomness
+
+    @asynccontextmanager
+    async def begin(self, name: str) -> AsyncIterator[SqlWork]:
+        """Begin a transaction under a name; commit at the exit, roll back on any error."""
+        async with self._database.begin(name) as connection:
+            yield SqlWork(connection, self._event_of, self._randomness)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqlView]:
+        """Read without a lock; nothing is committed."""
+        async with self._database.read() as connection:
+            yield SqlView(connection)

@@ -1,0 +1,168 @@
+"""What otp can be asked and told: issue, status, redeem, delivery, and the sweep of old codes.
+
+Every changing call is idempotent by its attempt: the same attempt gets the same answer. What
+was refused is not remembered, so a new attempt is judged anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.otp.domain import facts, issue
+from services.otp.domain.code import Bearer, Code, Delivery, digits_of, superseded
+from services.otp.domain.facts import Verdict
+from services.otp.domain.policy import Policy
+from services.otp.domain.status import Status, same_session, status
+from services.otp.domain.tally import Ledger, entries_left
+from services.otp.judgement import LOCKED_TO_RA, Judgement, bearer_of, tell_lock, unlock_grant
+from services.otp.ports import Digests, GrantReader, GrantWriter, Sealer, Store, Work
+from services.runtime.clock import Clock
+from services.runtime.errors import invalid
+from services.runtime.grants import PURPOSE_UNLOCK, GrantRefused, HolderGrant
+from services.runtime.randomness import Randomness
+
+SWEEP_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Redemption:
+    """The verdict on one entry, and the UnlockGrant it earned."""
+
+    verdict: Verdict
+    entries_left: int
+    unlock_grant: str = ""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the use cases are given."""
+
+    store: Store
+    clock: Clock
+    randomness: Randomness
+    digests: Digests
+    sealer: Sealer
+    grants: GrantReader
+    signer: GrantWriter
+    policy: Policy
+
+
+class OneTimeCodes:
+    """The use cases of otp; one method, one transaction."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._policy = parts.policy
+
+    async def issue(self, token: str, attempt_id: str) -> Status | issue.Refusal:
+        """Store a code, supersede a live one, and let the notifier have it sealed.
+
+        Raises GrantRefused; ServiceError NO_EMAIL for a grant that names no address to write to.
+        """
+        grant = self._holder(token)
+        bearer = bearer_of(grant)
+        async with self._parts.store.begin("otp.issue_code") as work:
+            ledger = await work.lock(grant.holder_ref)
+            now = self._parts.clock.now()
+            codes, mailed = await work.codes_and_mails(bearer, now - issue.DAY)
+            _check_owner(codes, bearer)
+            left = self._left(ledger, bearer, now)
+            if not any(code.attempt_id == attempt_id for code in codes):
+                refusal = issue.refusal(codes, mailed, left, self._policy, now)
+                if refusal is not None:
+                    if refusal.code == LOCKED_TO_RA:
+                        await tell_lock(work, grant, now)
+                    return refusal
+                codes = [*codes, await self._issue(work, grant, codes, attempt_id, now)]
+        answer = status(codes, bearer, left, self._policy, now)
+        assert answer is not None  # noqa: S101 - there is at least the code just issued
+        return answer
+
+    async def _issue(
+        self, work: Work, grant: HolderGrant, codes: Sequence[Code], attempt_id: str, now: datetime
+    ) -> Code:
+        digits = self._parts.randomness.digits(self._policy.digits)
+        code_id, bearer = self._parts.randomness.uuid7(), bearer_of(grant)
+        digest = self._parts.digests.digest(code_id, bearer, digits)
+        code = Code(code_id, bearer, digest, now, now + self._policy.lifetime, attempt_id)
+        await work.replace(superseded(codes))
+        await work.add(code)
+        await work.tell(
+            facts.CodeIssued(code, grant.reason, self._parts.sealer.seal(code, digits)),
+            facts.CodeRequested(code, len(codes) + 1),
+        )
+        return code
+
+    async def status(self, token: str) -> Status | None:
+        """Return how the session's newest code stands; None where there is none. Raises GrantRefused."""
+        bearer = bearer_of(self._holder(token))
+        async with self._parts.store.read() as view:
+            codes = await view.codes_of(bearer.session_id)
+            ledger = await view.ledger(bearer.holder_ref)
+        _check_owner(codes, bearer)
+        now = self._parts.clock.now()
+        return status(codes, bearer, self._left(ledger, bearer, now), self._policy, now)
+
+    async def redeem(self, token: str, typed: str, attempt_id: str) -> Redemption:
+        """Judge one entry, store it and tell of it, all or nothing.
+
+        Raises GrantRefused, also for a grant too near its end for an UnlockGrant to live.
+        """
+        grant = self._holder(token)
+        bearer = bearer_of(grant)
+        digits = digits_of(typed, self._policy.digits)
+        if digits is None:
+            return await self._malformed(bearer)
+        async with self._parts.store.begin("otp.redeem_code") as work:
+            ledger = await work.lock(grant.holder_ref)
+            codes = await work.codes_of(grant.session_id)
+            _check_owner(codes, bearer)
+            now = self._parts.clock.now()
+            judgement = Judgement(work, self._policy, grant, ledger, codes, attempt_id, now)
+            judged = judgement.repeated()
+            if judged is None:
+                entry = {
+                    code.code_id: self._parts.digests.digest(code.code_id, bearer, digits) for code in codes
+                }
+                judged = await judgement.judge(entry, jti=self._parts.randomness.uuid7())
+        token = "" if judged.use is None else self._parts.signer.sign(unlock_grant(grant, judged.use))
+        return Redemption(judged.verdict, judged.entries_left, token)
+
+    async def _malformed(self, bearer: Bearer) -> Redemption:
+        async with self._parts.store.read() as view:
+            ledger = await view.ledger(bearer.holder_ref)
+        return Redemption(Verdict.MALFORMED, self._left(ledger, bearer, self._parts.clock.now()))
+
+    async def delivery_changed(self, event_id: str, code_id: str, delivery: Delivery, reason: str) -> None:
+        """Note how the delivery of a code stands; an event taken before changes nothing."""
+        async with self._parts.store.begin("otp.delivery_changed") as work:
+            if await work.first_time(event_id, self._parts.clock.now()):
+                await work.delivered(code_id, delivery, reason)
+
+    async def sweep(self) -> int:
+        """Delete codes past their keeping, a batch a transaction; return how many. Counters stay."""
+        swept = 0
+        while True:
+            async with self._parts.store.begin("otp.sweep") as work:
+                batch = await work.forget(self._parts.clock.now(), SWEEP_BATCH)
+            swept += batch
+            if batch < SWEEP_BATCH:
+                return swept
+
+    def _left(self, ledger: Ledger, bearer: Bearer, now: datetime) -> int:
+        return entries_left(ledger.tally(bearer.card_ref), bearer.session_id, self._policy, now)
+
+    def _holder(self, token: str) -> HolderGrant:
+        """Return a grant that a code may be mailed for: to unlock, by the holder alone, to an address."""
+        grant = self._parts.grants.verify(token, HolderGrant)
+        if grant.purpose != PURPOSE_UNLOCK:
+            raise GrantRefused
+        if grant.route != "SELF" or grant.address_version < 1:
+            raise invalid("NO_EMAIL")
+        return grant
+
+
+def _check_owner(codes: Sequence[Code], bearer: Bearer) -> None:
+    """Raise GrantRefused where a session's codes are of another holder or card."""
+    if not all(same_session(code.bearer, bearer) for code in codes):
+        raise GrantRefused
