@@ -92,7 +92,7 @@ def _route(house: House, sealer: CookieSealer, path: str, show: Handler, take: H
         visit = Visit(house, request, journey)
         handle = show if request.method in SAFE_METHODS else take
         response = await _answer(visit, handle or show, knows_browser=known is not None)
-        faults.reach(f"web.{request.method}.{path.strip('/') or 'start'}.answering")
+        faults.reach(f"web.{request.method}.{path.strip('/').replace('/', '-') or 'start'}.answering")
         if visit.journey != known:
             response.headers.append("Set-Cookie", set_cookie(sealer.seal(visit.journey)))
         log.info("page", path=path, method=request.method, status=response.status_code)

@@ -1,7 +1,8 @@
 """Runs one of our processes so that a test can kill it at a named point.
 
-`python -m tests.faults.armed services.otp serve`. A point is armed by a file of its name in ARMED_FOLDER; reaching it takes the file away and ends
-the process by SIGKILL. Production code has no such switch: the points do nothing there.
+`python -m tests.faults.armed services.otp serve`. A point is armed by a file of its name in
+ARMED_FOLDER; reaching it takes the file away and ends the process by SIGKILL. Production code has
+no such switch: the points do nothing there.
 """
 
 import os

@@ -1,0 +1,148 @@
+"""Each process killed at each step of the journey: the person finishes, the books balance. F1, F2.
+
+One journey a theme; in each, processes die by SIGKILL at every named point of it and are started
+again, as Kubernetes would. Which points were hit is printed; a point that was not hit fails.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.demo_data import Plan
+from deploy.local.keys import Keys
+from tests.faults.armed_stack import ArmedStack, StubbornPerson
+from tests.faults.world import check_world, last_words, mails_are_repeats
+
+ON_THE_REQUEST_PATH = (
+    "card_gateway.attach",
+    "card_gateway.start_session",
+    "card_gateway.report_read",
+    "otp.issue_code",
+    "otp.redeem_code",
+    "card_gateway.authorise",
+    "card_gateway.reset_pin",
+    "card_gateway.report_prove",
+    "card_gateway.fetch_reset",
+    "card_gateway.report_reset",
+)
+"""The ten commits of a journey. Source: quality P5."""
+
+BEHIND_IT = ("otp.delivery_changed", "notifier.queue", "notifier.settle", "audit.store")
+
+ANSWERS = (
+    "card_gateway.Attach.answering",
+    "card_gateway.StartSession.answering",
+    "card_gateway.NextStep.answering",
+    "card_gateway.GetSession.answering",
+    "card_gateway.Authorise.answering",
+    "card_gateway.ResetPin.answering",
+    "card_gateway.ReportStep.answering",
+    "identity.ResolveHolder.answering",
+    "identity.GetDeliveryAddress.answering",
+    "otp.IssueCode.answering",
+    "otp.GetCodeStatus.answering",
+    "otp.RedeemCode.answering",
+    "web.GET.open-{token}.answering",
+    "web.POST.reason.answering",
+    "web.GET.card.answering",
+    "web.GET.address.answering",
+    "web.POST.address.answering",
+    "web.GET.code.answering",
+    "web.POST.code.answering",
+    "web.GET.passcode.answering",
+    "web.POST.passcode.answering",
+    "web.GET.working.answering",
+    "web.GET.done.answering",
+)
+
+RELAYS = (
+    "otp.relay.before_send",
+    "otp.relay.after_ack",
+    "card_gateway.relay.before_send",
+    "card_gateway.relay.after_ack",
+    "notifier.relay.before_send",
+    "notifier.relay.after_ack",
+    "audit.store.before_ack",
+)
+
+AGENT_STEPS = ("select", "chuid", "unblock", "rotate")
+"""Commands of a reset that matter each on its own; `make soak` takes all."""
+
+THEMES = {
+    "before each commit": tuple(f"{name}.before_commit" for name in (*ON_THE_REQUEST_PATH, *BEHIND_IT)),
+    "after each commit": tuple(f"{name}.after_commit" for name in (*ON_THE_REQUEST_PATH, *BEHIND_IT)),
+    "as it answers": ANSWERS,
+    "between database and broker": RELAYS,
+}
+
+AGENT_POINTS = tuple(f"agent.{name}.{when}" for name in AGENT_STEPS for when in ("sending", "answered"))
+
+PLANS = [
+    Plan(f"killed-{number}", f"Card {number} of the kill matrix", "SUCCESS")
+    for number in range(len(THEMES) + len(AGENT_POINTS) + 1)
+]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[ArmedStack]:
+    folder = tmp_path_factory.mktemp("kills")
+    os.environ["ARMED_FOLDER"] = str(folder / "armed")
+    with ArmedStack(folder, keys, plans=PLANS) as running:
+        yield running
+
+
+def unlock_among_kills(stack: ArmedStack, card: str, points: tuple[str, ...]) -> None:
+    stack.arm(points)
+    person = StubbornPerson(stack, card)
+    shown = person.unlock()
+    stack.slots.remove()
+
+    assert shown.path == "/done"
+    assert stack.slots.counters(card)["pin_left"] > 0
+    for _ in points:
+        stack.revive()
+    missed = stack.still_armed()
+    for point in missed:
+        (stack.armed / point).unlink()
+    print(f"\n{card}: {len(points) - len(missed)} kills of {len(points)}; missed: {sorted(missed)}")
+    check_world(stack, unlocked=[card])
+    mails_are_repeats(stack, card, most=3)
+    assert missed == set()
+
+
+@pytest.mark.pcsc
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("theme", THEMES)
+def test_F1_a_process_killed_at_every_point_of_a_theme(stack: ArmedStack, theme: str) -> None:
+    unlock_among_kills(stack, f"killed-{list(THEMES).index(theme)}", THEMES[theme])
+
+
+@pytest.mark.pcsc
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", AGENT_POINTS)
+def test_F15_the_agent_killed_at_a_command_of_the_reset(stack: ArmedStack, point: str) -> None:
+    unlock_among_kills(stack, f"killed-{len(THEMES) + AGENT_POINTS.index(point)}", (point,))
+
+
+@pytest.mark.pcsc
+@pytest.mark.timeout(300)
+def test_F5_kafka_killed_in_the_middle_loses_no_event(stack: ArmedStack) -> None:
+    card = f"killed-{len(PLANS) - 1}"
+    person = StubbornPerson(stack, card)
+    person.open_journey()
+    person.say_why()
+    person.insert_card()
+    stack.parts["kafka"].kill()
+    person.ask_for_code()
+    assert person.page.path == "/code"
+    person.read_mail()
+    person.type_code()
+    person.choose_passcode()
+    person.answer_agent()
+    shown = person.wait_for_end()
+    stack.slots.remove()
+
+    assert shown.path == "/done"
+    check_world(stack, unlocked=[card])
+    assert {word["kind"] for word in last_words(stack).values()} == {"SUCCESS"}
