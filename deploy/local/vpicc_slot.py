@@ -16,6 +16,9 @@ RETRY_AFTER = 0.1
 """Seconds between two tries to reach a reader that does not listen."""
 INSERT_WITHIN = 10.0
 """Seconds an insert waits for its reader."""
+EMPTY_FOR = 0.6
+"""Seconds a slot stays empty between two cards: pcscd looks every 0.4 s, and a card that follows one lost in
+mid-script faster than that, faster than any person, is never seen."""
 MAX_MESSAGE = 65_535
 
 
@@ -32,10 +35,12 @@ class Slot:
         self._card: FaultyCard | None = None
         self.name: str | None = None
         self._seen = asyncio.Event()
+        self._empty_since = float("-inf")
 
     async def insert(self, name: str, card: FaultyCard) -> None:
         """Put a card in; returns once the reader has seen it. Raises RefusedError(READER_AWAY)."""
         await self.remove()
+        await asyncio.sleep(self._empty_since + EMPTY_FOR - asyncio.get_running_loop().time())
         self.name, self._card = name, card
         self._task = asyncio.create_task(self._stay())
         try:
@@ -75,6 +80,7 @@ class Slot:
                     pass
                 finally:
                     self._power_off()
+                    self._empty_since = loop.time()
             await asyncio.sleep(RETRY_AFTER)
 
     async def _serve(self, wire: socket.socket) -> None:

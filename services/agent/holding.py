@@ -41,7 +41,7 @@ class Hold:
         self._lane = Lane("card")
         self._context: ReaderContext | None = None
         self._handle: CardHandle | None = None
-        self._in_transaction = self._sent = self._overdue = False
+        self._in_transaction = self._sent = self._overdue = self._closed = False
 
     def take(self) -> None:
         """Connect and begin a transaction, within TAKE_SECONDS. Raises CannotHold."""
@@ -79,6 +79,9 @@ class Hold:
 
     def close(self) -> None:
         """Reset a card we spoke to, so that nothing stays selected; give it back; never raises."""
+        if self._closed:
+            return
+        self._closed = True
         tidied = self._lane.submit(self._tidy)
         self._lane.retire()
         if not self._overdue:
@@ -97,7 +100,8 @@ class Hold:
             raise CannotHold(*judge(error.code)) from None
 
     def _connect(self, give_up: float) -> None:
-        self._context = self._service.open()
+        if self._context is None:
+            self._context = self._service.open()
         while self._handle is None:
             try:
                 self._handle = self._context.connect(self.reader)

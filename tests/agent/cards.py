@@ -1,0 +1,36 @@
+"""Virtual cards and scripts for the agent's tests. Synthetic people only."""
+
+import secrets
+
+from deploy.local.pcsc import OwnPcscd
+from deploy.local.virtual_card import personalise
+from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.proof import Algorithm, Purpose, challenge_digest
+from services.card_gateway.card.runner import Fill
+from services.card_gateway.card.script import Report, Script
+
+OLD_PIN, NEW_PIN = "927461", "583920"
+NEXT_PUK = b"40718293"
+DIGEST = challenge_digest(Purpose.READ, "test", "session", bytes(32), bytes(32))
+FILL = Fill(pin=NEW_PIN, digest=DIGEST)
+
+
+def new_card(pcsc: OwnPcscd, **wishes: object) -> str:
+    """Return the name of a fresh card, blocked unless told otherwise."""
+    name = f"card-{secrets.token_hex(4)}"
+    personalise(pcsc.cards, name, **{"pin": OLD_PIN, "puk": "13572468", **wishes})
+    return name
+
+
+def reset_of(read: Report) -> Script:
+    """Return the reset of the card that was just read."""
+    facts = piv.parse_read(read)
+    assert isinstance(facts, piv.CardFacts)
+    return piv.reset_script(facts.chuid_hash, b"13572468", NEXT_PUK)
+
+
+def proof_of(read: Report) -> Script:
+    """Return the proof of the card that was just read."""
+    facts = piv.parse_read(read)
+    assert isinstance(facts, piv.CardFacts)
+    return piv.prove_script(facts.chuid_hash, facts.algorithm or Algorithm.P256)
