@@ -93,6 +93,14 @@ def mailbox() -> Iterator[Mailbox]:
         yield running
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests measured: `record_property("hits", …)` and `record_property("figure", …)`."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, said in getattr(report, "user_properties", ()):
+                terminalreporter.write_line(f"{name}: {said}")
+
+
 def pytest_report_header() -> str:
     """Whose interpreter; a stranger's first question."""
     return f"real parts from {Path(sys.prefix).name}, shared by all workers"

@@ -87,9 +87,7 @@ def test_R51_a_spent_code_opens_nothing_a_second_time(stack: Stack, spare: str) 
     assert person.wait_for_end().path == "/done"
 
 
-def test_the_holder_who_declines_at_the_agent_keeps_the_session_and_the_card(
-    stack: Stack, spare: str
-) -> None:
+def test_a_holder_who_declines_at_the_agent_keeps_the_session_and_the_card(stack: Stack, spare: str) -> None:
     person = Person(stack, spare)
     _with_code(person)
     person.type_code()
