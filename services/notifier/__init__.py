@@ -1,0 +1,1 @@
+"""Writes to holders: the code, and "was this you?". See README.md."""

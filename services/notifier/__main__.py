@@ -1,0 +1,97 @@
+"""Composition root of notifier: settings, adapters, use cases; serve, migrate, check-config."""
+
+import argparse
+import socket
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import grpc
+from smartcard_unlock.identity.v1 import identity_pb2_grpc
+
+from services.notifier import consumer
+from services.notifier.addresses import IdentityAddresses
+from services.notifier.events import event_of
+from services.notifier.letters import TemplateLetters
+from services.notifier.mail import SmtpMail
+from services.notifier.opener import HpkeOpener
+from services.notifier.sender import Sender
+from services.notifier.settings import DatabaseSettings, NotifierSettings
+from services.notifier.storage import PROCESS, SqlStore
+from services.notifier.tables import OUTBOX, OUTBOX_POSITION
+from services.notifier.use_cases import Deliveries, Parts
+from services.runtime import database, logs, process, settings
+from services.runtime.broker import Consumer
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database
+from services.runtime.grpc_client import connect
+from services.runtime.grpc_server import build_server
+from services.runtime.outbox import OutboxRelay
+from services.runtime.randomness import SystemRandomness
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+async def serve(_: argparse.Namespace) -> int:
+    """Hear of codes and unlocks, send mail, tell what became of it."""
+    read = settings.load(NotifierSettings)
+    logs.configure(PROCESS, read.LOG_LEVEL)
+    opened = Database(read.NOTIFIER_DATABASE_URL)
+    identity = connect("identity", read.IDENTITY_ADDRESS, read.tls)
+    mail = SmtpMail(read.SMTP_URL, read.MAIL_FROM)
+    deliveries = compose(read, opened, identity, mail)
+    sender = Sender(deliveries)
+    health = build_server(PROCESS, [], {}, read.tls, read.LISTEN_ADDRESS)
+    relay = OutboxRelay(opened, OUTBOX, OUTBOX_POSITION, PROCESS, read.KAFKA_BOOTSTRAP_SERVERS)
+    hears = [hearer.run for hearer in _consumers(read.KAFKA_BOOTSTRAP_SERVERS, deliveries)]
+    tasks = [relay.run, *hears, sender.run, sender.sweep]
+    return await process.serve([health], tasks, [mail.close, identity.close, opened.close])
+
+
+def compose(
+    read: NotifierSettings, opened: Database, identity: grpc.aio.Channel, mail: SmtpMail
+) -> Deliveries:
+    """Put the use cases together from the settings. Raises KeyFileWrong or OSError."""
+    randomness = SystemRandomness()
+    worker = f"{socket.gethostname()} {read.LISTEN_ADDRESS}"
+    return Deliveries(
+        Parts(
+            store=SqlStore(opened, event_of, randomness, worker),
+            clock=SystemClock(),
+            randomness=randomness,
+            opener=HpkeOpener.from_file(read.NOTIFIER_PRIVATE_KEY_FILE),
+            addresses=IdentityAddresses(identity_pb2_grpc.IdentityServiceStub(identity)),
+            writer=TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE)),
+            mail=mail,
+        )
+    )
+
+
+def _consumers(bootstrap: str, deliveries: Deliveries) -> list[Consumer]:
+    codes, outcomes = consumer.CodeConsumer(deliveries), consumer.OutcomeConsumer(deliveries)
+    return [
+        # No dead letter: a sealed code must not lie about longer than its topic keeps it.
+        Consumer(bootstrap, consumer.CODES_GROUP, [consumer.CODES_TOPIC], codes.handle, dead_letters=False),
+        Consumer(bootstrap, consumer.OUTCOMES_GROUP, [consumer.OUTCOMES_TOPIC], outcomes.handle),
+    ]
+
+
+async def migrate(_: argparse.Namespace) -> int:
+    """Bring the database to the newest schema."""
+    await database.migrate(settings.load(DatabaseSettings).NOTIFIER_DATABASE_URL, MIGRATIONS)
+    return 0
+
+
+def check_config(_: argparse.Namespace) -> int:
+    """Check settings, key file and templates; 2 where something is wrong."""
+    read = settings.load(NotifierSettings)
+    try:
+        HpkeOpener.from_file(read.NOTIFIER_PRIVATE_KEY_FILE)
+        TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE))
+    except (OSError, ValueError) as error:
+        print(f"{type(error).__name__}: {error}")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    process.main(PROCESS, {"serve": serve, "migrate": migrate, "check-config": check_config})

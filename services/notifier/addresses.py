@@ -1,0 +1,29 @@
+"""Asks identity, at the moment of sending, where a message may go."""
+
+from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
+
+from services.notifier.domain.delivery import Delivery
+from services.notifier.ports import AddressChanged, NoAddress, Unreachable
+from services.runtime.errors import ServiceError
+
+
+class IdentityAddresses:
+    """identity's GetDeliveryAddress, by mTLS."""
+
+    def __init__(self, identity: identity_pb2_grpc.IdentityServiceStub) -> None:
+        self._identity = identity
+
+    async def address_of(self, delivery: Delivery) -> str:
+        """Return the address of the version meant. Raises AddressChanged, NoAddress, Unreachable."""
+        request = identity_pb2.GetDeliveryAddressRequest(
+            holder_ref=delivery.holder_ref,
+            address_version=delivery.address_version,
+            cause_id=delivery.message_id,
+        )
+        try:
+            answer = await self._identity.GetDeliveryAddress(request)
+        except ServiceError as error:
+            raise Unreachable from error
+        if answer.WhichOneof("verdict") == "address":
+            return answer.address
+        raise AddressChanged if answer.refused_code == "ADDRESS_CHANGED" else NoAddress

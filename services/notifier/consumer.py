@@ -1,0 +1,103 @@
+"""Topics to use cases: sealed codes, and unlocks that their holder should hear of. No rules."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from smartcard_unlock.common.v1 import common_pb2
+from smartcard_unlock.otp.v1 import otp_events_pb2
+
+from services.notifier.domain.delivery import Delivery, Template
+from services.notifier.use_cases import Deliveries, Notice
+from services.runtime.cloud_events import Received, Unreadable
+
+CODES_TOPIC = "otp.code-issued.v1"
+CODES_GROUP = "notifier-codes"
+OUTCOMES_TOPIC = "card_gateway.events.v1"
+OUTCOMES_GROUP = "notifier-outcomes"
+
+LONGEST_WORD = 64
+LARGEST_SEALED_CODE = 256
+
+
+class CodeConsumer:
+    """Takes CodeIssued; leaves everything else alone."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+
+    async def handle(self, event: Received) -> None:
+        """Queue a code. Raises Unreadable for a message that is not one."""
+        if event.ce_type != otp_events_pb2.CodeIssued.DESCRIPTOR.full_name:
+            return
+        code = event.parse(otp_events_pb2.CodeIssued)
+        if not 0 < len(code.sealed_code) <= LARGEST_SEALED_CODE:
+            raise Unreadable("sealed_code")
+        issued_at = _instant(code.issued_at)
+        delivery = Delivery(
+            message_id=_word(code.code_id),
+            template=Template.CODE,
+            session_id=_word(code.session_id),
+            holder_ref=_word(code.holder_ref),
+            address_version=_version(code.address_version),
+            reason=_reason(code.reason),
+            made_at=issued_at,
+            expires_at=_instant(code.expires_at),
+            due_at=issued_at,
+            sealed_code=code.sealed_code,
+        )
+        await self._deliveries.take_code(event.ce_id, delivery)
+
+
+class OutcomeConsumer:
+    """Takes outcomes that unlocked a card; leaves everything else alone."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+
+    async def handle(self, event: Received) -> None:
+        """Queue "was this you?". Raises Unreadable for a message that is not an outcome."""
+        if event.ce_type != common_pb2.SessionOutcome.DESCRIPTOR.full_name:
+            return
+        outcome = event.parse(common_pb2.SessionOutcome)
+        if not _unlocked(outcome) or not outcome.address_version or not outcome.holder_ref:
+            return
+        notice = Notice(
+            event_id=event.ce_id,
+            session_id=_word(outcome.session_id),
+            holder_ref=_word(outcome.holder_ref),
+            address_version=_version(outcome.address_version),
+            reason=_reason(outcome.reason),
+            occurred_at=_instant(outcome.occurred_at),
+        )
+        await self._deliveries.take_notice(notice)
+
+
+def _unlocked(outcome: common_pb2.SessionOutcome) -> bool:
+    resolved = outcome.kind == common_pb2.OUTCOME_KIND_RESOLVED and outcome.resolved_success
+    return outcome.kind == common_pb2.OUTCOME_KIND_SUCCESS or resolved
+
+
+def _reason(reason: common_pb2.Reason.ValueType) -> str:
+    """Return LOCKED, FORGOTTEN or CHANGE; empty for a word that only newer services know."""
+    known = (common_pb2.REASON_LOCKED, common_pb2.REASON_FORGOTTEN, common_pb2.REASON_CHANGE)
+    return common_pb2.Reason.Name(reason).removeprefix("REASON_") if reason in known else ""
+
+
+def _word(text: str) -> str:
+    """Return an id or reference. Raises Unreadable for what no service of ours would write."""
+    if not 0 < len(text) <= LONGEST_WORD or not text.isascii() or not text.isprintable():
+        raise Unreadable("word")
+    return text
+
+
+def _version(number: int) -> int:
+    if not 0 < number < 2**31:
+        raise Unreadable("address_version")
+    return number
+
+
+def _instant(timestamp: Timestamp) -> datetime:
+    try:
+        return timestamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise Unreadable("instant") from error

@@ -1,0 +1,1 @@
+"""The rules of delivery: when a message is tried, and when it is given up. Pure."""

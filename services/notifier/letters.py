@@ -1,0 +1,73 @@
+"""Letters from templates: subject, text and HTML (MJML by mrml), each with its own escaping.
+
+No link that acts, and no code in the subject, which telephones show while they are locked.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import mrml
+from jinja2 import Environment, StrictUndefined, Template
+
+from services.notifier.domain import delivery as domain
+from services.notifier.domain.delivery import Delivery
+from services.notifier.ports import Letter
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+class TemplateLetters:
+    """Writes letters; the templates are read and turned into HTML once, at the start."""
+
+    def __init__(self, zone: ZoneInfo, folder: Path = TEMPLATES) -> None:
+        self._zone = zone
+        self._templates = {name: _Templates(folder / name.value) for name in domain.Template}
+
+    def write(self, delivery: Delivery, recipient: str, code: str) -> Letter:
+        """Return the letter; the same delivery gives the same letter."""
+        templates = self._templates[delivery.template]
+        words = self._words(delivery, code)
+        return Letter(
+            message_id=delivery.message_id,
+            date=delivery.made_at,
+            recipient=recipient,
+            subject=" ".join(templates.subject.render(words).split()),
+            text=templates.text.render(words),
+            html=templates.html.render(words),
+        )
+
+    def _words(self, delivery: Delivery, code: str) -> dict[str, str | int]:
+        made = delivery.made_at.astimezone(self._zone)
+        return {
+            "code": code,
+            "reason": delivery.reason,
+            "valid_until": _time(delivery.expires_at.astimezone(self._zone)),
+            "minutes": (delivery.expires_at - delivery.made_at) // timedelta(minutes=1),
+            "made_on": f"{made.day} {made:%B %Y}",
+            "made_at": _time(made),
+        }
+
+
+class _Templates:
+    """The three parts of one message."""
+
+    def __init__(self, folder: Path) -> None:
+        self.subject = _template(folder / "subject.txt", escape=False)
+        self.text = _template(folder / "body.txt", escape=False)
+        # Jinja's marks are plain text to MJML, so that the values are escaped in the finished HTML.
+        html = mrml.to_html((folder / "body.mjml").read_text("utf-8"))
+        self.html = _from_text(html.content, escape=True)
+
+
+def _template(path: Path, *, escape: bool) -> Template:
+    return _from_text(path.read_text("utf-8"), escape=escape)
+
+
+def _from_text(source: str, *, escape: bool) -> Template:
+    # Unescaped only for text/plain, where an escape would be shown as it is.
+    return Environment(autoescape=escape, undefined=StrictUndefined).from_string(source)  # noqa: S701
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant:%H:%M}"

@@ -1,0 +1,113 @@
+"""What the use cases of notifier need from outside."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.notifier.domain.delivery import Change, Delivery
+
+
+class CannotOpen(Exception):
+    """The sealed code was not sealed for us, or not in this context."""
+
+
+class AddressChanged(Exception):
+    """Another version of the address stands now: the message may go to neither."""
+
+
+class NoAddress(Exception):
+    """Nobody is known by that reference."""
+
+
+class Unreachable(Exception):
+    """Mail service or identity cannot be asked now; a later try may succeed."""
+
+
+class Refused(Exception):
+    """The mail service will never take this message."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message as it travels."""
+
+    message_id: str
+    date: datetime
+    recipient: str
+    subject: str
+    text: str
+    html: str
+
+
+class Work(Protocol):
+    """One transaction."""
+
+    async def first_time(self, event_id: str, now: datetime) -> bool:
+        """Note that an event was taken; False where it was before."""
+        ...
+
+    async def add(self, delivery: Delivery) -> None:
+        """Store a new delivery; one that is there stays as it is."""
+        ...
+
+    async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
+        """Return due deliveries, which no other worker gets before `until`."""
+        ...
+
+    async def replace(self, delivery: Delivery) -> bool:
+        """Store how a queued delivery stands; False where it had ended already."""
+        ...
+
+    async def tell(self, delivery: Delivery, change: Change) -> None:
+        """Put the news into the outbox."""
+        ...
+
+    async def release(self) -> None:
+        """Make due what this worker held when it died."""
+        ...
+
+    async def forget(self, now: datetime, kept: timedelta) -> int:
+        """Delete deliveries that ended longer ago, and old event ids; return how many deliveries."""
+        ...
+
+
+class Store(Protocol):
+    """Where deliveries are kept."""
+
+    def begin(self, name: str) -> AbstractAsyncContextManager[Work]:
+        """Begin a transaction under a name; commit at the exit, roll back on any error."""
+        ...
+
+
+class Opener(Protocol):
+    """Holds the notifier's key."""
+
+    def open(self, delivery: Delivery) -> str:
+        """Return the code's digits. Raises CannotOpen."""
+        ...
+
+
+class Addresses(Protocol):
+    """Asks identity where one message may go."""
+
+    async def address_of(self, delivery: Delivery) -> str:
+        """Return the address of the version meant. Raises AddressChanged, NoAddress, Unreachable."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes letters from templates."""
+
+    def write(self, delivery: Delivery, recipient: str, code: str) -> Letter:
+        """Return the letter; the same delivery gives the same letter."""
+        ...
+
+
+class Mail(Protocol):
+    """Hands letters to a mail service."""
+
+    async def send(self, letter: Letter, within: timedelta) -> None:
+        """Return when the service has taken it. Raises Refused or Unreachable."""
+        ...
