@@ -1,0 +1,406 @@
+"""A gateway with everything real but clock, randomness and transport: a page, an agent and a virtual card.
+
+A crash is an exception at a fault point: what was not committed is gone, what was is there, and whoever
+called sees no answer and calls again, as real pages and agents do.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from google.protobuf.message import Message
+from smartcard_unlock.card_gateway.v1 import card_gateway_events_pb2
+from smartcard_unlock.common.v1 import common_pb2
+from sqlalchemy import event, select
+
+from deploy.local.keys import Keys
+from deploy.local.virtual_card import Fault, FaultyCard, InProcessCard, VirtualCard, make_card
+from services.card_gateway import tables
+from services.card_gateway.card import runner
+from services.card_gateway.card.guard import Insertion
+from services.card_gateway.card.proof import Purpose, challenge_digest
+from services.card_gateway.card.script import End, Kind, Report
+from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
+from services.card_gateway.domain.journal import Rotation
+from services.card_gateway.domain.readers import ReaderState
+from services.card_gateway.domain.words import Reason, Route
+from services.card_gateway.importing import import_cards
+from services.card_gateway.use_cases.claiming import Claimed, Pairing
+from services.card_gateway.use_cases.orders import Next, Order
+from services.card_gateway.use_cases.pages import Seen
+from services.card_gateway.vault import FileKeyProvider, MasterVault
+from services.runtime import faults, hpke
+from services.runtime.database import Database
+from services.runtime.grants import GrantSigner, GrantVerifier, HolderGrant, UnlockGrant, thumbprint
+from tests.fakes.clock import FakeClock
+from tests.fakes.randomness import SeededRandomness
+
+T = TypeVar("T")
+
+OLD_PIN, OLD_PUK = "739154", "40718263"
+NEW_PINS = ("860247", "52840713", "617283", "94031756", "28405917", "70316482")
+CARD_REF, HOLDER_REF = "c1" * 16, "a1" * 16
+GATEWAY_NAME = "gateway-of-a-test"
+
+_KINDS: dict[str, type[Message]] = {
+    kind.DESCRIPTOR.full_name: kind
+    for kind in (
+        card_gateway_events_pb2.SessionStarted,
+        card_gateway_events_pb2.CardRead,
+        card_gateway_events_pb2.SessionAuthorised,
+        card_gateway_events_pb2.SecretReleased,
+        common_pb2.SessionOutcome,
+    )
+}
+
+
+class Crash(Exception):
+    """The gateway died here."""
+
+
+@contextmanager
+def crash_at(point: str, times: int = 1) -> Iterator[list[str]]:
+    """Let the gateway die at a fault point, so many times; yields the hits."""
+    hits: list[str] = []
+
+    def act(reached: str) -> None:
+        if reached == point and len(hits) < times:
+            hits.append(reached)
+            raise Crash(point)
+
+    before, faults.act = faults.act, act
+    try:
+        yield hits
+    finally:
+        faults.act = before
+
+
+async def until_answered(call: Callable[[], Awaitable[T]]) -> T:
+    """Call as a client does whose server dies under it: again, a few times."""
+    for _ in range(3):
+        try:
+            return await call()
+        except Crash:
+            continue
+    return await call()
+
+
+@dataclass
+class Reader:
+    """A virtual card in a reader."""
+
+    port: InProcessCard
+    insertion: Insertion = field(default_factory=Insertion)
+    present: bool = True
+
+    @property
+    def card(self) -> Any:
+        return self.port.card.card
+
+    @property
+    def eeprom(self) -> Any:
+        return self.port.card.card.eeprom
+
+    def arm(self, kind: Any, at: int, value: float = 0) -> None:
+        self.port.card.arm(Fault(kind, at, value))
+
+    def reinsert(self) -> None:
+        self.port.card.disarm()
+        self.port.insert()
+        self.insertion = Insertion()
+        self.present = True
+
+
+def card_in_reader(*, blocked: bool = True, **wishes: Any) -> tuple[Reader, dict[str, Any]]:
+    """A new card, and its line for the import."""
+    import base64
+
+    eeprom, facts = make_card(pin=OLD_PIN, puk=OLD_PUK, blocked=blocked, **wishes)
+    line = {
+        "card_ref": CARD_REF,
+        "profile": "PIV",
+        "guid": facts.guid.hex(),
+        "key_9e": base64.b64encode(facts.key_9e_der or b"").decode(),
+        "expires_at": facts.expires_at.isoformat(),
+        "puk": OLD_PUK,
+    }
+    return Reader(InProcessCard(FaultyCard(VirtualCard(eeprom)))), line
+
+
+@dataclass
+class World:
+    """One gateway, and what stands around it."""
+
+    database: Database
+    keys: Keys
+    clock: FakeClock = field(default_factory=FakeClock)
+    randomness: SeededRandomness = field(default_factory=SeededRandomness)
+
+    def __post_init__(self) -> None:
+        keys = FileKeyProvider.from_dir(self.keys.card_master_dir, "k1")
+        self.vault = MasterVault(keys, self.randomness)
+        self.identity = GrantSigner.from_file("identity", self.keys.signing("identity"))
+        self.otp = GrantSigner.from_file("otp", self.keys.signing("otp"))
+        self.gateway = self.replica()
+        self.commits: list[str] = []
+
+    def replica(self, database: Database | None = None) -> Gateway:
+        """A gateway on this database, or on another connection to it."""
+        grants = OwnAndOthersGrants(
+            GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway")),
+            GrantVerifier.from_dir(self.keys.verify_dir, "card_gateway", self.clock),
+        )
+        return compose(
+            database or self.database, self.vault, grants, self.clock, self.randomness, GATEWAY_NAME
+        )
+
+    def restart(self) -> None:
+        """All that the process knew is gone."""
+        self.gateway = self.replica()
+
+    async def import_line(self, line: dict[str, Any]) -> list[Any]:
+        return await import_cards(self.database, self.vault, [json.dumps(line)])
+
+    async def events(self, kind: str = "") -> list[Any]:
+        async with self.database.read() as connection:
+            found = (await connection.execute(select(tables.outbox).order_by(tables.outbox.c.seq))).all()
+        parsed = [_KINDS[row.ce_type].FromString(row.value) for row in found]
+        return [each for each in parsed if kind in ("", type(each).__name__)]
+
+    async def outcomes(self, session_id: str = "") -> list[tuple[str, str]]:
+        """Kind and code of each outcome told, in order."""
+        return [
+            (common_pb2.OutcomeKind.Name(each.kind).removeprefix("OUTCOME_KIND_"), each.code)
+            for each in await self.events("SessionOutcome")
+            if session_id in ("", each.session_id)
+        ]
+
+    async def journal(self) -> list[Rotation]:
+        from services.card_gateway.rows import rotation_of
+
+        async with self.database.read() as connection:
+            statement = select(tables.rotations).order_by(tables.rotations.c.rotation_id)
+            return [rotation_of(dict(row)) for row in (await connection.execute(statement)).mappings()]
+
+    async def secret(self) -> Any:
+        async with self.gateway.outside.books.read() as view:
+            return await view.secret(CARD_REF)
+
+    async def puks_possible(self) -> set[bytes]:
+        """What stands in the card as far as the books know: one PUK, or the two of an open row."""
+        secret, rows = await self.secret(), await self.journal()
+        opened = [row for row in rows if row.is_open]
+        pairs = [(row.version, row.kid) for row in opened] + [
+            (row.next_version, row.next_kid) for row in opened
+        ]
+        return {self.vault._puk(secret, *pair) for pair in pairs or [(secret.version, secret.kid)]}
+
+    async def sweep(self) -> int:
+        return await until_answered(self.gateway.sweeping.turn)
+
+
+@dataclass
+class Agent:
+    """An agent: its key, its token, and the report that it keeps until it is answered."""
+
+    world: World
+    reader: Reader
+    key: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate)
+    session_id: str = ""
+    token: str = field(default="", repr=False)
+    offer: Any = None
+    reports: list[Report] = field(default_factory=list)
+    mute: bool = False
+    """Reports are lost on the way: the agent was switched off."""
+
+    @property
+    def public_key(self) -> bytes:
+        return self.key.public_key().public_bytes_raw()
+
+    @property
+    def facts(self) -> ReaderState:
+        return ReaderState.CARD if self.reader.present else ReaderState.NO_CARD
+
+    async def attach(self) -> "Agent":
+        attempt = self.world.randomness.uuid7()
+        attached = await until_answered(
+            lambda: self.world.gateway.agents.attach(self.public_key, self.facts, attempt)
+        )
+        self.session_id, self.token = attached.session.session_id, attached.agent_token
+        self.offer = attached.offer
+        return self
+
+    async def poll(self) -> Next:
+        return await until_answered(
+            lambda: self.world.gateway.agents.next_step(self.session_id, self.token, self.facts, 0)
+        )
+
+    async def work(self, turns: int = 3) -> None:
+        """Do what there is to do, until there is nothing."""
+        for _ in range(turns):
+            found = await self.poll()
+            while isinstance(found, Order):
+                following = await self.do(found)
+                if following is None:
+                    break
+                found = following
+            else:
+                return
+
+    async def do(self, order: Order) -> Order | None:
+        report = self.run(order)
+        self.reports.append(report)
+        if self.mute:
+            return None
+        return await self.send(order, report)
+
+    async def send(self, order: Order, report: Report) -> Order | None:
+        return await until_answered(
+            lambda: self.world.gateway.agents.report_step(
+                self.session_id, self.token, order.step.step_id, report
+            )
+        )
+
+    def run(self, order: Order) -> Report:
+        """Run a script as an agent does: not past its time, and with the PIN out of its seal."""
+        if self.world.clock.now() >= order.step.begin_before:
+            return Report((), End.NOT_RUN)
+        purpose = Purpose.READ if order.script.kind is Kind.READ else Purpose.RESET
+        digest = challenge_digest(purpose, GATEWAY_NAME, self.session_id, order.step.nonce, self.public_key)
+        fill = runner.Fill(pin=self._pin(order), digest=digest)
+        report = runner.run(order.script, self.reader.port, fill, self.reader.insertion)
+        if not order.script.leave_open:
+            self.reader.port.reset()
+        self.reader.present = self.reader.port._present
+        return report
+
+    def _pin(self, order: Order) -> str | None:
+        if order.script.kind not in (Kind.RESET, Kind.RECOVER):
+            return None
+        info = hpke.pin_info(self.session_id, order.step.pin_attempt_id)
+        return hpke.open_sealed(self.key, order.step.sealed_pin, info).decode()
+
+
+@dataclass
+class Page:
+    """A page, with identity and otp behind it."""
+
+    world: World
+    agent: Agent
+    claim: str = field(default="", repr=False)
+    reason: Reason = Reason.LOCKED
+
+    @property
+    def session_id(self) -> str:
+        return self.agent.session_id
+
+    async def start(self) -> "Page":
+        attempt = self.world.randomness.uuid7()
+        pairing = Pairing(address_token=self.agent.offer.token)
+        claimed = await until_answered(
+            lambda: self.world.gateway.claiming.start_session(pairing, self.reason, Route.SELF, attempt, "")
+        )
+        assert isinstance(claimed, Claimed)
+        self.claim = claimed.claim
+        return self
+
+    async def see(self) -> Seen:
+        return await self.world.gateway.pages.get_session(self.session_id, self.claim, 0, 0)
+
+    async def state(self) -> tuple[str, str]:
+        session = (await self.see()).session
+        return session.state.value, session.code
+
+    def holder_grant(self, **changes: Any) -> HolderGrant:
+        now = self.world.clock.now()
+        grant = HolderGrant(
+            session_id=self.session_id,
+            card_ref=CARD_REF,
+            reason=self.reason.value,
+            route="SELF",
+            agent_key_thumbprint=thumbprint(self.agent.public_key),
+            jti=self.world.randomness.uuid7(),
+            issued_at=now,
+            expires_at=now + timedelta(minutes=5),
+            purpose="UNLOCK",
+            holder_ref=HOLDER_REF,
+            organisation="X26",
+            address_version=1,
+            address_set_at=now - timedelta(days=100),
+            address_set_by="import",
+        )
+        return replace(grant, **changes)
+
+    def unlock_grant(self, **changes: Any) -> UnlockGrant:
+        base = self.holder_grant()
+        shared = {
+            name: getattr(base, name)
+            for name in (
+                "session_id", "card_ref", "reason", "route", "agent_key_thumbprint", "jti", "issued_at",
+                "expires_at", "purpose", "holder_ref",
+            )
+        }  # fmt: skip
+        grant = UnlockGrant(**shared, actor_kind="HOLDER", actor_ref=HOLDER_REF)
+        return replace(grant, **changes)
+
+    async def authorise(
+        self, unlock: UnlockGrant | None = None, holder: HolderGrant | None = None, attempt: str = ""
+    ) -> str:
+        attempt = attempt or self.world.randomness.uuid7()
+        unlock_token = self.world.otp.sign(unlock or self.unlock_grant())
+        holder_token = self.world.identity.sign(holder or self.holder_grant())
+        return await until_answered(
+            lambda: self.world.gateway.pages.authorise(
+                self.session_id, self.claim, unlock_token, holder_token, attempt
+            )
+        )
+
+    async def reset_pin(self, pin: str, holder: HolderGrant | None = None, attempt: str = "") -> str:
+        attempt = attempt or self.world.randomness.uuid7()
+        info = hpke.pin_info(self.session_id, attempt)
+        sealed = hpke.seal(self.agent.public_key, pin.encode(), info)
+        token = self.world.identity.sign(holder or self.holder_grant())
+        return await until_answered(
+            lambda: self.world.gateway.pages.reset_pin(self.session_id, self.claim, sealed, token, attempt)
+        )
+
+
+def padded(pin: str) -> bytes:
+    return pin.encode().ljust(8, b"\xff")
+
+
+async def session_with_card(
+    world: World, reader: Reader, reason: Reason = Reason.LOCKED
+) -> tuple[Agent, Page]:
+    """A claimed session whose card was read."""
+    agent = await Agent(world, reader).attach()
+    page = await Page(world, agent, reason=reason).start()
+    await agent.work()
+    return agent, page
+
+
+async def authorised(world: World, reader: Reader, reason: Reason = Reason.LOCKED) -> tuple[Agent, Page]:
+    """A session that is AUTHORISED."""
+    agent, page = await session_with_card(world, reader, reason)
+    assert await page.authorise() == ""
+    return agent, page
+
+
+@asynccontextmanager
+async def sqlite_world(keys: Keys) -> AsyncIterator[World]:
+    """A world on SQLite in memory, with the schema of the tables."""
+    database = Database("sqlite+aiosqlite://")
+    async with database.engine.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    world = World(database, keys)
+    commits: list[str] = []
+    event.listen(database.engine.sync_engine, "commit", lambda _: commits.append("commit"))
+    world.commits = commits
+    try:
+        yield world
+    finally:
+        await database.close()
