@@ -82,8 +82,10 @@ class SecureEdge:
 
 
 _LAST_RESORT = HTMLResponse(
-    '<!doctype html><html lang="en"><title>Something went wrong</title><h1>Something went wrong on our side</h1>'
-    '<p>Try again in a minute.</p><p>Error code: <span data-error-code="INTERNAL">INTERNAL</span></p></html>',
+    '<!doctype html><html lang="en"><title>Something went wrong</title>'
+    "<h1>Something went wrong on our side</h1>"
+    "<p>Try again in a minute.</p>"
+    '<p>Error code: <span data-error-code="INTERNAL">INTERNAL</span></p></html>',
     status_code=500,
 )
 """Where even the page of an error could not be made: never blank, never a stack trace. R13."""

@@ -4,6 +4,7 @@ It keeps the rules that pages rely on: a session is claimed once, an attempt is 
 three wrong entries lock. It knows nothing of cards or keys.
 """
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -66,6 +67,14 @@ class World:
     """Call name to the error it raises."""
     calls: list[tuple[str, object]] = field(default_factory=list)
     attempts: dict[str, object] = field(default_factory=dict)
+    stopped: bool = False
+
+    async def newer_than(self, since: int, wait: int) -> None:
+        """Wait as the gateway's long poll does, in steps a test does not notice."""
+        for _ in range(wait * 50):
+            if self.view.version > since or self.stopped:
+                return
+            await asyncio.sleep(0.02)
 
     def called(self, name: str, what: object = None) -> None:
         self.calls.append((name, what))
@@ -116,6 +125,7 @@ class FakeGateway:
         self._world.called("get_session", since)
         if (session_id, claim) != (SESSION_ID, CLAIM):
             raise errors.not_found("SESSION_UNKNOWN")
+        await self._world.newer_than(since, wait)
         return self._world.view
 
     async def authorise(

@@ -1,13 +1,27 @@
 """Real Chromium against the pages: the browser, and the page's files freshly built."""
 
+import asyncio
 import json
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvicorn
+from jinja2 import Environment
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from services.runtime.randomness import SystemRandomness
+from services.web.routes import build_app
+from services.web.sessions import CookieSealer
+from services.web.settings import WebSettings
+from services.web.visit import House, Peers, environment
+from tests.fakes.clock import FakeClock
+from tests.fakes.web_peers import NOW, FakeAudit, FakeGateway, FakeIdentity, FakeOtp, World
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = [
@@ -48,3 +62,57 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+@dataclass
+class Site:
+    """The pages on loopback, and the world behind them."""
+
+    origin: str
+    world: World
+
+
+@pytest.fixture(scope="session")
+def templates(static_files: Path) -> Environment:
+    """Compiled once: that is the slow part."""
+    return environment()
+
+
+@pytest.fixture
+def site(templates: Environment, tmp_path: Path) -> Iterator[Site]:
+    """The real application on a real socket, in front of fake processes."""
+    world = World()
+    listener = socket.create_server(("127.0.0.1", 0))
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    house = House(
+        _peers(world), _settings(tmp_path, origin), FakeClock(NOW), SystemRandomness(), environment()
+    )
+    app = build_app(house, CookieSealer(bytes(range(32)), house.randomness))
+    config = uvicorn.Config(
+        app, log_config=None, lifespan="off", server_header=False, timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    yield Site(origin, world)
+    world.stopped = True
+    server.should_exit = True
+    thread.join()
+
+
+def _peers(world: World) -> Peers:
+    return Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world))
+
+
+def _settings(folder: Path, origin: str) -> WebSettings:
+    return WebSettings(
+        WEB_ORIGIN=origin,
+        WEB_COOKIE_KEY_FILE=folder / "unused",
+        TLS_CA_FILE=folder,
+        TLS_CERT_FILE=folder,
+        TLS_KEY_FILE=folder,
+        IDENTITY_ADDRESS="127.0.0.1:1",
+        OTP_ADDRESS="127.0.0.1:1",
+        CARD_GATEWAY_ADDRESS="127.0.0.1:1",
+        AUDIT_ADDRESS="127.0.0.1:1",
+    )

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import grpc
 import httpx
 import pytest
 
@@ -220,7 +221,7 @@ async def test_an_unknown_address_has_a_page(visitor: Visitor) -> None:
 FAILURES: list[tuple[Exception, int, str]] = [
     (errors.unavailable(), 503, "SERVICE_UNAVAILABLE"),
     (
-        errors.ServiceError("DEADLINE_EXCEEDED", errors.grpc.StatusCode.DEADLINE_EXCEEDED),
+        errors.ServiceError("DEADLINE_EXCEEDED", grpc.StatusCode.DEADLINE_EXCEEDED),
         504,
         "DEADLINE_EXCEEDED",
     ),
