@@ -10,6 +10,7 @@ import ssl
 import time
 from contextlib import suppress
 from datetime import timedelta
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -104,7 +105,7 @@ def mail_of(letter: Letter, sender: str) -> EmailMessage:
         message["From"] = Address(display_name="Smartcard unlock", addr_spec=sender)
         message["To"] = recipient
         message["Subject"] = letter.subject
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, AttributeError, MessageError) as error:
         raise Refused from error
     message["Date"] = letter.date
     message["Message-ID"] = f"<{letter.message_id}@{sender.rpartition('@')[2]}>"

@@ -1,0 +1,137 @@
+import re
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.notifier.domain.delivery import Delivery, Template
+from services.notifier.letters import TemplateLetters
+from services.notifier.mail import mail_of
+from services.notifier.ports import Letter, Refused
+from tests.unit.notifier.deliveries import CODE, NOON
+
+LETTERS = TemplateLetters(ZoneInfo("Europe/London"))
+TO = "test-holder-0001@example.org"
+DIGITS = "40718263"
+NOTICE = replace(CODE, template=Template.WAS_THIS_YOU, sealed_code=None)
+
+
+def test_R50_the_code_stands_in_both_parts_and_not_in_the_subject() -> None:
+    letter = LETTERS.write(CODE, TO, DIGITS)
+
+    assert re.search(rf"^    {DIGITS}$", letter.text, re.MULTILINE)
+    assert DIGITS in letter.html
+    assert DIGITS not in letter.subject
+
+
+def test_R49_the_mail_says_until_when_the_code_is_valid() -> None:
+    letter = LETTERS.write(CODE, TO, DIGITS)
+
+    assert "valid until 12:15 (15 minutes)" in letter.text
+    assert "12:15" in letter.html
+    assert "(15 minutes)" in letter.html
+
+
+def test_the_time_is_local_to_the_reader() -> None:
+    summer = NOON.replace(month=7)
+
+    letter = LETTERS.write(
+        replace(CODE, made_at=summer, expires_at=summer + timedelta(minutes=10)), TO, DIGITS
+    )
+
+    assert "valid until 13:10 (10 minutes)" in letter.text
+
+
+def test_both_mails_say_that_nobody_asks_for_the_code() -> None:
+    for letter in (LETTERS.write(CODE, TO, DIGITS), LETTERS.write(NOTICE, TO, "")):
+        assert "Nobody will ever ask you for" in letter.text
+        assert "Nobody will ever ask you for" in letter.html
+
+
+def test_R64_the_notice_says_when_and_whom_to_tell() -> None:
+    letter = LETTERS.write(NOTICE, TO, "")
+
+    assert "21 November 2026 at 12:00" in letter.text
+    assert "21 November 2026 at 12:00" in letter.html
+    assert "Registration Authority" in letter.text
+    assert "was this you?" in letter.subject
+
+
+@pytest.mark.parametrize("delivery", [CODE, NOTICE])
+def test_S10_no_mail_has_a_link(delivery: Delivery) -> None:
+    letter = LETTERS.write(delivery, TO, DIGITS)
+
+    visible = re.sub(
+        r"(?s)<head>.*?</head>|<!--.*?-->|xmlns[:\w]*=\"[^\"]*\"|<!DOCTYPE[^>]*>", "", letter.html
+    )
+    assert "http" not in letter.text + visible
+    assert "<a " not in visible
+    assert "<form" not in visible
+
+
+def test_values_are_escaped_in_html_only() -> None:
+    letter = LETTERS.write(CODE, TO, "<b>1&2</b>")
+
+    assert "<b>1" not in letter.html
+    assert "&lt;b&gt;1&amp;2" in letter.html
+    assert "<b>1&2</b>" in letter.text
+
+
+def test_nothing_of_the_templates_language_is_left() -> None:
+    for letter in (LETTERS.write(CODE, TO, DIGITS), LETTERS.write(NOTICE, TO, "")):
+        assert "{{" not in letter.text + letter.html
+        assert "{%" not in letter.text + letter.html
+
+
+def test_the_html_loads_nothing_from_elsewhere() -> None:
+    html = LETTERS.write(CODE, TO, DIGITS).html
+
+    assert not re.search(r"(src|href)\s*=|url\(|@import", html)
+
+
+def letter_to(recipient: str, subject: str = "Subject") -> Letter:
+    return Letter("id-1", NOON, recipient, subject, "text", "<p>text</p>")
+
+
+def contents(mail: EmailMessage) -> list[str]:
+    return [part.get_content() for part in mail.iter_parts()]
+
+
+def test_I11_the_same_letter_is_the_same_mail() -> None:
+    once, again = (mail_of(LETTERS.write(CODE, TO, DIGITS), "no-reply@example.org") for _ in range(2))
+
+    assert once["Message-ID"] == again["Message-ID"] == f"<{CODE.message_id}@example.org>"
+    assert once["Date"] == again["Date"]
+    assert [part.get_content() for part in once.iter_parts()] == [
+        part.get_content() for part in again.iter_parts()
+    ]
+
+
+def test_a_mail_says_that_a_machine_wrote_it_and_has_text_first() -> None:
+    mail = mail_of(letter_to(TO), "no-reply@example.org")
+
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "a@example.org\r\nBcc: b@example.org",
+        "a@example.org, b@example.org",
+        "a@example.org\nX: y",
+        "",
+        "no-at-sign",
+        "<a@example.org>",
+    ],
+)
+def test_S11_an_address_cannot_add_a_header_or_a_recipient(recipient: str) -> None:
+    with pytest.raises(Refused):
+        mail_of(letter_to(recipient), "no-reply@example.org")
+
+
+def test_S11_a_subject_cannot_add_a_header() -> None:
+    with pytest.raises(Refused):
+        mail_of(letter_to(TO, "x\r\nBcc: b@example.org"), "no-reply@example.org")
