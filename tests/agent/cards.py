@@ -1,9 +1,11 @@
 """Virtual cards and scripts for the agent's tests. Synthetic people only."""
 
 import secrets
+import time
 
 from deploy.local.pcsc import OwnPcscd
 from deploy.local.virtual_card import personalise
+from services.agent.holding import CannotHold, Hold
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.proof import Algorithm, Purpose, challenge_digest
 from services.card_gateway.card.runner import Fill
@@ -34,3 +36,15 @@ def proof_of(read: Report) -> Script:
     facts = piv.parse_read(read)
     assert isinstance(facts, piv.CardFacts)
     return piv.prove_script(facts.chuid_hash, facts.algorithm or Algorithm.P256)
+
+
+def take(hold: Hold) -> None:
+    """Take the card; one just put in is seen by the service within half a second."""
+    deadline = time.monotonic() + 3
+    while True:
+        try:
+            return hold.take()
+        except CannotHold as cannot:
+            if cannot.rule != "CARD_REMOVED" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

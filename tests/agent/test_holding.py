@@ -13,7 +13,7 @@ from services.agent.holding import CannotHold, Hold
 from services.agent.readers import PcscService
 from services.card_gateway.card.apdu import CardGone, CardTimeout, CardWasReset
 from services.card_gateway.card.script import End
-from tests.agent.cards import new_card
+from tests.agent.cards import new_card, take
 
 pytestmark = pytest.mark.pcsc
 SELECT_PIV = bytes.fromhex("00A4040009A0000003080000100000")
@@ -63,18 +63,6 @@ def hold(card: str) -> Iterator[Hold]:
     hold = Hold(PcscService(), READERS[0])
     yield hold
     hold.close()
-
-
-def take(hold: Hold) -> None:
-    """Take the card; one just put in is seen by the service within half a second."""
-    deadline = time.monotonic() + 3
-    while True:
-        try:
-            return hold.take()
-        except CannotHold as cannot:
-            if cannot.rule != "CARD_REMOVED" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def test_a_card_answers_in_a_transaction_next_to_a_program_that_keeps_it_open(
