@@ -41,8 +41,8 @@ async def serve(_: argparse.Namespace) -> int:
     deliveries = compose(read, opened, identity, mail)
     sender = Sender(deliveries)
     health = build_server(PROCESS, [], {}, read.tls, read.LISTEN_ADDRESS)
-    relay = OutboxRelay(opened, OUTBOX, OUTBOX_POSITION, PROCESS, read.KAFKA_BOOTSTRAP_SERVERS)
-    hears = [hearer.run for hearer in _consumers(read.KAFKA_BOOTSTRAP_SERVERS, deliveries)]
+    relay = OutboxRelay(opened, OUTBOX, OUTBOX_POSITION, PROCESS, read.brokers)
+    hears = [hearer.run for hearer in _consumers(read.brokers, deliveries)]
     tasks = [relay.run, *hears, sender.run, sender.sweep]
     return await process.serve([health], tasks, [mail.close, identity.close, opened.close])
 
@@ -66,12 +66,12 @@ def compose(
     )
 
 
-def _consumers(bootstrap: str, deliveries: Deliveries) -> list[Consumer]:
+def _consumers(brokers: Brokers, deliveries: Deliveries) -> list[Consumer]:
     codes, outcomes = consumer.CodeConsumer(deliveries), consumer.OutcomeConsumer(deliveries)
     return [
         # No dead letter: a sealed code must not lie about longer than its topic keeps it.
-        Consumer(bootstrap, consumer.CODES_GROUP, [consumer.CODES_TOPIC], codes.handle, dead_letters=False),
-        Consumer(bootstrap, consumer.OUTCOMES_GROUP, [consumer.OUTCOMES_TOPIC], outcomes.handle),
+        Consumer(brokers, consumer.CODES_GROUP, [consumer.CODES_TOPIC], codes.handle, dead_letters=False),
+        Consumer(brokers, consumer.OUTCOMES_GROUP, [consumer.OUTCOMES_TOPIC], outcomes.handle),
     ]
 
 
