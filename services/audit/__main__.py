@@ -38,7 +38,7 @@ async def store(_: argparse.Namespace) -> int:
     health = build_server("audit_store", [], {}, chosen.tls, chosen.LISTEN_ADDRESS)
 
     def stream() -> Awaitable[None]:
-        return app.run_stream(chosen.KAFKA_BOOTSTRAP_SERVERS, app.TOPICS, app.GROUP, keeper.keep, keeper.calm)
+        return app.run_stream(chosen.brokers, app.TOPICS, app.GROUP, keeper.keep, keeper.calm)
 
     return await process.serve([health], [stream], [records.close])
 
@@ -97,12 +97,12 @@ async def repair_gaps(_: argparse.Namespace) -> int:
     records = Database(chosen.AUDIT_DATABASE_URL)
     keeper = KeepRecords(SqlStore(records, SystemClock()), read, SystemClock())
     reports = SqlReports(records)
-    servers = chosen.KAFKA_BOOTSTRAP_SERVERS
+    brokers = chosen.brokers
     try:
-        for run in await repair.find_missing(servers, app.GROUP, app.TOPICS, reports.held):
-            count = await repair.read_again(servers, run, keeper.keep)
+        for run in await repair.find_missing(brokers, app.GROUP, app.TOPICS, reports.held):
+            count = await repair.read_again(brokers, run, keeper.keep)
             print(f"{run.topic} partition {run.partition}: {count} of {run.last - run.first + 1} read again")
-        return 1 if await repair.find_missing(servers, app.GROUP, app.TOPICS, reports.held) else 0
+        return 1 if await repair.find_missing(brokers, app.GROUP, app.TOPICS, reports.held) else 0
     finally:
         await records.close()
 

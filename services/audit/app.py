@@ -17,6 +17,7 @@ import faust
 
 from services.audit.domain.record import Message, Origin
 from services.runtime import faults, logs
+from services.runtime.brokers import Brokers
 
 TOPICS = ("identity.events.v1", "otp.events.v1", "card_gateway.events.v1", "notifier.events.v1")
 """Every `*.events.v1`."""
@@ -50,11 +51,11 @@ class StreamEnded(Exception):
 
 
 async def run_stream(
-    bootstrap_servers: str, topics: Sequence[str], group: str, keep: Keep, calm: Calm
+    brokers: Brokers | str, topics: Sequence[str], group: str, keep: Keep, calm: Calm
 ) -> None:
     """Store every message of the topics until cancelled. Raises StreamEnded."""
     with tempfile.TemporaryDirectory(prefix="audit-store-") as folder:
-        app = build_app(bootstrap_servers, group, Path(folder))
+        app = build_app(brokers, group, Path(folder))
         ended = asyncio.Event()
         app.agent(_raw(app, topics), name="store", concurrency=1)(_body(app, keep, calm, ended))
         try:
@@ -66,11 +67,14 @@ async def run_stream(
             await asyncio.shield(_stop(app))
 
 
-def build_app(bootstrap_servers: str, group: str, folder: Path) -> Any:
+def build_app(brokers: Brokers | str, group: str, folder: Path) -> Any:
     """Return the Faust application; `folder` is temporary: there are no tables to keep in it."""
+    brokers = Brokers(brokers) if isinstance(brokers, str) else brokers
+    context = brokers.context()
     return faust.App(
         group,
-        broker=";".join(f"aiokafka://{server}" for server in bootstrap_servers.split(",")),
+        broker=";".join(f"aiokafka://{server}" for server in brokers.bootstrap_servers.split(",")),
+        broker_credentials=faust.SSLCredentials(context) if context else None,
         datadir=str(folder),
         store="memory://",
         processing_guarantee="at_least_once",

@@ -14,20 +14,21 @@ from aiokafka.structs import ConsumerRecord
 
 from services.audit.domain.ledger import Run, missing
 from services.audit.domain.record import Message, Origin
+from services.runtime.brokers import Brokers, client_options
 
 Keep = Callable[[Sequence[Message]], Awaitable[None]]
 Held = Callable[[], Awaitable[Sequence[Run]]]
 
 
-async def find_missing(bootstrap_servers: str, group: str, topics: Sequence[str], held: Held) -> list[Run]:
+async def find_missing(brokers: Brokers | str, group: str, topics: Sequence[str], held: Held) -> list[Run]:
     """Return what lies between a partition's oldest message and the group's offset and is not held.
 
     The ledger is asked last: what was committed by then was stored before.
     """
-    committed = await _committed(bootstrap_servers, group, topics)
+    committed = await _committed(brokers, group, topics)
     if not committed:
         return []
-    consumer = await _reader(bootstrap_servers)
+    consumer = await _reader(brokers)
     try:
         oldest = await consumer.beginning_offsets(list(committed))
     finally:
@@ -38,9 +39,9 @@ async def find_missing(bootstrap_servers: str, group: str, topics: Sequence[str]
     return missing(wanted, await held())
 
 
-async def read_again(bootstrap_servers: str, run: Run, keep: Keep) -> int:
+async def read_again(brokers: Brokers | str, run: Run, keep: Keep) -> int:
     """Store a run of messages again; return how many the broker still had."""
-    consumer = await _reader(bootstrap_servers)
+    consumer = await _reader(brokers)
     at = TopicPartition(run.topic, run.partition)
     try:
         consumer.assign([at])
@@ -58,8 +59,8 @@ async def read_again(bootstrap_servers: str, run: Run, keep: Keep) -> int:
         await consumer.stop()
 
 
-async def _committed(bootstrap_servers: str, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+async def _committed(brokers: Brokers | str, group: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+    admin = AIOKafkaAdminClient(**client_options(brokers))
     await admin.start()
     try:
         offsets = await admin.list_consumer_group_offsets(group)
@@ -70,8 +71,8 @@ async def _committed(bootstrap_servers: str, group: str, topics: Sequence[str]) 
     return {at: entry.offset for at, entry in offsets.items() if at.topic in topics and entry.offset > 0}
 
 
-async def _reader(bootstrap_servers: str) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False)
+async def _reader(brokers: Brokers | str) -> AIOKafkaConsumer:
+    consumer = AIOKafkaConsumer(**client_options(brokers), group_id=None, enable_auto_commit=False)
     await consumer.start()
     return consumer
 

@@ -52,7 +52,7 @@ async def serve(_: argparse.Namespace) -> int:
     logs.configure(SOURCE, read.LOG_LEVEL)
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
     gateway = gateway_of(read, opened)
-    relay = OutboxRelay(opened, outbox, outbox_position, SOURCE, read.KAFKA_BOOTSTRAP_SERVERS)
+    relay = OutboxRelay(opened, outbox, outbox_position, SOURCE, read.brokers)
     tasks: list[process.Task] = [
         relay.run,
         gateway.attendance.run,

@@ -21,6 +21,7 @@ from services.notifier.tables import OUTBOX, OUTBOX_POSITION
 from services.notifier.use_cases import Deliveries, Parts
 from services.runtime import database, logs, process, settings
 from services.runtime.broker import Consumer
+from services.runtime.brokers import Brokers
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
 from services.runtime.grpc_client import connect

@@ -58,11 +58,9 @@ async def serve(_: argparse.Namespace) -> int:
     codes = compose(read, opened)
     registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes))
     server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
-    bootstrap = read.KAFKA_BOOTSTRAP_SERVERS
-    deliveries = Consumer(
-        bootstrap, consumer.GROUP, [consumer.TOPIC], consumer.DeliveryConsumer(codes).handle
-    )
-    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, bootstrap)
+    brokers = read.brokers
+    deliveries = Consumer(brokers, consumer.GROUP, [consumer.TOPIC], consumer.DeliveryConsumer(codes).handle)
+    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, brokers)
     return await process.serve([server], [relay.run, deliveries.run, partial(sweep, codes)], [opened.close])
 
 

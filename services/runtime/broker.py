@@ -22,6 +22,7 @@ from aiokafka import (
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from services.runtime import logs, tracing
+from services.runtime.brokers import Brokers, client_options
 from services.runtime.cloud_events import Received, Unreadable, received
 
 DEAD_LETTERS_AN_HOUR = 10
@@ -46,14 +47,14 @@ class Consumer:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        brokers: Brokers | str,
         group: str,
         topics: Sequence[str],
         handle: Handler,
         *,
         dead_letters: bool = True,
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._group = group
         self._topics = topics
         self._handle = handle
@@ -72,7 +73,7 @@ class Consumer:
 
     async def _consume(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
+            **client_options(self._brokers),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -142,7 +143,7 @@ class Consumer:
             await self._dead_letter(record, cause)
 
     async def _dead_letter(self, record: ConsumerRecord[bytes, bytes], cause: str) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap_servers, acks="all")
+        producer = AIOKafkaProducer(**client_options(self._brokers), acks="all")
         await producer.start()
         try:
             headers = [

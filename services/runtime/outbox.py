@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime import faults, logs, tracing
+from services.runtime.brokers import Brokers, client_options
 from services.runtime.cloud_events import headers_of
 from services.runtime.database import Database, TransientDatabaseError, UtcDateTime
 
@@ -117,13 +118,13 @@ class OutboxRelay:
     """Takes rows from the outbox to Kafka, in order, for as long as it runs."""
 
     def __init__(
-        self, database: Database, outbox: Table, position: Table, source: str, bootstrap_servers: str
+        self, database: Database, outbox: Table, position: Table, source: str, brokers: Brokers | str
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._position = position
         self._source = source
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._acked: list[int] = []
 
     async def run(self) -> None:
@@ -133,7 +134,7 @@ class OutboxRelay:
             try:
                 async with (
                     _Lease(self._database, self._source),
-                    _producer(self._bootstrap_servers) as producer,
+                    _producer(self._brokers) as producer,
                 ):
                     log.info("relay_leads", source=self._source)
                     pause = 0.1
@@ -248,12 +249,12 @@ class _Lease:
 class _producer:  # noqa: N801 - reads as a word in `with`
     """An idempotent producer, `acks=all`, started and stopped with the block."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, brokers: Brokers | str) -> None:
+        self._brokers = brokers
 
     async def __aenter__(self) -> AIOKafkaProducer:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
+            **client_options(self._brokers),
             enable_idempotence=True,
             acks="all",
             request_timeout_ms=5000,

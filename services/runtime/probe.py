@@ -25,7 +25,7 @@ def serves(process: str, address: str, tls: TlsFiles, seconds: float = DEADLINE_
         ("grpc.enable_retries", 0),
     ]
     with grpc.secure_channel(address, tls.channel_credentials(), options) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call] # ships no types
+        stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
         except grpc.RpcError:

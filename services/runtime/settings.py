@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.runtime.brokers import Brokers
 from services.runtime.grpc_tls import TlsFiles
 
 
@@ -37,6 +38,23 @@ class KafkaSettings(BaseSettings):
     """What a process needs that tells or hears events."""
 
     KAFKA_BOOTSTRAP_SERVERS: str
+    KAFKA_TLS_CA_FILE: Path | None = Field(None, description="PEM; all three, or none for a plain connection")
+    KAFKA_TLS_CERT_FILE: Path | None = None
+    KAFKA_TLS_KEY_FILE: Path | None = None
+
+    @model_validator(mode="after")
+    def _all_files_or_none(self) -> "KafkaSettings":
+        files = (self.KAFKA_TLS_CA_FILE, self.KAFKA_TLS_CERT_FILE, self.KAFKA_TLS_KEY_FILE)
+        if any(files) and not all(files):
+            raise ValueError("KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE, KAFKA_TLS_KEY_FILE: all three or none")
+        return self
+
+    @property
+    def brokers(self) -> Brokers:
+        """Where the brokers are, and the certificate for them where there is one."""
+        ca, certificate, key = self.KAFKA_TLS_CA_FILE, self.KAFKA_TLS_CERT_FILE, self.KAFKA_TLS_KEY_FILE
+        files = TlsFiles(ca, certificate, key) if ca and certificate and key else None
+        return Brokers(self.KAFKA_BOOTSTRAP_SERVERS, files)
 
 
 S = TypeVar("S", bound=BaseSettings)
