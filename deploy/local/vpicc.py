@@ -16,7 +16,8 @@ Control: a unix stream socket, any number of clients, one JSON object a line eac
                            log: [[INS, P2, SW], ...] of every command that carried a secret
     {"do": "fault", "card": NAME, "fault": KIND, "at": N, "value": X}
                            kinds and meaning: `virtual_card.faults.Fault`; `at` counts APDUs from now.
-                           A dropped card is out of its slot until it is inserted again.
+                           A dropped card is out of its slot until it is inserted again; after an
+                           empty answer it comes back by itself, as a new insertion.
     {"do": "disarm", "card": NAME}              forgets faults that have not happened
     {"do": "quit"}
 

@@ -1,5 +1,6 @@
 """A virtual card behind a `pcscd` of its own, spoken to through PC/SC: the bare port, without the agent."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -8,7 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from deploy.local.pcsc import READERS, OwnPcscd
-from deploy.local.virtual_card import personalise
+from deploy.local.virtual_card import Eeprom, personalise
+from services.agent.ports import PcscError
 from services.agent.readers import PcscCard, PcscService
 from services.card_gateway.card.apdu import CardGone
 
@@ -20,6 +22,7 @@ class RealReader:
         self._pcscd = OwnPcscd()
         self._number = itertools.count()
         self._card: PcscCard | None = None
+        self.name = ""
 
     def __enter__(self) -> Self:
         self._pcscd.start()
@@ -35,14 +38,29 @@ class RealReader:
         self._pcscd.stop()
 
     def fresh_card(self, **wishes: Any) -> "RealPort":
-        """Put in a card that was never used, unseen by the reader but for the first, and connect to it."""
-        name = f"card-{next(self._number)}"
-        personalise(self._pcscd.cards, name, **wishes)
-        assert self.order(do="swap" if self._card else "insert", card=name)["ok"]
-        if self._card:
-            self._card.disconnect()
+        """Put in a card that was never used, unseen by the reader if it can be, and connect to it."""
+        self.name = f"card-{next(self._number)}"
+        personalise(self._pcscd.cards, self.name, **wishes)
+        if not self.order(do="swap", card=self.name)["ok"]:
+            assert self.order(do="insert", card=self.name)["ok"]
+        return self.connect()
+
+    def reinsert(self) -> "RealPort":
+        """Put the same card in again, as its file remembers it."""
+        assert self.order(do="insert", card=self.name)["ok"]
+        return self.connect()
+
+    def connect(self) -> "RealPort":
+        """Connect to the card that is in; the connection before it is given up."""
+        if self._card is not None:
+            with contextlib.suppress(PcscError):
+                self._card.disconnect()
         self._card = _connected()
         return RealPort(self._card)
+
+    def eeprom(self) -> Eeprom:
+        """What the card remembers, from its file."""
+        return Eeprom.load(self._pcscd.cards / f"{self.name}.card")
 
     def order(self, **request: Any) -> dict[str, Any]:
         """Ask the virtual card process for something."""
@@ -60,7 +78,10 @@ class RealPort:
         self._card = card
 
     def transmit(self, apdu: bytes) -> tuple[bytes, int]:
-        answer = self._card.transmit(apdu)
+        try:
+            answer = self._card.transmit(apdu)
+        except PcscError as error:
+            raise CardGone from error
         if len(answer) < 2:
             raise CardGone
         return answer[:-2], int.from_bytes(answer[-2:], "big")

@@ -1,6 +1,5 @@
 """The shared conformance list, on the card model and on the same card behind the real PC/SC service."""
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
@@ -20,12 +19,6 @@ class Maker(Protocol):
 def in_process(*, blocked: bool) -> CardPort:
     eeprom, _ = make_card(pin=PIN, puk=PUK, blocked=blocked)
     return InProcessCard(FaultyCard(VirtualCard(eeprom)))
-
-
-@pytest.fixture(scope="module")
-def real_reader() -> Iterator[RealReader]:
-    with RealReader() as reader:
-        yield reader
 
 
 @pytest.fixture(params=["in-process", pytest.param("pcsc", marks=pytest.mark.pcsc)])
