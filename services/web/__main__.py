@@ -4,7 +4,6 @@ import argparse
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import grpc
 import uvicorn
@@ -13,7 +12,6 @@ from starlette.types import ASGIApp
 from services.runtime import logs, process
 from services.runtime.clock import SystemClock
 from services.runtime.grpc_client import connect
-from services.runtime.grpc_server import Server
 from services.runtime.randomness import SystemRandomness
 from services.runtime.settings import load
 from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
@@ -104,7 +102,7 @@ async def serve(_: argparse.Namespace) -> int:
     app = build_app(house, CookieSealer(settings.cookie_key(), house.randomness))
     listener = PageListener(app, settings)
     closers = [channel.close for channel in channels.values()]
-    return await process.serve([cast("Server", listener)], closers=closers)
+    return await process.serve([listener], closers=closers)
 
 
 def check_config(_: argparse.Namespace) -> int:

@@ -152,6 +152,8 @@ _STATUSES = {
 def _unanswered(visit: Visit, error: errors.ServiceError) -> Response:
     """Return the page of a call that was not answered; what the person did may be done again."""
     status, own = _STATUSES.get(error.status, (500, "INTERNAL"))
+    if error.code == "SESSION_UNKNOWN":
+        status, own = 410, "SESSION_EXPIRED"
     code = error.code if error.code in CATALOGUE else own
     log.warning("call_not_answered", code=error.code, status=error.status.name)
     if visit.request.url.path == "/wait":

@@ -28,6 +28,8 @@ PATHS = frozenset({
     "/working", "/done", "/unknown", "/stopped",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
+JUDGED_ANEW = frozenset({"NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE"})
+"""Refusals that the Registration Authority may have mended a minute later. R7, R25."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,10 @@ class Visit:
         return RedirectResponse(path, status_code=303)
 
     def stopped(self, stop: Stop) -> Response:
-        """Return the page of an error code, with whom to ask."""
+        """Return the page of an error code, with whom to ask, and a way to try again where that may help."""
+        path = self.request.url.path
+        again = path if path in PATHS and (stop.status >= 500 or stop.code in JUDGED_ANEW) else ""
+        entry = entry_for(stop.code)
         return self.page(
-            "stopped.jinja", status=stop.status, entry=entry_for(stop.code), ra=stop.ra, code=stop.code
+            "stopped.jinja", status=stop.status, entry=entry, ra=stop.ra, code=stop.code, again=again
         )

@@ -84,6 +84,10 @@ class World:
     def change(self, **changes: object) -> None:
         self.view = replace(self.view, version=self.view.version + 1, **changes)  # type: ignore[arg-type]
 
+    def resets(self) -> list[tuple[str, bytes]]:
+        """Attempt and sealed passcode of each reset that was asked for."""
+        return [what for name, what in self.calls if name == "reset_pin" and isinstance(what, tuple)]
+
     def names(self) -> list[str]:
         return [name for name, _ in self.calls]
 

@@ -8,7 +8,10 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -35,9 +38,10 @@ CHROMIUM_FLAGS = [
 
 @pytest.fixture(scope="session")
 def static_files() -> Path:
-    """The built files; made here when `make setup` has not made them yet."""
+    """The built files; made here when they are older than what they are made of."""
     dist = ROOT / "services/web/static/dist"
-    if not (dist / "built.json").is_file():
+    made, source = dist / "built.json", (dist.parent / "src").glob("*")
+    if not made.is_file() or made.stat().st_mtime < max(file.stat().st_mtime for file in source):
         node = shutil.which("node") or "node"
         subprocess.run([node, "services/web/build_static.mjs"], cwd=ROOT, check=True)
     return dist
@@ -62,6 +66,29 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def origin(static_files: Path, tmp_path: Path) -> Iterator[str]:
+    """The built files, and modules that only tests use, on loopback: a secure context without TLS."""
+    esbuild = ROOT / "node_modules/.bin/esbuild"
+    opener = Path(__file__).parent / "hpke_open.mjs"
+    outfile = f"--outfile={tmp_path / 'open.js'}"
+    subprocess.run([esbuild, opener, "--bundle", "--format=esm", "--log-level=error", outfile], check=True)
+    (tmp_path / "index.html").write_text("<!doctype html><title>test</title>")
+    (tmp_path / "assets").symlink_to(static_files)
+    (tmp_path / "src").symlink_to(ROOT / "services/web/static/src")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 @dataclass

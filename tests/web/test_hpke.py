@@ -4,13 +4,8 @@ The recipient's key is the bytes 01 to 20, so that nobody takes it for a secret.
 """
 
 import json
-import subprocess
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from base64 import urlsafe_b64encode
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -37,31 +32,7 @@ OPEN = """async ([module, key, context, message]) => {
 }"""
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None: ...
-
-
-@pytest.fixture
-def origin(static_files: Path, tmp_path: Path) -> Iterator[str]:
-    """The built files and a bundled opener, on loopback: a secure context without TLS."""
-    esbuild = Path(__file__).parents[2] / "node_modules/.bin/esbuild"
-    opener = Path(__file__).parent / "hpke_open.mjs"
-    outfile = f"--outfile={tmp_path / 'open.js'}"
-    subprocess.run([esbuild, opener, "--bundle", "--format=esm", "--log-level=error", outfile], check=True)
-    (tmp_path / "index.html").write_text("<!doctype html><title>test</title>")
-    (tmp_path / "assets").symlink_to(static_files)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 def recipient_key() -> str:
-    from base64 import urlsafe_b64encode
-
     return urlsafe_b64encode(RECIPIENT.public_key().public_bytes_raw()).rstrip(b"=").decode()
 
 

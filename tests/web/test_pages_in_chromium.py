@@ -80,7 +80,7 @@ def test_R52_the_passcode_leaves_the_page_only_sealed(page: Page, site: Site) ->
     choose(page, GOOD_PASSCODE)
     page.wait_for_url("**/working")
 
-    [(attempt_id, sealed)] = [what for name, what in site.world.calls if name == "reset_pin"]  # type: ignore[misc]
+    attempt_id, sealed = site.world.resets()[0]
     info = f"smartcard-unlock/pin/v1|{SESSION_ID}|{attempt_id}".encode()
     assert SUITE.decrypt(sealed, AGENT, info=info) == GOOD_PASSCODE.encode()
     assert not any(GOOD_PASSCODE in body for body in bodies)

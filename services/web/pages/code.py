@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from services.web import texts
 from services.web.domain import entries
-from services.web.domain.journey import CODE, PASSCODE
+from services.web.domain.journey import ADDRESS, CODE, PASSCODE
 from services.web.pages.steps import holder_of, session_at
 from services.web.ports import CodeStatus, Holder, Redemption, Verdict
 from services.web.visit import Elsewhere, Stop, Visit
@@ -21,7 +21,7 @@ async def show_code(visit: Visit) -> Response:
 async def _page(visit: Visit, holder: Holder, error: str = "") -> Response:
     status = await visit.peers.otp.code_status(holder.grant)
     if status is None:
-        raise Elsewhere("/address")
+        raise Elsewhere(ADDRESS)
     if status.entries_left == 0:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
     return visit.page("code.jinja", holder=holder, error=error, **delivery_of(visit, status))

@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from starlette.responses import Response
 
+from services.web import texts
 from services.web.domain import entries
 from services.web.domain.journey import DONE, PASSCODE, STOPPED, UNKNOWN, WORKING, State
 from services.web.pages.steps import holder_of, session_at
@@ -18,7 +19,10 @@ async def show_passcode(visit: Visit) -> Response:
     view = await session_at(visit, PASSCODE)
     agent_key = urlsafe_b64encode(view.agent_public_key).rstrip(b"=").decode()
     attempt_id = visit.house.randomness.uuid7()
-    return visit.page("passcode.jinja", view=view, agent_key=agent_key, attempt_id=attempt_id)
+    time_left = texts.minutes(view.deadline - visit.now())
+    return visit.page(
+        "passcode.jinja", view=view, agent_key=agent_key, attempt_id=attempt_id, time_left=time_left
+    )
 
 
 async def set_passcode(visit: Visit) -> Response:

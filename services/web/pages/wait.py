@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.responses import JSONResponse, Response
 
-from services.web.domain.journey import CARD, CODE, START, UNKNOWN, WORKING, belongs
+from services.web.domain.journey import ADDRESS, CARD, CODE, START, UNKNOWN, WORKING, belongs
 from services.web.pages.code import delivery_of
 from services.web.pages.steps import holder_of, place_of, session_of
 from services.web.ports import CodeStatus, Delivery, SessionView
@@ -58,7 +58,9 @@ async def _wait_for_mail(visit: Visit, since: str) -> Response:
         await asyncio.sleep(CODE_PAUSE_SECONDS)
         status = await visit.peers.otp.code_status(holder.grant)
     if status is None:
-        raise Elsewhere("/address")
+        raise Elsewhere(ADDRESS)
+    if status.delivery is Delivery.NOT_SENT and since != Delivery.NOT_SENT.value:
+        raise Elsewhere(CODE)
     html = visit.html("_delivery.jinja", holder=holder, **delivery_of(visit, status))
     return JSONResponse({"since": status.delivery.value, "html": html, "last": _settled(status)})
 

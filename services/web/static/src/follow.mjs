@@ -36,6 +36,7 @@ export async function follow(live) {
       if (told.last) return;
     } catch {
       failures += 1;
+      since = ""; // Whatever is true now is news: the next answer comes at once.
       if (lost && failures > 1) lost.hidden = false;
       await pause(PAUSES_MS[Math.min(failures, PAUSES_MS.length) - 1]);
     }

@@ -1,0 +1,80 @@
+"""The one-time code and the mail that carries it."""
+
+from services.web.domain.entry import RA_UNLOCKS, Entry, ask_ra, report
+
+ENTRIES: tuple[Entry, ...] = (
+    ask_ra(
+        "LOCKED_TO_RA",
+        "Only your Registration Authority can unlock this smartcard now",
+        "A wrong security code was entered too many times.",
+        RA_UNLOCKS,
+    ),
+    report(
+        "CODE_WRONG",
+        "That is not the code we sent",
+        "The code you entered is not the newest code we sent you.",
+        "Check the email and enter the 8 digits again.",
+    ),
+    report(
+        "CODE_SUPERSEDED",
+        "That is an older code",
+        "You asked for another code, so the older one does not work any more. You have not lost a try.",
+        "Enter the code from the newest email.",
+    ),
+    report(
+        "CODE_DEAD",
+        "That code no longer works",
+        "A code works once, and for 15 minutes.",
+        "Ask for another code.",
+    ),
+    report(
+        "CODE_MALFORMED",
+        "That is not a security code",
+        "A security code is 8 digits long. You have not lost a try.",
+        "Enter the 8 digits from the email.",
+    ),
+    report(
+        "RESEND_TOO_SOON",
+        "It is too soon to ask for another code",
+        "We wait a minute between codes, so that the first email has time to arrive.",
+        "Check your junk mail folder, wait a minute, then ask again.",
+    ),
+    ask_ra(
+        "NO_MORE_CODES",
+        "We cannot send you another code",
+        "You have asked for as many codes as we may send for one unlock.",
+        "Start again later, or contact your Registration Authority (smartcard team).",
+    ),
+    ask_ra(
+        "MAIL_LIMIT",
+        "We have sent too many emails to this address today",
+        "There is a daily limit on the emails we send to one address.",
+        "Try again tomorrow, or contact your Registration Authority (smartcard team).",
+    ),
+    ask_ra(
+        "ADDRESS_CHANGED",
+        "Your email address was changed",
+        "The email address on your profile changed after you asked for the code, so we did not send it.",
+        "Ask for another code. If you did not expect the change, contact your Registration Authority"
+        " (smartcard team).",
+    ),
+    ask_ra(
+        "MAIL_REFUSED",
+        "Your mailbox did not accept the email",
+        "We tried to send the code, but the mail service said no. The mailbox may be full or closed.",
+        "Check that your mailbox works. If it does not, contact your Registration Authority"
+        " (smartcard team).",
+    ),
+    report(
+        "MAIL_UNREACHABLE",
+        "We could not send the email",
+        "The mail service could not be reached in time, so the code was not sent.",
+        "Ask for another code in a few minutes.",
+    ),
+    report(
+        "EXPIRED",
+        "The code could not be sent in time",
+        "The mail service was away until after the code had ended, so the code was not sent.",
+        "Ask for another code.",
+    ),
+)
