@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.otp.domain import guess
 from services.otp.domain.policy import Policy
@@ -19,6 +19,10 @@ def _none(value: Any) -> Any:
 
 class DatabaseSettings(BaseSettings):
     """All that `migrate` needs."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True
+    )
 
     OTP_DATABASE_URL: str = Field(repr=False)
 

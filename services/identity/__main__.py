@@ -1,0 +1,116 @@
+"""Composition root of identity: settings, adapters, use cases; serve, migrate, import, check-config."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from smartcard_unlock.identity.v1 import identity_pb2_grpc
+
+from services.identity.access import ACCESS
+from services.identity.directory import Import, report_line
+from services.identity.events import event_of
+from services.identity.registry import SqlRegistry
+from services.identity.servicer import IdentityServicer
+from services.identity.settings import DatabaseSettings, IdentitySettings
+from services.identity.storage import PROCESS, SqlStore
+from services.identity.tables import outbox, outbox_position
+from services.identity.use_cases import Holders, Parts
+from services.runtime import database, logs, process, settings
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database, TransientDatabaseError
+from services.runtime.grants import GrantSigner, GrantVerifier
+from services.runtime.grpc_server import build_server
+from services.runtime.outbox import OutboxRelay
+from services.runtime.randomness import SystemRandomness
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+SWEEP_SECONDS = 3600
+
+log = logs.logger("identity")
+
+
+def compose(read: IdentitySettings, opened: Database) -> Holders:
+    """Put the use cases together from the settings. Raises ValueError or OSError for a bad key file."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    return Holders(
+        Parts(
+            store=SqlStore(opened, event_of, randomness),
+            clock=clock,
+            randomness=randomness,
+            grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
+            signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
+        )
+    )
+
+
+async def serve(_: argparse.Namespace) -> int:
+    """Serve IdentityService and tell the outbox."""
+    read = settings.load(IdentitySettings)
+    logs.configure(PROCESS, read.LOG_LEVEL)
+    opened = Database(read.IDENTITY_DATABASE_URL)
+    holders = compose(read, opened)
+    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityServicer(holders))
+    server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
+    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers)
+    return await process.serve([server], [relay.run, partial(sweep, holders)], [opened.close])
+
+
+async def sweep(holders: Holders) -> None:
+    """Delete what need not be kept, again and again."""
+    while True:
+        try:
+            await holders.sweep()
+        except TransientDatabaseError:
+            log.warning("sweep_waits")
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def migrate(_: argparse.Namespace) -> int:
+    """Bring the database to the newest schema."""
+    await database.migrate(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL, MIGRATIONS)
+    return 0
+
+
+def import_file(options: argparse.Namespace) -> int:
+    """Import organisations, holders and cards; print remarks as JSON lines; 1 where rows were refused."""
+    with Path(options.file).open(encoding="utf-8-sig", errors="replace") as lines:
+        return asyncio.run(import_lines(settings.load(DatabaseSettings), lines))
+
+
+async def import_lines(read: DatabaseSettings, lines: Iterable[str]) -> int:
+    """Import lines and print the report; 1 where rows were refused."""
+    opened, clock = Database(read.IDENTITY_DATABASE_URL), SystemClock()
+    run = Import(SqlRegistry(opened, event_of, SystemRandomness(), clock))
+    try:
+        async for remark in run.run(lines):
+            print(report_line(remark))
+    finally:
+        await opened.close()
+    print(json.dumps(run.counts))
+    return 1 if run.counts["refused"] else 0
+
+
+async def check_config(_: argparse.Namespace) -> int:
+    """Check settings and key files; 2 where something is wrong."""
+    read = settings.load(IdentitySettings)
+    opened = Database(read.IDENTITY_DATABASE_URL)
+    try:
+        compose(read, opened)
+    except (OSError, ValueError) as error:
+        print(f"{type(error).__name__}: {error}")
+        return 2
+    finally:
+        await opened.close()
+    return 0
+
+
+if __name__ == "__main__":
+    process.main(
+        PROCESS,
+        {"serve": serve, "migrate": migrate, "import": import_file, "check-config": check_config},
+        arguments={"import": ["file"]},
+    )

@@ -1,0 +1,8 @@
+"""Who may call which RPC of identity."""
+
+_SERVICE = "/smartcard_unlock.identity.v1.IdentityService"
+
+ACCESS: dict[str, frozenset[str]] = {
+    f"{_SERVICE}/ResolveHolder": frozenset({"web"}),
+    f"{_SERVICE}/GetDeliveryAddress": frozenset({"notifier"}),
+}

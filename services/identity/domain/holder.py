@@ -1,0 +1,57 @@
+"""Holders, their cards, and who their Registration Authority is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class CardStatus(Enum):
+    """What the registry says of a card."""
+
+    ACTIVE = "ACTIVE"
+    LOST = "LOST"
+    REPLACED = "REPLACED"
+    REVOKED = "REVOKED"
+    FROZEN = "FROZEN"
+
+
+class HolderStatus(Enum):
+    """Whether the person is still there."""
+
+    ACTIVE = "ACTIVE"
+    LEFT = "LEFT"
+
+
+@dataclass(frozen=True)
+class RegistrationAuthority:
+    """How to reach the RA of an organisation; each way may be empty."""
+
+    organisation: str
+    name: str
+    telephone: str = ""
+    email: str = ""
+    opening_hours: str = ""
+
+
+@dataclass(frozen=True)
+class Address:
+    """One version of a holder's address; `address` is canonical, None where it was taken away."""
+
+    version: int
+    address: str | None
+    set_at: datetime
+    set_by: str
+
+
+@dataclass(frozen=True)
+class HeldCard:
+    """A card with its holder, as the registry knows both."""
+
+    card_ref: str
+    card_status: CardStatus
+    certificate_expires_at: datetime | None
+    holder_ref: str
+    holder_status: HolderStatus
+    organisation: str
+    address: Address | None
+    registration_authority: RegistrationAuthority

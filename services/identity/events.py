@@ -1,0 +1,41 @@
+"""Facts of identity as messages, with topic and key."""
+
+from smartcard_unlock.common.v1 import common_pb2 as common
+from smartcard_unlock.identity.v1 import identity_events_pb2 as told
+
+from services.identity.domain.facts import Fact, HolderRefused, HoldersImported
+from services.runtime.outbox import Event
+from services.runtime.timestamps import timestamp_of
+
+EVENTS = "identity.events.v1"
+
+
+def event_of(fact: Fact) -> Event:
+    """Return the fact as it is told."""
+    return _refused(fact) if isinstance(fact, HolderRefused) else _imported(fact)
+
+
+def _refused(fact: HolderRefused) -> Event:
+    message = common.SessionOutcome(
+        session_id=fact.session_id,
+        kind=common.OUTCOME_KIND_REFUSED,
+        code=fact.code,
+        reason=common.Reason.Value(f"REASON_{fact.reason}"),
+        route=common.Route.Value(f"ROUTE_{fact.route}"),
+        card_ref=fact.card_ref,
+        holder_ref=fact.holder_ref,
+        organisation=fact.organisation,
+        actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref),
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.session_id, message, fact.at)
+
+
+def _imported(fact: HoldersImported) -> Event:
+    message = told.HoldersImported(
+        organisation=fact.organisation,
+        holders=fact.holders,
+        eligible_holders=fact.eligible_holders,
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.organisation, message, fact.at)

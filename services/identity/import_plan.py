@@ -1,0 +1,160 @@
+"""What a batch of imported records changes: decided here, read and written by `registry.py`.
+
+Pure but for the references it is handed: no database, no clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.identity.directory import Card, Domain, Holder, Organisation, Remark, Row
+from services.identity.domain.address import NoAddress, canonical, canonical_domain, domain_of
+from services.identity.domain.allow_list import AllowedDomain, allows
+from services.identity.domain.holder import CardStatus
+
+IMPORT = "import"
+"""Who set an address that came with the directory."""
+
+
+class RowRefused(Exception):
+    """The row cannot be taken; its text is the reason."""
+
+
+@dataclass(frozen=True)
+class StoredHolder:
+    """A holder as stored, with the address that stands."""
+
+    holder_ref: str
+    holder_id: str
+    organisation: str
+    name: str
+    status: str
+    address_version: int = 0
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredCard:
+    """A card as stored."""
+
+    card_ref: str
+    holder_ref: str
+    status: str
+    certificate_expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NewAddress:
+    """A new version of a holder's address; None where it was taken away."""
+
+    holder_ref: str
+    version: int
+    address: str | None
+
+
+@dataclass
+class Plan:
+    """What is known of the keys of a batch, and what the batch changes of it."""
+
+    new_ref: Callable[[], str]
+    organisations: dict[str, Organisation] = field(default_factory=dict)
+    holders: dict[str, StoredHolder] = field(default_factory=dict)
+    cards: dict[str, StoredCard] = field(default_factory=dict)
+    allow_list: dict[str, bool] = field(default_factory=dict)
+
+    changed_organisations: set[str] = field(default_factory=set)
+    changed_holders: set[str] = field(default_factory=set)
+    changed_cards: set[str] = field(default_factory=set)
+    changed_domains: set[str] = field(default_factory=set)
+    new_addresses: list[NewAddress] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    """Organisations whose counts may have changed."""
+
+    def take(self, row: Row) -> Remark | None:
+        """Plan one row; return what there is to remark on it."""
+        try:
+            reason = self._take(row.record)
+        except RowRefused as refused:
+            return Remark(row.line, str(refused))
+        return Remark(row.line, reason, taken=True) if reason else None
+
+    def _take(self, record: Organisation | Domain | Holder | Card) -> str:
+        match record:
+            case Organisation():
+                return self._organisation(record)
+            case Domain():
+                return self._domain(record)
+            case Holder():
+                return self._holder(record)
+            case Card():
+                return self._card(record)
+
+    def _organisation(self, record: Organisation) -> str:
+        self.touched.add(record.code)
+        if self.organisations.get(record.code) != record:
+            self.organisations[record.code] = record
+            self.changed_organisations.add(record.code)
+        return ""
+
+    def _domain(self, record: Domain) -> str:
+        try:
+            domain = canonical_domain(record.domain)
+        except NoAddress:
+            raise RowRefused("DOMAIN_MALFORMED") from None
+        if self.allow_list.get(domain) != record.subdomains:
+            self.allow_list[domain] = record.subdomains
+            self.changed_domains.add(domain)
+        return ""
+
+    def _holder(self, record: Holder) -> str:
+        if record.organisation not in self.organisations:
+            raise RowRefused("ORGANISATION_UNKNOWN")
+        known = self.holders.get(record.id)
+        address, remark = self._address(record)
+        holder = StoredHolder(
+            holder_ref=known.holder_ref if known else self.new_ref(),
+            holder_id=record.id,
+            organisation=record.organisation,
+            name=record.name,
+            status=record.status.value,
+            address_version=known.address_version if known else 0,
+            address=known.address if known else None,
+        )
+        if holder.address != address:
+            holder = replace(holder, address_version=holder.address_version + 1, address=address)
+            self.new_addresses.append(NewAddress(holder.holder_ref, holder.address_version, address))
+        self.touched |= {record.organisation, known.organisation if known else record.organisation}
+        if holder != known:
+            self.holders[record.id] = holder
+            self.changed_holders.add(record.id)
+        return remark
+
+    def _address(self, record: Holder) -> tuple[str | None, str]:
+        """Return the canonical address and a remark. What is no address is kept as none (fails closed)."""
+        if not record.email:
+            return None, ""
+        try:
+            address = canonical(record.email)
+        except NoAddress:
+            return None, "EMAIL_MALFORMED"
+        entries = [AllowedDomain(domain, below) for domain, below in self.allow_list.items()]
+        allowed = allows(entries, domain_of(address))
+        # Kept all the same, since it is what the profile says; ResolveHolder refuses it (R33).
+        return address, "" if allowed else "EMAIL_DOMAIN_NOT_ALLOWED"
+
+    def _card(self, record: Card) -> str:
+        holder = self.holders.get(record.holder)
+        if holder is None:
+            raise RowRefused("HOLDER_UNKNOWN")
+        known = self.cards.get(record.card_ref)
+        if known is not None and known.holder_ref != holder.holder_ref:
+            raise RowRefused("CARD_OF_ANOTHER_HOLDER")
+        # What somebody froze, no import thaws.
+        stays = known is not None and known.status == "FROZEN" and record.status is CardStatus.ACTIVE
+        status = CardStatus.FROZEN if stays else record.status
+        card = StoredCard(record.card_ref, holder.holder_ref, status.value, record.certificate_expires_at)
+        self.touched.add(holder.organisation)
+        if card != known:
+            self.cards[record.card_ref] = card
+            self.changed_cards.add(record.card_ref)
+        return "CARD_STAYS_FROZEN" if stays else ""

@@ -1,0 +1,81 @@
+"""What the use cases need from outside."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from services.identity.domain.allow_list import AllowedDomain
+from services.identity.domain.facts import Fact
+from services.identity.domain.holder import Address, HeldCard
+from services.runtime.grants import Grant, HolderGrant
+
+G = TypeVar("G", bound=Grant)
+
+
+@dataclass(frozen=True)
+class KnownHolder:
+    """A holder of whom nothing but the standing address is asked; None where there is none."""
+
+    address: Address | None
+
+
+class View(Protocol):
+    """What can be read."""
+
+    async def held_card(self, card_ref: str) -> HeldCard | None:
+        """Return a card with its holder; None where the card is not known."""
+        ...
+
+    async def known_holder(self, holder_ref: str) -> KnownHolder | None:
+        """Return a holder with the address that stands; None where the holder is not known."""
+        ...
+
+    async def allow_list_for(self, domain: str) -> Sequence[AllowedDomain]:
+        """Return the entries that could allow a canonical domain."""
+        ...
+
+
+class Work(Protocol):
+    """One transaction: all of it is stored and told, or none."""
+
+    async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
+        """Note that this outcome is told; False where it was before."""
+        ...
+
+    async def tell(self, *facts: Fact) -> None:
+        """Tell facts, in this order, with the transaction."""
+        ...
+
+    async def forget(self, now: datetime) -> None:
+        """Delete notes of outcomes that no session can ask for again."""
+        ...
+
+
+class Store(Protocol):
+    """The database of this service."""
+
+    def begin(self, name: str) -> AbstractAsyncContextManager[Work]:
+        """Begin a transaction under a name; commit at the exit, roll back on any error."""
+        ...
+
+    def read(self) -> AbstractAsyncContextManager[View]:
+        """Read; nothing is committed."""
+        ...
+
+
+class GrantReader(Protocol):
+    """Checks grants."""
+
+    def verify(self, token: str, kind: type[G]) -> G:
+        """Return the grant. Raises GrantRefused."""
+        ...
+
+
+class GrantWriter(Protocol):
+    """Signs grants of ours."""
+
+    def sign(self, grant: HolderGrant) -> str:
+        """Return the grant as a token."""
+        ...

@@ -1,0 +1,178 @@
+"""The import's way into the database: what a batch needs is read at once and written at once.
+
+A batch is a dozen statements whatever its size, so a million rows pass in bounded memory.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Select, Table, and_, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity.directory import Card, Contact, Holder, Organisation, Remark, Row
+from services.identity.domain.address import domain_of
+from services.identity.domain.allow_list import AllowedDomain, allows
+from services.identity.domain.facts import Fact, HoldersImported
+from services.identity.import_plan import IMPORT, NewAddress, Plan, StoredCard, StoredHolder
+from services.identity.storage import PROCESS
+from services.identity.tables import (
+    addresses,
+    allow_list,
+    cards,
+    holders,
+    organisations,
+    outbox,
+    registration_authorities,
+)
+from services.runtime.clock import Clock
+from services.runtime.database import Database
+from services.runtime.outbox import Event, tell_all
+from services.runtime.randomness import Randomness
+
+_STANDING = and_(
+    addresses.c.holder_ref == holders.c.holder_ref, addresses.c.version == holders.c.address_version
+)
+_HOLDERS = select(holders, addresses.c.address).outerjoin(addresses, _STANDING)
+_ORGANISATIONS = select(organisations, registration_authorities).outerjoin(
+    registration_authorities, registration_authorities.c.organisation == organisations.c.code
+)
+
+
+class SqlRegistry:
+    """The directory's records in identity's database."""
+
+    def __init__(
+        self,
+        database: Database,
+        event_of: Callable[[Fact], Event],
+        randomness: Randomness,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._event_of = event_of
+        self._randomness = randomness
+        self._clock = clock
+        self._touched: set[str] = set()
+
+    async def take(self, rows: list[Row]) -> list[Remark]:
+        """Store the rows in one transaction; return remarks on some."""
+        async with self._database.begin("identity.import") as connection:
+            plan = await self._known(connection, rows)
+            remarks = [remark for row in rows if (remark := plan.take(row)) is not None]
+            await self._write(connection, plan)
+        self._touched |= plan.touched
+        return remarks
+
+    async def finish(self) -> int:
+        """Tell how many holders the touched organisations have now; return how many those are."""
+        now = self._clock.now()
+        async with self._database.begin("identity.import") as connection:
+            all_of, eligible = await _holders_by_organisation(connection), await self._eligible(connection)
+            facts = [
+                HoldersImported(code, all_of.get(code, 0), eligible.get(code, 0), now)
+                for code in sorted(self._touched)
+            ]
+            events = [(self._event_of(fact), self._randomness.uuid7()) for fact in facts]
+            await tell_all(connection, outbox, PROCESS, events)
+        return len(facts)
+
+    async def _known(self, connection: AsyncConnection, rows: list[Row]) -> Plan:
+        """Return a plan that knows what the database holds of these rows' keys."""
+        records = [row.record for row in rows]
+        plan = Plan(new_ref=lambda: self._randomness.token(16).hex())
+        codes = {r.code for r in records if isinstance(r, Organisation)}
+        codes |= {r.organisation for r in records if isinstance(r, Holder)}
+        for row in await connection.execute(_ORGANISATIONS.where(organisations.c.code.in_(codes))):
+            plan.organisations[row.code] = _organisation(row)
+        ids = {r.id for r in records if isinstance(r, Holder)}
+        ids |= {r.holder for r in records if isinstance(r, Card)}
+        for row in await connection.execute(_HOLDERS.where(holders.c.holder_id.in_(ids))):
+            plan.holders[row.holder_id] = StoredHolder(**row._mapping)
+        refs = {r.card_ref for r in records if isinstance(r, Card)}
+        for row in await connection.execute(select(cards).where(cards.c.card_ref.in_(refs))):
+            plan.cards[row.card_ref] = StoredCard(**row._mapping)
+        plan.allow_list = await _allow_list(connection)
+        return plan
+
+    async def _write(self, connection: AsyncConnection, plan: Plan) -> None:
+        changed = [plan.organisations[code] for code in sorted(plan.changed_organisations)]
+        await _put(connection, organisations, [{"code": each.code, "name": each.name} for each in changed])
+        await _put(connection, registration_authorities, [_contact(each) for each in changed])
+        domains = sorted(plan.changed_domains)
+        await _put(
+            connection,
+            allow_list,
+            [{"domain": each, "subdomains": plan.allow_list[each]} for each in domains],
+        )
+        await _put(
+            connection, holders, [_holder(plan.holders[each]) for each in sorted(plan.changed_holders)]
+        )
+        now = self._clock.now()
+        await _put(connection, addresses, [_address(each) | {"set_at": now} for each in plan.new_addresses])
+        await _put(connection, cards, [vars(plan.cards[each]) for each in sorted(plan.changed_cards)])
+
+    async def _eligible(self, connection: AsyncConnection) -> dict[str, int]:
+        """Return, by organisation, the holders who could unlock a card of theirs today (R15)."""
+        good = or_(
+            cards.c.certificate_expires_at.is_(None), cards.c.certificate_expires_at >= self._clock.now()
+        )
+        by_domain = (
+            select(holders.c.organisation, addresses.c.domain, func.count(holders.c.holder_ref.distinct()))
+            .join(addresses, _STANDING)
+            .join(cards, cards.c.holder_ref == holders.c.holder_ref)
+            .where(holders.c.status == "ACTIVE", cards.c.status == "ACTIVE", good)
+            .where(addresses.c.domain.is_not(None))
+            .group_by(holders.c.organisation, addresses.c.domain)
+        )
+        entries = [AllowedDomain(*entry) for entry in (await _allow_list(connection)).items()]
+        eligible: dict[str, int] = {}
+        for organisation, domain, count in await connection.execute(by_domain):
+            if allows(entries, domain):
+                eligible[organisation] = eligible.get(organisation, 0) + count
+        return eligible
+
+
+async def _holders_by_organisation(connection: AsyncConnection) -> dict[str, int]:
+    counts: Select[Any] = (
+        select(holders.c.organisation, func.count())
+        .where(holders.c.status == "ACTIVE")
+        .group_by(holders.c.organisation)
+    )
+    return {organisation: count for organisation, count in await connection.execute(counts)}  # noqa: C416
+
+
+async def _allow_list(connection: AsyncConnection) -> dict[str, bool]:
+    return {row.domain: row.subdomains for row in await connection.execute(select(allow_list))}
+
+
+async def _put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert rows, or set what differs where their key is there already."""
+    rows = list(rows)
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(table)
+    keys = [column.name for column in table.primary_key]
+    others = {name: new.excluded[name] for name in rows[0] if name not in keys}
+    await connection.execute(new.on_conflict_do_update(index_elements=keys, set_=others), rows)
+
+
+def _organisation(row: Any) -> Organisation:
+    contact = Contact(
+        telephone=row.telephone or "", email=row.email or "", opening_hours=row.opening_hours or ""
+    )
+    return Organisation(kind="organisation", code=row.code, name=row.name, registration_authority=contact)
+
+
+def _contact(organisation: Organisation) -> dict[str, str]:
+    return {"organisation": organisation.code, **organisation.registration_authority.model_dump()}
+
+
+def _holder(holder: StoredHolder) -> dict[str, Any]:
+    return {name: value for name, value in vars(holder).items() if name != "address"}
+
+
+def _address(new: NewAddress) -> dict[str, Any]:
+    domain = domain_of(new.address) if new.address else None
+    return {**vars(new), "domain": domain, "set_by": IMPORT}

@@ -1,0 +1,56 @@
+"""gRPC to use cases and back: translation only."""
+
+from typing import Any
+
+from smartcard_unlock.common.v1 import common_pb2 as common
+from smartcard_unlock.identity.v1 import identity_pb2 as identity
+from smartcard_unlock.identity.v1 import identity_pb2_grpc
+
+from services.identity.domain.holder import RegistrationAuthority
+from services.identity.use_cases import Holders, Resolved
+from services.runtime.timestamps import timestamp_of
+
+
+class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
+    """IdentityService. GrantRefused becomes a status in the server."""
+
+    def __init__(self, holders: Holders) -> None:
+        self._holders = holders
+
+    async def ResolveHolder(  # noqa: N802
+        self, request: identity.ResolveHolderRequest, context: Any
+    ) -> identity.ResolveHolderResponse:
+        """Judge whether the holder may go on."""
+        answer = await self._holders.resolve(request.card_grant)
+        authority = _authority(answer.registration_authority)
+        if isinstance(answer, Resolved):
+            resolved = identity.HolderResolved(
+                holder_grant=answer.holder_grant,
+                masked_address=answer.masked_address,
+                expires_at=timestamp_of(answer.expires_at),
+                registration_authority=authority,
+            )
+            return identity.ResolveHolderResponse(resolved=resolved)
+        refused = identity.HolderRefused(code=answer.code, registration_authority=authority)
+        return identity.ResolveHolderResponse(refused=refused)
+
+    async def GetDeliveryAddress(  # noqa: N802
+        self, request: identity.GetDeliveryAddressRequest, context: Any
+    ) -> identity.GetDeliveryAddressResponse:
+        """Give the address of that version, or say that it no longer stands."""
+        answer = await self._holders.delivery_address(request.holder_ref, request.address_version)
+        if answer.refused_code:
+            return identity.GetDeliveryAddressResponse(refused_code=answer.refused_code)
+        return identity.GetDeliveryAddressResponse(address=answer.address)
+
+
+def _authority(authority: RegistrationAuthority | None) -> common.RegistrationAuthority | None:
+    if authority is None:
+        return None
+    return common.RegistrationAuthority(
+        organisation=authority.organisation,
+        name=authority.name,
+        telephone=authority.telephone,
+        email=authority.email,
+        opening_hours=authority.opening_hours,
+    )

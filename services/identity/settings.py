@@ -1,0 +1,25 @@
+"""What identity reads from its environment."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.runtime.settings import KafkaSettings, ProcessSettings
+
+
+class DatabaseSettings(BaseSettings):
+    """All that `migrate` and `import` need."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True
+    )
+
+    IDENTITY_DATABASE_URL: str = Field(repr=False)
+
+
+class IdentitySettings(DatabaseSettings, ProcessSettings, KafkaSettings):
+    """The settings of `serve`."""
+
+    GRANT_SIGNING_KEY_FILE: Path
+    GRANT_VERIFY_KEYS_DIR: Path

@@ -1,0 +1,173 @@
+"""The ports on SQLAlchemy Core: PostgreSQL and SQLite. The import has its own, `registry.py`."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity.domain.allow_list import AllowedDomain, candidates
+from services.identity.domain.facts import Fact
+from services.identity.domain.holder import (
+    Address,
+    CardStatus,
+    HeldCard,
+    HolderStatus,
+    RegistrationAuthority,
+)
+from services.identity.ports import KnownHolder
+from services.identity.tables import (
+    addresses,
+    allow_list,
+    cards,
+    holders,
+    organisations,
+    outbox,
+    registration_authorities,
+    told_outcomes,
+)
+from services.runtime.database import Database
+from services.runtime.outbox import Event, tell_all
+from services.runtime.randomness import Randomness
+
+PROCESS = "identity"
+
+OUTCOMES_KEPT = timedelta(days=30)
+"""As long as the sessions they are of. Source: architecture §7."""
+
+_STANDING = and_(
+    addresses.c.holder_ref == holders.c.holder_ref, addresses.c.version == holders.c.address_version
+)
+
+_ADDRESS = (addresses.c.version, addresses.c.address, addresses.c.set_at, addresses.c.set_by)
+
+_HELD_CARD = (
+    select(
+        cards.c.card_ref,
+        cards.c.status.label("card_status"),
+        cards.c.certificate_expires_at,
+        holders.c.holder_ref,
+        holders.c.status.label("holder_status"),
+        holders.c.organisation,
+        organisations.c.name,
+        registration_authorities.c.telephone,
+        registration_authorities.c.email,
+        registration_authorities.c.opening_hours,
+        *_ADDRESS,
+    )
+    .select_from(cards)
+    .join(holders, holders.c.holder_ref == cards.c.holder_ref)
+    .join(organisations, organisations.c.code == holders.c.organisation)
+    .outerjoin(registration_authorities, registration_authorities.c.organisation == organisations.c.code)
+    .outerjoin(addresses, _STANDING)
+    .where(cards.c.card_ref == bindparam("wanted"))
+)
+
+_KNOWN_HOLDER = (
+    select(holders.c.holder_ref, *_ADDRESS)
+    .select_from(holders)
+    .outerjoin(addresses, _STANDING)
+    .where(holders.c.holder_ref == bindparam("wanted"))
+)
+
+_ALLOWED = select(allow_list).where(allow_list.c.domain.in_(bindparam("domains", expanding=True)))
+
+
+class SqlView:
+    """Reads; each is one statement by primary keys."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def held_card(self, card_ref: str) -> HeldCard | None:
+        """Return a card with its holder; None where the card is not known."""
+        row = (await self._connection.execute(_HELD_CARD, {"wanted": card_ref})).first()
+        return None if row is None else _held_card(row)
+
+    async def known_holder(self, holder_ref: str) -> KnownHolder | None:
+        """Return a holder with the address that stands; None where the holder is not known."""
+        row = (await self._connection.execute(_KNOWN_HOLDER, {"wanted": holder_ref})).first()
+        return None if row is None else KnownHolder(_address(row))
+
+    async def allow_list_for(self, domain: str) -> Sequence[AllowedDomain]:
+        """Return the entries that could allow a canonical domain."""
+        rows = await self._connection.execute(_ALLOWED, {"domains": candidates(domain)})
+        return [AllowedDomain(row.domain, row.subdomains) for row in rows]
+
+
+class SqlWork:
+    """One write transaction."""
+
+    def __init__(
+        self, connection: AsyncConnection, event_of: Callable[[Fact], Event], randomness: Randomness
+    ) -> None:
+        self._connection = connection
+        self._event_of = event_of
+        self._randomness = randomness
+
+    async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
+        """Note that this outcome is told; False where it was before."""
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        noted = dialect.insert(told_outcomes).values(session_id=session_id, kind=kind, told_at=now)
+        # By what comes back: psycopg leaves rowcount at -1 for such an insert.
+        told = noted.on_conflict_do_nothing().returning(told_outcomes.c.kind)
+        return (await self._connection.execute(told)).first() is not None
+
+    async def tell(self, *facts: Fact) -> None:
+        """Put events into the outbox, in this order. One statement."""
+        events = [(self._event_of(fact), self._randomness.uuid7()) for fact in facts]
+        await tell_all(self._connection, outbox, PROCESS, events)
+
+    async def forget(self, now: datetime) -> None:
+        """Delete notes of outcomes that no session can ask for again."""
+        old = told_outcomes.c.told_at < now - OUTCOMES_KEPT
+        await self._connection.execute(delete(told_outcomes).where(old))
+
+
+class SqlStore:
+    """The database of identity."""
+
+    def __init__(self, database: Database, event_of: Callable[[Fact], Event], randomness: Randomness) -> None:
+        self._database = database
+        self._event_of = event_of
+        self._randomness = randomness
+
+    @asynccontextmanager
+    async def begin(self, name: str) -> AsyncIterator[SqlWork]:
+        """Begin a transaction under a name; commit at the exit, roll back on any error."""
+        async with self._database.begin(name) as connection:
+            yield SqlWork(connection, self._event_of, self._randomness)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqlView]:
+        """Read; nothing is committed."""
+        async with self._database.read() as connection:
+            yield SqlView(connection)
+
+
+def _held_card(row: Any) -> HeldCard:
+    return HeldCard(
+        card_ref=row.card_ref,
+        card_status=CardStatus(row.card_status),
+        certificate_expires_at=row.certificate_expires_at,
+        holder_ref=row.holder_ref,
+        holder_status=HolderStatus(row.holder_status),
+        organisation=row.organisation,
+        address=_address(row),
+        registration_authority=RegistrationAuthority(
+            organisation=row.organisation,
+            name=row.name,
+            telephone=row.telephone or "",
+            email=row.email or "",
+            opening_hours=row.opening_hours or "",
+        ),
+    )
+
+
+def _address(row: Any) -> Address | None:
+    if row.version is None:
+        return None
+    return Address(row.version, row.address, row.set_at, row.set_by)

@@ -1,0 +1,76 @@
+"""The tables of identity, as code sees them; `migrations/` makes them."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table
+
+from services.runtime.database import UtcDateTime
+from services.runtime.outbox import outbox_tables
+
+metadata = MetaData()
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("code", String(16), primary_key=True),
+    Column("name", String(200), nullable=False),
+)
+
+registration_authorities = Table(
+    "registration_authorities",
+    metadata,
+    Column("organisation", ForeignKey("organisations.code"), primary_key=True),
+    Column("telephone", String(64), nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("opening_hours", String(400), nullable=False),
+)
+
+holders = Table(
+    "holders",
+    metadata,
+    Column("holder_ref", String(32), primary_key=True),
+    Column("holder_id", String(64), nullable=False, unique=True),
+    Column("organisation", ForeignKey("organisations.code"), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("address_version", Integer, nullable=False),
+)
+"""`holder_ref` is all that leaves this service; deleting a row makes it name nobody."""
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("holder_ref", ForeignKey("holders.holder_ref"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("address", String(320), nullable=True),
+    Column("domain", String(255), nullable=True),
+    Column("set_at", UtcDateTime, nullable=False),
+    Column("set_by", String(64), nullable=False),
+)
+"""Every version a holder's address ever had; `holders.address_version` stands, 0: none ever set."""
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("card_ref", String(32), primary_key=True),
+    Column("holder_ref", ForeignKey("holders.holder_ref"), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("certificate_expires_at", UtcDateTime, nullable=True),
+    Index("ix_cards_holder_ref", "holder_ref"),
+)
+
+allow_list = Table(
+    "allow_list",
+    metadata,
+    Column("domain", String(255), primary_key=True),
+    Column("subdomains", Boolean, nullable=False),
+)
+
+told_outcomes = Table(
+    "told_outcomes",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("told_at", UtcDateTime, nullable=False, index=True),
+)
+"""Which outcomes were told: unique by (session, kind)."""
+
+outbox, outbox_position = outbox_tables(metadata)

@@ -1,0 +1,162 @@
+"""What identity can be asked: may this card's holder unlock it, and where may a message go.
+
+Refusals are told once a session and never remembered as answers: an address that the RA has
+just added counts at the next call.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from services.identity.domain.address import domain_of, masked
+from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal, needs_mail
+from services.identity.domain.facts import HolderRefused
+from services.identity.domain.holder import Address, HeldCard, RegistrationAuthority
+from services.identity.ports import GrantReader, GrantWriter, Store, View
+from services.runtime.clock import Clock
+from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant
+from services.runtime.randomness import Randomness
+
+GRANT_LIFE = timedelta(minutes=5)
+"""Short, so that a freeze counts at once. Source: architecture §2, table of grants."""
+
+SHORTEST_GRANT = timedelta(seconds=1)
+"""Grants count whole seconds: a shorter one would never be valid."""
+
+REFUSED = "REFUSED"
+
+NO_ADDRESS = Address(0, None, datetime.fromtimestamp(0, UTC), "")
+"""What a grant says where no message can be sent: version 0."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The holder may go on."""
+
+    holder_grant: str = field(repr=False)
+    masked_address: str = field(repr=False)
+    expires_at: datetime
+    registration_authority: RegistrationAuthority
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The holder may not; the RA is named where the card is known."""
+
+    code: str
+    registration_authority: RegistrationAuthority | None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An address to send one message to, or why there is none."""
+
+    address: str = field(default="", repr=False)
+    refused_code: str = ""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the use cases are given."""
+
+    store: Store
+    clock: Clock
+    randomness: Randomness
+    grants: GrantReader
+    signer: GrantWriter
+
+
+class Holders:
+    """The use cases of identity."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def resolve(self, token: str) -> Resolved | Refused:
+        """Judge whether the holder of a proven card may unlock it now. Raises GrantRefused."""
+        card = self._parts.grants.verify(token, CardGrant)
+        if card.purpose != PURPOSE_UNLOCK or card.level not in ("GENUINE", "HOLDER_VERIFIED"):
+            raise GrantRefused
+        now = self._parts.clock.now()
+        async with self._parts.store.read() as view:
+            held = await view.held_card(card.card_ref)
+            refusal, address = await _judge(view, held, card, now)
+        if held is None or refusal is not None:
+            return await self._refuse(card, held, refusal or Refusal.CARD_UNKNOWN, now)
+        grant = self._grant(card, held, address, now)
+        mask = masked(address.address) if address.address else ""
+        return Resolved(self._parts.signer.sign(grant), mask, grant.expires_at, held.registration_authority)
+
+    async def _refuse(
+        self, card: CardGrant, held: HeldCard | None, refusal: Refusal, now: datetime
+    ) -> Refused:
+        """Tell REFUSED for this session, once, and answer why."""
+        async with self._parts.store.begin("identity.refuse") as work:
+            if await work.first_outcome(card.session_id, REFUSED, now):
+                await work.tell(
+                    HolderRefused(
+                        session_id=card.session_id,
+                        code=refusal.value,
+                        card_ref=card.card_ref,
+                        holder_ref=held.holder_ref if held else "",
+                        organisation=held.organisation if held else "",
+                        reason=card.reason,
+                        route=card.route,
+                        at=now,
+                    )
+                )
+        return Refused(refusal.value, held.registration_authority if held else None)
+
+    def _grant(self, card: CardGrant, held: HeldCard, address: Address, now: datetime) -> HolderGrant:
+        """Return a grant that ends with the card's own at the latest. Raises GrantRefused."""
+        expires_at = min(now + GRANT_LIFE, card.expires_at)
+        if expires_at - now < SHORTEST_GRANT:
+            raise GrantRefused
+        return HolderGrant(
+            session_id=card.session_id,
+            card_ref=card.card_ref,
+            reason=card.reason,
+            route=card.route,
+            agent_key_thumbprint=card.agent_key_thumbprint,
+            jti=self._parts.randomness.uuid7(),
+            issued_at=now,
+            expires_at=expires_at,
+            purpose=card.purpose,
+            holder_ref=held.holder_ref,
+            organisation=held.organisation,
+            address_version=address.version,
+            address_set_at=address.set_at,
+            address_set_by=address.set_by,
+        )
+
+    async def delivery_address(self, holder_ref: str, version: int) -> Delivery:
+        """Return the address of that version, only while it stands (F14)."""
+        async with self._parts.store.read() as view:
+            holder = await view.known_holder(holder_ref)
+        if holder is None:
+            return Delivery(refused_code="HOLDER_UNKNOWN")
+        address = holder.address
+        if address is None or address.version != version or address.address is None:
+            return Delivery(refused_code="ADDRESS_CHANGED")
+        return Delivery(address=address.address)
+
+    async def sweep(self) -> None:
+        """Delete notes of outcomes of sessions long over."""
+        async with self._parts.store.begin("identity.sweep") as work:
+            await work.forget(self._parts.clock.now())
+
+
+async def _judge(
+    view: View, held: HeldCard | None, card: CardGrant, now: datetime
+) -> tuple[Refusal | None, Address]:
+    """Return the first reason against, and the address that messages of this session may go to."""
+    if held is None:
+        return Refusal.CARD_UNKNOWN, NO_ADDRESS
+    refusal = card_refusal(held, card.certificate_expires_at, now)
+    if refusal is not None:
+        return refusal, NO_ADDRESS
+    address = held.address or NO_ADDRESS
+    entries = await view.allow_list_for(domain_of(address.address)) if address.address else []
+    against = mail_refusal(held.address, entries)
+    if against is None:
+        return None, address
+    return (against if needs_mail(card.reason, card.route) else None), NO_ADDRESS

@@ -1,0 +1,184 @@
+"""identity with everything real but the clock, on SQLite or PostgreSQL."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from smartcard_unlock.common.v1 import common_pb2
+from smartcard_unlock.identity.v1 import identity_events_pb2
+from sqlalchemy import event, select, update
+from sqlalchemy.engine import make_url
+
+from deploy.local.keys import Keys
+from services.identity.__main__ import MIGRATIONS
+from services.identity.directory import Import, Remark
+from services.identity.events import event_of
+from services.identity.registry import SqlRegistry
+from services.identity.storage import SqlStore
+from services.identity.tables import cards, holders, outbox
+from services.identity.use_cases import Holders, Parts
+from services.runtime.database import Database, migrate
+from services.runtime.grants import CardGrant, GrantSigner, GrantVerifier, HolderGrant
+from services.runtime.randomness import SystemRandomness
+from tests.fakes.clock import NOON, FakeClock
+
+KINDS: dict[str, type[Message]] = {
+    kind.DESCRIPTOR.full_name: kind
+    for kind in (common_pb2.SessionOutcome, identity_events_pb2.HoldersImported)
+}
+
+CARD_REF = "c1" * 16
+
+CARD_GRANT = CardGrant(
+    session_id="0195573c-0000-7000-8000-000000000001",
+    card_ref=CARD_REF,
+    reason="LOCKED",
+    route="SELF",
+    agent_key_thumbprint="t" * 43,
+    jti="0195573c-0000-7000-8000-00000000000c",
+    issued_at=NOON,
+    expires_at=NOON + timedelta(minutes=45),
+    purpose="UNLOCK",
+    level="GENUINE",
+    certificate_expires_at=NOON + timedelta(days=400),
+)
+
+CONTACT = {"telephone": "01632 960000", "email": "ra@example.org", "opening_hours": "Mon-Fri 9-17"}
+ORGANISATION = {
+    "kind": "organisation",
+    "code": "X26",
+    "name": "Example Hospital",
+    "registration_authority": CONTACT,
+}
+DOMAIN = {"kind": "allowed_domain", "domain": "example.org"}
+HOLDER = {
+    "kind": "holder",
+    "id": "test-holder-0001",
+    "organisation": "X26",
+    "name": "Test Holder One",
+    "email": "test-holder-0001@example.org",
+}
+CARD = {
+    "kind": "card",
+    "card_ref": CARD_REF,
+    "holder": "test-holder-0001",
+    "certificate_expires_at": "2027-03-02T12:00:00Z",
+}
+
+
+@dataclass
+class World:
+    """One identity service and its registry."""
+
+    database: Database
+    keys: Keys
+    clock: FakeClock
+    counts: dict[str, int] = field(default_factory=dict)
+    statements: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        randomness = SystemRandomness()
+        self.holders = Holders(
+            Parts(
+                store=SqlStore(self.database, event_of, randomness),
+                clock=self.clock,
+                randomness=randomness,
+                grants=GrantVerifier.from_dir(self.keys.verify_dir, "identity", self.clock),
+                signer=GrantSigner.from_file("identity", self.keys.signing("identity")),
+            )
+        )
+        self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))
+        event.listen(self.database.engine.sync_engine, "before_cursor_execute", self._count)
+
+    def _count(self, _c: object, _k: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            self.statements.append(statement)
+
+    async def take(self, *records: dict[str, Any] | str) -> list[Remark]:
+        """Import records (or raw lines)."""
+        lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
+        return await self.take_lines(lines)
+
+    async def take_lines(self, lines: Iterable[str]) -> list[Remark]:
+        run = Import(SqlRegistry(self.database, event_of, SystemRandomness(), self.clock))
+        remarks = [remark async for remark in run.run(lines)]
+        self.counts = run.counts
+        return remarks
+
+    async def populate(
+        self, holder: dict[str, Any] | None = None, card: dict[str, Any] | None = None
+    ) -> None:
+        """Import one organisation, holder and card, changed as said."""
+        await self.take(ORGANISATION, DOMAIN, HOLDER | (holder or {}), CARD | (card or {}))
+
+    def grant(self, **changes: Any) -> str:
+        """Return card_gateway's word on a card."""
+        return self._gateway.sign(replace(CARD_GRANT, **changes))
+
+    async def resolve(self, **changes: Any) -> Any:
+        return await self.holders.resolve(self.grant(**changes))
+
+    def verify(self, token: str) -> HolderGrant:
+        """Return the grant as otp reads it."""
+        return GrantVerifier.from_dir(self.keys.verify_dir, "otp", self.clock).verify(token, HolderGrant)
+
+    async def told(self, kind: type[Message]) -> list[Any]:
+        """Return the messages of a kind in the outbox, in order."""
+        async with self.database.read() as connection:
+            rows = (await connection.execute(select(outbox).order_by(outbox.c.seq))).all()
+        messages = [KINDS[row.ce_type].FromString(row.value) for row in rows]
+        return [message for message in messages if isinstance(message, kind)]
+
+    async def holder_ref(self, holder_id: str = "test-holder-0001") -> str:
+        chosen = select(holders.c.holder_ref).where(holders.c.holder_id == holder_id)
+        async with self.database.read() as connection:
+            return str((await connection.execute(chosen)).scalar_one())
+
+    async def set_card_status(self, status: str) -> None:
+        """Do what freezing a card will do."""
+        async with self.database.begin("test.freeze") as connection:
+            await connection.execute(update(cards).values(status=status))
+
+
+def migrated(url: str) -> None:
+    """Migrate from outside any event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(migrate(url, MIGRATIONS))).result()
+
+
+@pytest.fixture(scope="session")
+def migrated_identity(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("identity") / "identity.db"
+    migrated(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_identity_on_postgres(request: pytest.FixtureRequest) -> str:
+    """The name of a migrated database, to be copied."""
+    url: str = request.getfixturevalue("postgres").create_database()
+    migrated(url)
+    return make_url(url).database or ""
+
+
+async def sqlite_world(path: Path, copy_of: Path, keys: Keys) -> AsyncIterator[World]:
+    shutil.copy(copy_of, path)
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    yield World(database, keys, FakeClock())
+    await database.close()
+
+
+async def postgres_world(request: pytest.FixtureRequest, keys: Keys) -> AsyncIterator[World]:
+    template = request.getfixturevalue("migrated_identity_on_postgres")
+    database = Database(request.getfixturevalue("postgres").create_database(template=template))
+    yield World(database, keys, FakeClock())
+    await database.close()
