@@ -42,7 +42,7 @@ class Mail:
         part = self.message.get_body(("plain",))
         if part is None:
             raise LookupError("a mail without a text part")
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
 
     @property
     def html(self) -> str:
