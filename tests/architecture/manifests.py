@@ -1,0 +1,68 @@
+"""The rendered manifests, and questions about them that several checks ask."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.kustomization import Document, render
+
+ROOT = Path(__file__).parents[2]
+K8S = ROOT / "deploy" / "k8s"
+OVERLAYS = ("local", "production")
+MTLS_PORT, AGENTS_PORT = 8443, 8444
+
+
+@cache
+def rendered(overlay: str) -> list[Document]:
+    return render(K8S / "overlays" / overlay)
+
+
+def of_kind(overlay: str, kind: str) -> dict[str, Document]:
+    return {one["metadata"]["name"]: one for one in rendered(overlay) if one["kind"] == kind}
+
+
+def deployment(overlay: str, name: str) -> Document:
+    return of_kind(overlay, "Deployment")[name]
+
+
+def pod(document: Document) -> Document:
+    spec: Document = document["spec"]["template"]["spec"]
+    return spec
+
+
+def containers(document: Document) -> list[Document]:
+    each: list[Document] = pod(document).get("initContainers", []) + pod(document)["containers"]
+    return each
+
+
+def environment(overlay: str, container: Document) -> dict[str, str]:
+    """What the container finds in its environment. Raises KeyError for what no ConfigMap has."""
+    settings = of_kind(overlay, "ConfigMap")
+
+    def value(variable: Document) -> str:
+        if "value" in variable:
+            return str(variable["value"])
+        source = variable["valueFrom"]["configMapKeyRef"]
+        return str(settings[source["name"]]["data"][source["key"]])
+
+    return {variable["name"]: value(variable) for variable in container.get("env", [])}
+
+
+def sources(volume: Document) -> Iterator[tuple[str, str, set[str]]]:
+    """(Secret or ConfigMap, its name, the keys that are mounted or none for all) of a volume."""
+    parts = volume["projected"]["sources"] if "projected" in volume else [volume]
+    for part in parts:
+        for kind, name in (("secret", "Secret"), ("configMap", "ConfigMap")):
+            if kind in part:
+                source = part[kind]
+                keys = {item["key"] for item in source.get("items", [])}
+                yield name, source.get("secretName") or source["name"], keys
+
+
+def topics() -> dict[str, Any]:
+    """The declared topics by name."""
+    documents = yaml.safe_load_all((K8S / "topics.yaml").read_text())
+    return {one["spec"]["topicName"]: one["spec"] for one in documents if one}
