@@ -1,0 +1,113 @@
+"""identity over gRPC with real mTLS: one call each, and what a caller without a good grant learns."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
+
+from services.identity.access import ACCESS
+from services.identity.servicer import IdentityServicer
+from services.runtime.errors import ServiceError
+from services.runtime.grpc_client import connect
+from services.runtime.grpc_server import build_server
+from tests.fakes.clock import NOON
+from tests.ports.bare_calls import bare_channel, refusal_bytes, tls_of
+from tests.ports.identity.world import World
+
+
+@dataclass
+class Served:
+    """identity as its callers see it."""
+
+    world: World
+    web: identity_pb2_grpc.IdentityServiceStub
+    notifier: identity_pb2_grpc.IdentityServiceStub
+    address_of_server: str
+
+    async def resolve(self, token: str) -> identity_pb2.ResolveHolderResponse:
+        return await self.web.ResolveHolder(identity_pb2.ResolveHolderRequest(card_grant=token))
+
+    async def address(self, version: int) -> identity_pb2.GetDeliveryAddressResponse:
+        ref = await self.world.holder_ref()
+        return await self.notifier.GetDeliveryAddress(
+            identity_pb2.GetDeliveryAddressRequest(holder_ref=ref, address_version=version, cause_id="code")
+        )
+
+
+@pytest.fixture
+async def served(world: World) -> AsyncIterator[Served]:
+    await world.populate()
+    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityServicer(world.holders))
+    server = build_server("identity", [registration], ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")
+    await server.start()
+    address = f"127.0.0.1:{server.port}"
+    channels = [connect("identity", address, tls_of(world.keys, process)) for process in ("web", "notifier")]
+    web, notifier = (identity_pb2_grpc.IdentityServiceStub(channel) for channel in channels)
+    yield Served(world, web, notifier, address)
+    for channel in channels:
+        await channel.close()
+    await server.stop(0)
+
+
+async def test_R15_a_holder_resolves(served: Served) -> None:
+    resolved = (await served.resolve(served.world.grant())).resolved
+
+    assert served.world.verify(resolved.holder_grant).organisation == "X26"
+    assert resolved.masked_address == "t…1@example.org"
+    assert resolved.registration_authority.telephone == "01632 960000"
+
+
+async def test_R6_a_refusal_is_an_answer_with_the_ra(served: Served) -> None:
+    await served.world.set_card_status("LOST")
+
+    refused = (await served.resolve(served.world.grant())).refused
+
+    assert (refused.code, refused.registration_authority.name) == ("CARD_NOT_ACTIVE", "Example Hospital")
+
+
+async def test_a_card_that_is_not_known_has_no_ra(served: Served) -> None:
+    refused = (await served.resolve(served.world.grant(card_ref="ff" * 16))).refused
+
+    assert refused.code == "CARD_UNKNOWN"
+    assert not refused.HasField("registration_authority")
+
+
+async def test_F14_the_notifier_gets_the_address_of_the_version_that_stands(served: Served) -> None:
+    assert (await served.address(1)).address == "test-holder-0001@example.org"
+    assert (await served.address(2)).refused_code == "ADDRESS_CHANGED"
+
+
+async def test_S26_each_call_has_its_own_caller(served: Served) -> None:
+    swapped = Served(served.world, served.notifier, served.web, served.address_of_server)
+
+    for call in (swapped.resolve(served.world.grant()), swapped.address(1)):
+        with pytest.raises(ServiceError) as refused:
+            await call
+        assert refused.value.code == "NOT_ALLOWED"
+
+
+async def test_S1_S2_every_bad_grant_gets_the_same_bytes_whether_or_not_a_holder_exists(
+    served: Served,
+) -> None:
+    expired = {"issued_at": NOON - timedelta(hours=2), "expires_at": NOON - timedelta(hours=1)}
+    tokens = [
+        "",
+        "random",
+        served.world.grant(**expired),
+        served.world.grant(**expired, card_ref="ff" * 16),
+        served.world.grant(purpose="REGISTER"),
+        served.world.grant()[:-4] + "AAAA",
+    ]
+
+    channel = bare_channel("identity", served.address_of_server, tls_of(served.world.keys, "web"))
+    bare = identity_pb2_grpc.IdentityServiceStub(channel)
+    answers = {
+        await refusal_bytes(bare.ResolveHolder(identity_pb2.ResolveHolderRequest(card_grant=token)))
+        for token in tokens
+    }
+    await channel.close()
+
+    assert len(answers) == 1
+    assert "GRANT_REFUSED" in str(answers)

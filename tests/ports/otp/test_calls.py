@@ -1,0 +1,140 @@
+"""otp over gRPC with real mTLS: one call each, and what a caller without a good grant learns."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+
+import pytest
+from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
+
+from services.otp.access import ACCESS
+from services.otp.servicer import OtpServicer
+from services.runtime.errors import ServiceError
+from services.runtime.grpc_client import connect
+from services.runtime.grpc_server import build_server
+from tests.fakes.clock import NOON
+from tests.ports.bare_calls import bare_channel, refusal_bytes, tls_of
+from tests.ports.otp.world import World
+
+
+@dataclass
+class Served:
+    """otp as web sees it."""
+
+    world: World
+    stub: otp_pb2_grpc.OtpServiceStub
+    address: str
+
+    async def issue(self, grant: str | None = None, attempt: str | None = None) -> otp_pb2.IssueCodeResponse:
+        return await self.stub.IssueCode(
+            otp_pb2.IssueCodeRequest(
+                holder_grant=self.world.grant() if grant is None else grant,
+                attempt_id=attempt or self.world.attempt(),
+            )
+        )
+
+    async def redeem(self, typed: str, grant: str | None = None) -> otp_pb2.RedeemCodeResponse:
+        return await self.stub.RedeemCode(
+            otp_pb2.RedeemCodeRequest(
+                holder_grant=self.world.grant() if grant is None else grant,
+                typed=typed,
+                attempt_id=self.world.attempt(),
+            )
+        )
+
+    async def status(self, grant: str | None = None) -> otp_pb2.GetCodeStatusResponse:
+        token = self.world.grant() if grant is None else grant
+        return await self.stub.GetCodeStatus(otp_pb2.GetCodeStatusRequest(holder_grant=token))
+
+
+@pytest.fixture
+async def served(world: World) -> AsyncIterator[Served]:
+    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(world.codes))
+    server = build_server("otp", [registration], ACCESS, tls_of(world.keys, "otp"), "127.0.0.1:0")
+    await server.start()
+    address = f"127.0.0.1:{server.port}"
+    channel = connect("otp", address, tls_of(world.keys, "web"))
+    yield Served(world, otp_pb2_grpc.OtpServiceStub(channel), address)
+    await channel.close()
+    await server.stop(0)
+
+
+async def test_R49_a_code_is_issued_told_of_and_redeemed(served: Served) -> None:
+    issued = (await served.issue()).issued
+    status = (await served.status()).status
+    answer = await served.redeem(await served.world.code())
+
+    assert issued.expires_at.ToDatetime(UTC) == NOON + timedelta(minutes=15)
+    assert issued == status
+    assert (issued.delivery, issued.entries_left, issued.resends_left) == (
+        otp_pb2.DELIVERY_STATE_QUEUED,
+        3,
+        2,
+    )
+    assert issued.live
+    assert answer.verdict == otp_pb2.REDEEM_VERDICT_RIGHT
+    assert served.world.verify(answer.unlock_grant).actor_kind == "HOLDER"
+
+
+async def test_the_status_before_any_code_is_unset(served: Served) -> None:
+    assert not (await served.status()).HasField("status")
+
+
+async def test_S10_a_refusal_is_an_answer_with_when_to_ask_again(served: Served) -> None:
+    await served.issue()
+
+    refused = (await served.issue()).refused
+
+    assert refused.code == "RESEND_TOO_SOON"
+    assert refused.retry_at.ToDatetime(UTC) == NOON + timedelta(seconds=60)
+
+
+async def test_R48_wrong_entries_are_answers(served: Served) -> None:
+    await served.issue()
+    wrong = await served.world.wrong()
+
+    answers = [await served.redeem(typed) for typed in ("no code", wrong, wrong, wrong, wrong)]
+
+    assert [(answer.verdict, answer.entries_left) for answer in answers] == [
+        (otp_pb2.REDEEM_VERDICT_MALFORMED, 3),
+        (otp_pb2.REDEEM_VERDICT_WRONG, 2),
+        (otp_pb2.REDEEM_VERDICT_WRONG, 1),
+        (otp_pb2.REDEEM_VERDICT_LOCKED_TO_RA, 0),
+        (otp_pb2.REDEEM_VERDICT_LOCKED_TO_RA, 0),
+    ]
+    assert (await served.issue()).refused.code == "LOCKED_TO_RA"
+
+
+async def test_S1_S2_every_bad_grant_gets_the_same_bytes(served: Served) -> None:
+    await served.issue()
+    expired = served.world.grant(expires_at=NOON + timedelta(seconds=1))
+    foreign = served.world.grant(holder_ref="ff" * 16)
+    served.world.clock.advance(minutes=2)
+    tokens = ["", "random", expired, served.world.grant()[:-4] + "AAAA", foreign]
+
+    channel = bare_channel("otp", served.address, tls_of(served.world.keys, "web"))
+    bare = Served(served.world, otp_pb2_grpc.OtpServiceStub(channel), served.address)
+
+    for call in (bare.issue, bare.status, lambda grant: bare.redeem("12345678", grant)):
+        answers = {await refusal_bytes(call(token)) for token in tokens}
+        assert len(answers) == 1
+        assert "GRANT_REFUSED" in str(answers)
+    await channel.close()
+
+
+@pytest.mark.parametrize("attempt", ["x", "0195573C-0000-7000-8000-000000000001", "1" * 36])
+async def test_an_attempt_is_a_uuid(served: Served, attempt: str) -> None:
+    with pytest.raises(ServiceError) as refused:
+        await served.issue(attempt=attempt)
+
+    assert refused.value.code == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("process", ["identity", "card_gateway", "notifier", "agent"])
+async def test_S26_only_web_may_ask(served: Served, process: str) -> None:
+    channel = connect("otp", served.address, tls_of(served.world.keys, process))
+    with pytest.raises(ServiceError) as refused:
+        await Served(served.world, otp_pb2_grpc.OtpServiceStub(channel), served.address).issue()
+    await channel.close()
+
+    assert refused.value.code == "NOT_ALLOWED"
