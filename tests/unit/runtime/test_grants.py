@@ -18,6 +18,7 @@ from services.runtime.grants import (
     GrantVerifier,
     HolderGrant,
     UnlockGrant,
+    _claims_of,
 )
 from tests.fakes.clock import NOON, FakeClock
 
@@ -175,3 +176,49 @@ def test_three_keys_of_one_issuer_are_a_mistake(keys: Keys, tmp_path: Path, cloc
 
     with pytest.raises(ValueError, match="more than two"):
         GrantVerifier.from_dir(tmp_path, "card_gateway", clock)
+
+
+def unlock_grant(route: str, actor_kind: str) -> UnlockGrant:
+    base = {
+        name: getattr(GRANT, name)
+        for name in ("session_id", "card_ref", "reason", "agent_key_thumbprint", "jti")
+    }
+    return UnlockGrant(
+        **base,
+        route=route,
+        issued_at=NOON,
+        expires_at=NOON + timedelta(minutes=5),
+        purpose="UNLOCK",
+        holder_ref="h" * 32,
+        actor_kind=actor_kind,
+        actor_ref="a" * 32,
+    )
+
+
+@pytest.mark.parametrize("issuer", ["otp", "identity"])
+@pytest.mark.parametrize(
+    ("route", "actor_kind"), [("SELF", "HOLDER"), ("RA_IN_PERSON", "RA"), ("SELF", "RA")]
+)
+def test_S29_only_otp_lets_a_holder_through_and_only_identity_an_ra(
+    keys: Keys, tmp_path: Path, clock: FakeClock, issuer: str, route: str, actor_kind: str
+) -> None:
+    """Both issuers have a key of the same name, so that only the issuer's own may count."""
+    for name in ("otp", "identity"):
+        (tmp_path / name).mkdir()
+        (public,) = (keys.folder / "grant-verify" / name).glob("*.pem")
+        (tmp_path / name / "same.pem").write_bytes(public.read_bytes())
+    (path,) = (keys.folder / "grant-signing" / issuer).glob("*.pem")
+    key = OKPKey.import_key(path.read_bytes())
+    grant = unlock_grant(route, actor_kind)
+    good = {("otp", "SELF", "HOLDER"), ("identity", "RA_IN_PERSON", "RA")}
+    checking = GrantVerifier.from_dir(tmp_path, "card_gateway", clock)
+
+    for said in ("otp", "identity"):
+        claims = _claims_of(grant) | {"iss": said, "aud": ["card_gateway"]}
+        header = {"alg": "Ed25519", "typ": UnlockGrant.typ, "kid": "same"}
+        token = jwt.encode(header, claims, key, algorithms=["Ed25519"])
+        if said == issuer and (issuer, route, actor_kind) in good:
+            assert checking.verify(token, UnlockGrant) == grant
+        else:
+            with pytest.raises(GrantRefused):
+                checking.verify(token, UnlockGrant)
