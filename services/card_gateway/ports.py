@@ -148,7 +148,7 @@ class Work(View, Protocol):
         ...
 
     async def remember(self, call: str, attempt_id: str, session_id: str, now: datetime) -> None:
-        """Remember that this attempt of a call succeeded."""
+        """Remember that this attempt succeeded. Raises TransientDatabaseError where a twin was faster."""
         ...
 
     async def tell(self, fact: Fact) -> None:

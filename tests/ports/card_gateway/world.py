@@ -4,22 +4,31 @@ A crash is an exception at a fault point: what was not committed is gone, what w
 called sees no answer and calls again, as real pages and agents do.
 """
 
+import asyncio
+import base64
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from google.protobuf.message import Message
+from joserfc import jwt
 from smartcard_unlock.card_gateway.v1 import card_gateway_events_pb2
 from smartcard_unlock.common.v1 import common_pb2
 from sqlalchemy import event, select
+from sqlalchemy.engine import make_url
 
 from deploy.local.keys import Keys
 from deploy.local.virtual_card import Fault, FaultyCard, InProcessCard, VirtualCard, make_card
 from services.card_gateway import tables
+from services.card_gateway.__main__ import MIGRATIONS
 from services.card_gateway.card import runner
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.proof import Purpose, challenge_digest
@@ -29,13 +38,14 @@ from services.card_gateway.domain.journal import Rotation
 from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.words import Reason, Route
 from services.card_gateway.importing import import_cards
+from services.card_gateway.rows import rotation_of
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
 from services.card_gateway.use_cases.orders import Next, Order
 from services.card_gateway.use_cases.pages import Seen
 from services.card_gateway.vault import FileKeyProvider, MasterVault
-from services.runtime import faults, hpke
-from services.runtime.database import Database
-from services.runtime.grants import GrantSigner, GrantVerifier, HolderGrant, UnlockGrant, thumbprint
+from services.runtime import faults, grants, hpke
+from services.runtime.database import Database, migrate
+from services.runtime.grants import Grant, GrantSigner, GrantVerifier, HolderGrant, UnlockGrant, thumbprint
 from tests.fakes.clock import FakeClock
 from tests.fakes.randomness import SeededRandomness
 
@@ -117,8 +127,6 @@ class Reader:
 
 def card_in_reader(*, blocked: bool = True, **wishes: Any) -> tuple[Reader, dict[str, Any]]:
     """A new card, and its line for the import."""
-    import base64
-
     eeprom, facts = make_card(pin=OLD_PIN, puk=OLD_PUK, blocked=blocked, **wishes)
     line = {
         "card_ref": CARD_REF,
@@ -146,7 +154,13 @@ class World:
         self.identity = GrantSigner.from_file("identity", self.keys.signing("identity"))
         self.otp = GrantSigner.from_file("otp", self.keys.signing("otp"))
         self.gateway = self.replica()
-        self.commits: list[str] = []
+        self.statements: list[str] = []
+        engine = self.database.engine.sync_engine
+        event.listen(engine, "before_cursor_execute", self._count_statement)
+
+    def _count_statement(self, _c: object, _k: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            self.statements.append(statement)
 
     def replica(self, database: Database | None = None) -> Gateway:
         """A gateway on this database, or on another connection to it."""
@@ -180,8 +194,6 @@ class World:
         ]
 
     async def journal(self) -> list[Rotation]:
-        from services.card_gateway.rows import rotation_of
-
         async with self.database.read() as connection:
             statement = select(tables.rotations).order_by(tables.rotations.c.rotation_id)
             return [rotation_of(dict(row)) for row in (await connection.execute(statement)).mappings()]
@@ -351,7 +363,7 @@ class Page:
         self, unlock: UnlockGrant | None = None, holder: HolderGrant | None = None, attempt: str = ""
     ) -> str:
         attempt = attempt or self.world.randomness.uuid7()
-        unlock_token = self.world.otp.sign(unlock or self.unlock_grant())
+        unlock_token = signed(self.world.otp, unlock or self.unlock_grant())
         holder_token = self.world.identity.sign(holder or self.holder_grant())
         return await until_answered(
             lambda: self.world.gateway.pages.authorise(
@@ -367,6 +379,13 @@ class Page:
         return await until_answered(
             lambda: self.world.gateway.pages.reset_pin(self.session_id, self.claim, sealed, token, attempt)
         )
+
+
+def signed(signer: GrantSigner, grant: Grant) -> str:
+    """Signed by the right key, also where our own signer would not say such a thing."""
+    claims = grants._claims_of(grant) | {"iss": signer.issuer, "aud": sorted(grant.audiences)}
+    header = {"alg": grants.ALGORITHM, "typ": grant.typ, "kid": signer._kid}
+    return jwt.encode(header, claims, signer._key, algorithms=[grants.ALGORITHM])
 
 
 def padded(pin: str) -> bytes:
@@ -391,16 +410,48 @@ async def authorised(world: World, reader: Reader, reason: Reason = Reason.LOCKE
 
 
 @asynccontextmanager
-async def sqlite_world(keys: Keys) -> AsyncIterator[World]:
-    """A world on SQLite in memory, with the schema of the tables."""
+async def memory_world(keys: Keys) -> AsyncIterator[World]:
+    """A world on SQLite in memory, with the tables of the code."""
     database = Database("sqlite+aiosqlite://")
     async with database.engine.begin() as connection:
         await connection.run_sync(tables.metadata.create_all)
-    world = World(database, keys)
-    commits: list[str] = []
-    event.listen(database.engine.sync_engine, "commit", lambda _: commits.append("commit"))
-    world.commits = commits
-    try:
-        yield world
-    finally:
-        await database.close()
+    yield World(database, keys)
+    await database.close()
+
+
+def migrated(url: str) -> None:
+    """Migrate from outside any event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(migrate(url, MIGRATIONS))).result()
+
+
+@pytest.fixture(scope="session")
+def migrated_gateway(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("card_gateway") / "card_gateway.db"
+    migrated(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_gateway_on_postgres(request: pytest.FixtureRequest) -> str:
+    """The name of a migrated database, to be copied."""
+    url: str = request.getfixturevalue("postgres").create_database()
+    migrated(url)
+    return make_url(url).database or ""
+
+
+@asynccontextmanager
+async def sqlite_world(path: Path, copy_of: Path, keys: Keys) -> AsyncIterator[World]:
+    shutil.copy(copy_of, path)
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    yield World(database, keys)
+    await database.close()
+
+
+@asynccontextmanager
+async def postgres_world(request: pytest.FixtureRequest, keys: Keys) -> AsyncIterator[World]:
+    template = request.getfixturevalue("migrated_gateway_on_postgres")
+    database = Database(request.getfixturevalue("postgres").create_database(template=template))
+    yield World(database, keys)
+    await database.close()

@@ -1,0 +1,108 @@
+"""One way out for a PUK, and only with a fresh proof; sealed values open only where they belong."""
+
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.card_gateway.domain.budget import Secret
+from services.card_gateway.domain.journal import Rotation, RowState
+from services.card_gateway.ports import Authorisation, CardProof, NotReleased
+from services.card_gateway.vault import RELEASES_A_MINUTE, FileKeyProvider, MasterVault
+from tests.fakes.clock import NOON
+from tests.fakes.randomness import SeededRandomness
+
+CARD, OTHER_CARD = "c1" * 16, "d2" * 16
+MASTER = bytes(range(32))
+KEYS = FileKeyProvider({"k1": MASTER, "k2": bytes(32)}, "k2")
+
+
+def vault() -> MasterVault:
+    return MasterVault(KEYS, SeededRandomness())
+
+
+def secret(version: int = 1, puk: str = "40718263", card_ref: str = CARD) -> Secret:
+    imported, kid = vault().seal_imported(card_ref, puk)
+    return Secret(card_ref, version, "k1" if version else kid, version, imported, kid, 3, 3)
+
+
+def row(version: int = 1) -> Rotation:
+    return Rotation("row", CARD, "session", version, "k1", version + 1, "k2", RowState.SENT, NOON)
+
+
+AUTHORISATION = Authorisation("session", CARD, "a1" * 16, "row", NOON, NOON + timedelta(seconds=10))
+PROOF = CardProof("session", CARD, NOON)
+
+
+def test_a_derived_puk_is_eight_digits_of_the_mac_over_card_and_version() -> None:
+    puks = vault().release(AUTHORISATION, PROOF, secret(), row(), NOON)
+    mac = hmac.digest(MASTER, bytes.fromhex(CARD) + (1).to_bytes(4, "big"), hashlib.sha256)
+
+    assert puks.current == b"%08d" % (int.from_bytes(mac, "big") % 10**8)
+    assert puks.following != puks.current
+    assert "current" not in repr(puks)
+
+
+@pytest.mark.parametrize("puk", ["40718263", "407182"])
+def test_version_0_is_the_imported_value_as_the_card_has_it(puk: str) -> None:
+    puks = vault().release(AUTHORISATION, PROOF, secret(0, puk), row(0), NOON)
+
+    assert puks.current == puk.encode().ljust(8, b"\xff")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"authorisation": replace(AUTHORISATION, session_id="other")},
+        {"authorisation": replace(AUTHORISATION, card_ref=OTHER_CARD)},
+        {"authorisation": replace(AUTHORISATION, rotation_id="other")},
+        {"proof": replace(PROOF, session_id="other")},
+        {"proof": replace(PROOF, card_ref=OTHER_CARD)},
+        {"proof": replace(PROOF, proved_at=NOON - timedelta(seconds=11))},
+        {"secret": replace(secret(), stopped="SECRET_MISMATCH")},
+        {"row": replace(row(), state=RowState.PREPARED)},
+        {"row": replace(row(), state=RowState.CANCELLED)},
+        {"row": replace(row(), card_ref=OTHER_CARD)},
+        {"now": NOON + timedelta(seconds=10)},
+    ],
+    ids=str,
+)
+def test_I2_nothing_leaves_where_authorisation_proof_and_time_do_not_fit(changed: dict[str, object]) -> None:
+    fitting = {"authorisation": AUTHORISATION, "proof": PROOF, "secret": secret(), "row": row(), "now": NOON}
+
+    with pytest.raises(NotReleased):
+        vault().release(**(fitting | changed))  # type: ignore[arg-type]
+
+
+def test_S45_a_sealed_value_in_another_cards_row_does_not_open() -> None:
+    swapped = replace(secret(0), imported=secret(0, card_ref=OTHER_CARD).imported)
+
+    with pytest.raises(NotReleased, match="VAULT_DAMAGED"):
+        vault().release(AUTHORISATION, PROOF, swapped, row(0), NOON)
+
+
+def test_no_more_leave_in_a_minute_than_one_process_could_need() -> None:
+    kept = vault()
+    for _ in range(RELEASES_A_MINUTE):
+        kept.release(AUTHORISATION, PROOF, secret(), row(), NOON)
+    with pytest.raises(NotReleased, match="TOO_MANY_RELEASES"):
+        kept.release(AUTHORISATION, PROOF, secret(), row(), NOON)
+
+    later = NOON + timedelta(minutes=1)
+    fresh = replace(AUTHORISATION, begin_before=later + timedelta(seconds=1)), replace(PROOF, proved_at=later)
+    assert kept.release(*fresh, secret(), row(), later).current
+
+
+def test_tokens_differ_by_purpose_and_by_each_part() -> None:
+    derive = vault().derive
+    made = [derive("a", "bc"), derive("ab", "c"), derive("a", "b", "c"), derive("a", "bd")]
+
+    assert len(set(made)) == 4
+
+
+@pytest.mark.parametrize("puk", ["", "12345", "123456789", "12345\n78", "1234567é"])
+def test_what_is_no_puk_is_not_sealed(puk: str) -> None:
+    with pytest.raises(ValueError, match="PUK"):
+        vault().seal_imported(CARD, puk)
