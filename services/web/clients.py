@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -45,9 +46,12 @@ def _ra(message: common_pb2.RegistrationAuthority) -> RegistrationAuthority:
     return RegistrationAuthority(message.name, message.telephone, message.email, message.opening_hours)
 
 
-def _named(name: str, prefix: str) -> str:
-    """Return an enum's name without its prefix."""
-    return name.removeprefix(prefix)
+def _named(kind: Any, number: int, prefix: str) -> str:
+    """Return an enum's name without its prefix; empty for a value that only a newer process knows."""
+    try:
+        return str(kind.Name(number)).removeprefix(prefix)
+    except ValueError:
+        return ""
 
 
 class GrpcGateway(ports.Gateway):
@@ -113,11 +117,11 @@ class GrpcGateway(ports.Gateway):
 
 
 def _view(response: sessions_pb2.GetSessionResponse) -> SessionView:
-    state = _named(sessions_pb2.SessionState.Name(response.state), "SESSION_STATE_")
+    state = _named(sessions_pb2.SessionState, response.state, "SESSION_STATE_")
     if state not in State.__members__:
         # A newer gateway may know states that these pages do not.
         raise errors.internal("INTERNAL")
-    reader = _named(sessions_pb2.ReaderState.Name(response.reader), "READER_STATE_")
+    reader = _named(sessions_pb2.ReaderState, response.reader, "READER_STATE_")
     return SessionView(
         version=response.version,
         state=State[state],
@@ -176,14 +180,14 @@ class GrpcOtp(ports.Otp):
         """Judge one entry."""
         request = otp_pb2.RedeemCodeRequest(holder_grant=holder_grant, typed=typed, attempt_id=attempt_id)
         response = await self._stub.RedeemCode(request)
-        verdict = _named(otp_pb2.RedeemVerdict.Name(response.verdict), "REDEEM_VERDICT_")
+        verdict = _named(otp_pb2.RedeemVerdict, response.verdict, "REDEEM_VERDICT_")
         if verdict not in Verdict.__members__:
             raise errors.internal("INTERNAL")
         return Redemption(Verdict[verdict], response.entries_left, response.unlock_grant)
 
 
 def _code_status(status: otp_pb2.CodeStatus) -> CodeStatus:
-    delivery = _named(otp_pb2.DeliveryState.Name(status.delivery), "DELIVERY_STATE_")
+    delivery = _named(otp_pb2.DeliveryState, status.delivery, "DELIVERY_STATE_")
     return CodeStatus(
         delivery=Delivery.__members__.get(delivery, Delivery.QUEUED),
         delivery_reason=status.delivery_reason,
@@ -212,7 +216,7 @@ class GrpcAudit(ports.Audit):
             saved_hours=answer.saved_hours,
             session_minutes=answer.session_minutes,
             last_words=tuple(
-                (_named(common_pb2.OutcomeKind.Name(word.kind), "OUTCOME_KIND_"), word.code, word.sessions)
+                (_named(common_pb2.OutcomeKind, word.kind, "OUTCOME_KIND_"), word.code, word.sessions)
                 for word in answer.last_words
             ),
         )

@@ -30,7 +30,7 @@ from services.web.security import (
     same_token,
 )
 from services.web.sessions import COOKIE, CookieSealer, set_cookie
-from services.web.visit import STATIC_FILES, Elsewhere, House, Stop, Visit, fresh_journey
+from services.web.visit import PATHS, STATIC_FILES, Elsewhere, House, Stop, Visit, fresh_journey
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -136,7 +136,10 @@ async def _check_form(visit: Visit, *, knows_browser: bool) -> None:
     visit.form = dict(fields)
     if not knows_browser:
         raise Stop("SESSION_EXPIRED", status=403)
-    if not same_token(visit.journey.csrf, visit.form.get("csrf", "")):
+    token = visit.form.get("csrf", "")
+    if same_token(visit.journey.spent_csrf, token) and request.url.path in PATHS:
+        raise Elsewhere(request.url.path)
+    if not same_token(visit.journey.csrf, token):
         raise Stop("REQUEST_REFUSED", status=403)
 
 

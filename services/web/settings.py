@@ -1,5 +1,6 @@
 """What the web process reads from its environment. Nothing unsafe by default."""
 
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -65,8 +66,12 @@ class WebSettings(ProcessSettings):
         return not is_loopback(self.listen[0])
 
     def cookie_key(self) -> bytes:
-        """Return the key of the cookie; raises ValueError for a file that is not 32 bytes."""
-        key = self.WEB_COOKIE_KEY_FILE.read_bytes()
+        """Return the key of the cookie, or end the process with 2 where the file holds no such key."""
+        try:
+            key = self.WEB_COOKIE_KEY_FILE.read_bytes()
+        except OSError:
+            key = b""
         if len(key) != COOKIE_KEY_BYTES:
-            raise ValueError("WEB_COOKIE_KEY_FILE: not 32 bytes")
+            print("WEB_COOKIE_KEY_FILE: not a file of 32 bytes", file=sys.stderr)
+            raise SystemExit(2)
         return key

@@ -16,6 +16,7 @@ from services.runtime import tracing
 from services.runtime.clock import Clock
 from services.runtime.randomness import Randomness, text_token
 from services.web import texts
+from services.web.domain import entries
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import JOURNEY_LIFE, Journey
 from services.web.ports import Audit, Gateway, Identity, Otp, RegistrationAuthority
@@ -106,13 +107,20 @@ class Visit:
         """Return the present instant."""
         return self.house.clock.now()
 
+    @property
+    def attempt_id(self) -> str:
+        """Return the attempt of the form that was sent: sent twice, it is one attempt."""
+        sent = self.form.get("attempt_id", "")
+        return sent if entries.UUID.fullmatch(sent) else self.journey.attempt_id
+
     def answered(self, **changes: Any) -> None:
         """Keep what a service's answer changed; the next question is a new attempt."""
         self.journey = replace(self.journey, attempt_id=self.house.randomness.uuid7(), **changes)
 
     def step_up(self, **changes: Any) -> None:
         """Keep what changed, under a new form token: the step earned the browser more rights."""
-        self.answered(csrf=text_token(self.house.randomness.token()), **changes)
+        csrf = text_token(self.house.randomness.token())
+        self.answered(csrf=csrf, spent_csrf=self.journey.csrf, **changes)
 
     def html(self, template: str, **values: Any) -> str:
         """Return a template's text."""

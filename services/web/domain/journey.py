@@ -4,7 +4,7 @@ Pure: no cookie, no key, no clock, no network. The session itself lives in card_
 journey only knows its name, the claim to it, and what was asked of the person so far.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -51,14 +51,12 @@ class Journey:
     session_id: str = ""
     claim: str = ""
     code_asked: bool = False
+    spent_csrf: str = ""
+    """The form token before the last step up: it leads to the page that is open now, and does nothing."""
 
     def over(self, now: datetime) -> bool:
         """True from the instant the journey ends."""
         return now >= self.ends_at
-
-    def stepped_up(self, csrf: str, attempt_id: str) -> "Journey":
-        """Return the journey after a step that earned it more rights: nothing old is good any more."""
-        return replace(self, csrf=csrf, attempt_id=attempt_id)
 
 
 START, CARD, ADDRESS, CODE, PASSCODE = "/", "/card", "/address", "/code", "/passcode"

@@ -21,7 +21,7 @@ async def send_code(visit: Visit) -> Response:
     """Have a code sent, the first or another one."""
     view = await session_at(visit, ADDRESS)
     holder = await holder_of(visit, view)
-    answer = await visit.peers.otp.issue_code(holder.grant, visit.journey.attempt_id)
+    answer = await visit.peers.otp.issue_code(holder.grant, visit.attempt_id)
     if isinstance(answer, Refused):
         if visit.journey.code_asked and answer.code in WAITING_HELPS:
             visit.answered()

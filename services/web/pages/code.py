@@ -47,7 +47,7 @@ async def enter_code(visit: Visit) -> Response:
     if typed is None:
         error = texts.CODE_MALFORMED if visit.form.get("code", "").strip() else texts.CODE_MISSING
         return await _page(visit, holder, error)
-    entry = await visit.peers.otp.redeem_code(holder.grant, typed, visit.journey.attempt_id)
+    entry = await visit.peers.otp.redeem_code(holder.grant, typed, visit.attempt_id)
     if entry.verdict is Verdict.RIGHT:
         return await _authorise(visit, holder, entry)
     visit.answered()
@@ -64,7 +64,7 @@ async def _authorise(visit: Visit, holder: Holder, entry: Redemption) -> Respons
         journey.claim,
         unlock_grant=entry.unlock_grant,
         holder_grant=holder.grant,
-        attempt_id=journey.attempt_id,
+        attempt_id=visit.attempt_id,
     )
     if refused:
         raise Stop(refused.code, holder.registration_authority)

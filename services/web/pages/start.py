@@ -88,7 +88,7 @@ async def _claim(visit: Visit, code: str) -> Response:
         address_token="" if code else journey.address_token,
         pairing_code=code,
         reason=journey.reason,
-        attempt_id=journey.attempt_id,
+        attempt_id=visit.attempt_id,
         client_address=client_address(visit.request.scope, forwarded, visit.house.settings.TRUSTED_HOPS),
     )
     if isinstance(answer, Refused):

@@ -302,6 +302,16 @@ async def test_I9_a_form_sent_twice_is_one_entry(visitor: Visitor, world: World)
     assert hidden_fields(visitor.page.text)["attempt_id"] != fields["attempt_id"]
 
 
+async def test_a_right_code_sent_twice_leads_on(visitor: Visitor, world: World) -> None:
+    await reach_code(visitor, world)
+    form = visitor.page.text
+    await visitor.submit("/code", code=RIGHT_CODE, page=form)
+    await visitor.submit("/code", code=RIGHT_CODE, page=form)
+
+    assert visitor.at() == "/passcode"
+    assert world.names().count("redeem_code") == 1
+
+
 async def test_F1_a_right_code_whose_answer_was_lost_is_entered_again(visitor: Visitor, world: World) -> None:
     await reach_code(visitor, world)
     world.failure["authorise"] = errors.unavailable()

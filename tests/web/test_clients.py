@@ -1,0 +1,240 @@
+"""What pages ask crosses real mTLS gRPC and comes back in the pages' own words; nothing hangs over 5 s."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
+from smartcard_unlock.card_gateway.v1 import card_gateway_pb2, card_gateway_pb2_grpc
+from smartcard_unlock.common.v1 import common_pb2
+from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
+from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
+
+from deploy.local.keys import Keys
+from services.runtime import errors
+from services.runtime.grpc_client import connect
+from services.runtime.grpc_server import build_server
+from services.runtime.grpc_tls import TlsFiles
+from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
+from services.web.domain.journey import Reason, State
+from services.web.ports import Claimed, Delivery, Holder, Reader, Refused, RegistrationAuthority, Verdict
+
+INSTANT = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+STAMP = Timestamp(seconds=int(INSTANT.timestamp()))
+PROCESS = "otp"
+"""One certificate for all four: which name a server shows is the runtime's own test."""
+
+
+class Answers:
+    """A servicer of all four services: it answers what the test put there, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answer: Message | Exception | float = 0.0
+        self.asked: Any = None
+
+    async def answered(self, request: Message, _: object) -> Message:
+        self.asked = request
+        if isinstance(self.answer, float):
+            await asyncio.sleep(self.answer)
+            raise AssertionError("the client waited too long")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def __getattr__(self, name: str) -> Any:
+        if name[0].isupper():
+            return self.answered
+        raise AttributeError(name)
+
+
+REGISTRATIONS: list[tuple[Any, Any]] = [
+    (card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, card_gateway_pb2.DESCRIPTOR),
+    (identity_pb2_grpc.add_IdentityServiceServicer_to_server, identity_pb2.DESCRIPTOR),
+    (otp_pb2_grpc.add_OtpServiceServicer_to_server, otp_pb2.DESCRIPTOR),
+    (audit_pb2_grpc.add_AuditServiceServicer_to_server, audit_pb2.DESCRIPTOR),
+]
+ACCESS = {
+    f"/{service.full_name}/{method.name}": frozenset({"web"})
+    for _, contract in REGISTRATIONS
+    for service in contract.services_by_name.values()
+    for method in service.methods
+}
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+async def channel(keys: Keys, answers: Answers) -> AsyncIterator[Any]:
+    server = build_server(
+        PROCESS, [(add, answers) for add, _ in REGISTRATIONS], ACCESS, tls_of(keys, PROCESS), "127.0.0.1:0"
+    )
+    await server.start()
+    channel = connect(PROCESS, f"127.0.0.1:{server.port}", tls_of(keys, "web"))
+    yield channel
+    await channel.close()
+    await server.stop(0)
+
+
+def tls_of(keys: Keys, process: str) -> TlsFiles:
+    files = keys.tls(process)
+    return TlsFiles(*(Path(files[name]) for name in ("TLS_CA_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE")))
+
+
+async def start(gateway: GrpcGateway, *, token: str = "", code: str = "") -> Claimed | Refused:
+    return await gateway.start_session(
+        address_token=token,
+        pairing_code=code,
+        reason=Reason.FORGOTTEN,
+        attempt_id="a",
+        client_address="192.0.2.1",
+    )
+
+
+async def test_a_session_is_claimed_by_address_or_by_code(channel: Any, answers: Answers) -> None:
+    answers.answer = card_gateway_pb2.StartSessionResponse(
+        claimed=card_gateway_pb2.SessionClaimed(session_id="s", claim="c", deadline=STAMP)
+    )
+    gateway = GrpcGateway(channel)
+
+    assert await start(gateway, token="t") == Claimed("s", "c", INSTANT)
+    assert answers.asked.WhichOneof("pairing") == "address_token"
+    assert (answers.asked.reason, answers.asked.route) == (common_pb2.REASON_FORGOTTEN, common_pb2.ROUTE_SELF)
+    await start(gateway, code="K7QM2XWD")
+    assert answers.asked.pairing_code == "K7QM2XWD"
+
+
+async def test_a_refused_claim_is_an_answer(channel: Any, answers: Answers) -> None:
+    answers.answer = card_gateway_pb2.StartSessionResponse(refused_code="PAIRING_UNKNOWN")
+
+    assert await start(GrpcGateway(channel), token="t") == Refused("PAIRING_UNKNOWN")
+
+
+@pytest.mark.parametrize("state", State)
+async def test_every_state_of_a_session_is_known(channel: Any, answers: Answers, state: State) -> None:
+    answers.answer = card_gateway_pb2.GetSessionResponse(
+        version=7,
+        state=card_gateway_pb2.SessionState.Value(f"SESSION_STATE_{state.value}"),
+        reader=card_gateway_pb2.READER_STATE_TWO_CARDS,
+        words=["a", "b", "c"],
+        agent_public_key=bytes(32),
+        deadline=STAMP,
+        reason=common_pb2.REASON_LOCKED,
+        card=card_gateway_pb2.CardFacts(last_four="4F2A"),
+        card_grant="grant",
+    )
+    view = await GrpcGateway(channel).get_session("s", "c", since=3)
+
+    assert (view.state, view.reader, view.version, view.words) == (
+        state,
+        Reader.TWO_CARDS,
+        7,
+        ("a", "b", "c"),
+    )
+    assert (view.last_four, view.card_grant, view.deadline) == ("4F2A", "grant", INSTANT)
+    assert answers.asked.since == 3
+
+
+async def test_a_state_from_a_newer_gateway_is_an_error_and_no_success(
+    channel: Any, answers: Answers
+) -> None:
+    newer = card_gateway_pb2.GetSessionResponse()
+    newer.MergeFromString(b"\x10\x63")  # field 2, value 99
+    answers.answer = newer
+
+    with pytest.raises(errors.ServiceError):
+        await GrpcGateway(channel).get_session("s", "c")
+
+
+def test_the_contract_names_no_state_that_pages_do_not_know() -> None:
+    names = {name.removeprefix("SESSION_STATE_") for name in dict(card_gateway_pb2.SessionState.items())}
+    readers = {name.removeprefix("READER_STATE_") for name in dict(card_gateway_pb2.ReaderState.items())}
+    verdicts = {name.removeprefix("REDEEM_VERDICT_") for name in dict(otp_pb2.RedeemVerdict.items())}
+
+    assert names - {"UNSPECIFIED"} == set(State.__members__)
+    assert readers == set(Reader.__members__)
+    assert verdicts - {"UNSPECIFIED"} == set(Verdict.__members__)
+
+
+async def test_grants_go_on_and_refusals_come_back(channel: Any, answers: Answers) -> None:
+    gateway = GrpcGateway(channel)
+    answers.answer = card_gateway_pb2.AuthoriseResponse()
+    granted = await gateway.authorise("s", "c", unlock_grant="u", holder_grant="h", attempt_id="a")
+    assert granted is None
+    assert (answers.asked.unlock_grant, answers.asked.holder_grant) == ("u", "h")
+    answers.answer = card_gateway_pb2.ResetPinResponse(refused_code="NO_CARD")
+
+    refused = await gateway.reset_pin("s", "c", sealed_pin=b"x", holder_grant="h", attempt_id="a")
+    assert refused == Refused("NO_CARD")
+
+
+async def test_a_holder_is_resolved_or_refused_with_whom_to_ask(channel: Any, answers: Answers) -> None:
+    ra = common_pb2.RegistrationAuthority(name="Test Trust", telephone="01632 960 001")
+    resolved = identity_pb2.HolderResolved(holder_grant="h", masked_address="t…1@example.org")
+    resolved.registration_authority.CopyFrom(ra)
+    answers.answer = identity_pb2.ResolveHolderResponse(resolved=resolved)
+    known = RegistrationAuthority("Test Trust", "01632 960 001")
+    assert await GrpcIdentity(channel).resolve_holder("g") == Holder("h", "t…1@example.org", known)
+    refusal = identity_pb2.HolderRefused(code="NO_EMAIL", registration_authority=ra)
+    answers.answer = identity_pb2.ResolveHolderResponse(refused=refusal)
+
+    assert await GrpcIdentity(channel).resolve_holder("g") == Refused("NO_EMAIL", known)
+
+
+async def test_codes_are_issued_looked_at_and_redeemed(channel: Any, answers: Answers) -> None:
+    otp = GrpcOtp(channel)
+    status = otp_pb2.CodeStatus(
+        delivery=otp_pb2.DELIVERY_STATE_SENT, entries_left=2, resends_left=1, expires_at=STAMP, live=True
+    )
+    answers.answer = otp_pb2.IssueCodeResponse(issued=status)
+    issued = await otp.issue_code("h", "a")
+    assert not isinstance(issued, Refused)
+    assert (issued.delivery, issued.entries_left, issued.expires_at) == (Delivery.SENT, 2, INSTANT)
+    answers.answer = otp_pb2.IssueCodeResponse(
+        refused=otp_pb2.IssueRefused(code="RESEND_TOO_SOON", retry_at=STAMP)
+    )
+    assert await otp.issue_code("h", "a") == Refused("RESEND_TOO_SOON", None, INSTANT)
+    answers.answer = otp_pb2.GetCodeStatusResponse()
+    assert await otp.code_status("h") is None
+    answers.answer = otp_pb2.RedeemCodeResponse(verdict=otp_pb2.REDEEM_VERDICT_WRONG, entries_left=2)
+
+    assert (await otp.redeem_code("h", "41963075", "a")).verdict is Verdict.WRONG
+
+
+async def test_the_saved_time_is_read(channel: Any, answers: Answers) -> None:
+    word = audit_pb2.LastWordCount(kind=common_pb2.OUTCOME_KIND_SUCCESS, sessions=2)
+    answers.answer = audit_pb2.GetSavedTimeResponse(
+        unlocks=2, saved_minutes=40, saved_hours="0.7", last_words=[word]
+    )
+    saved = await GrpcAudit(channel).saved_time()
+
+    assert (saved.unlocks, saved.saved_minutes, saved.saved_hours) == (2, 40, "0.7")
+    assert saved.last_words == (("SUCCESS", "", 2),)
+
+
+async def test_F31_a_slow_process_is_not_waited_for_longer_than_5_seconds(
+    channel: Any, answers: Answers
+) -> None:
+    answers.answer = 30.0
+    began = time.monotonic()
+    with pytest.raises(errors.ServiceError) as raised:
+        await GrpcOtp(channel).code_status("h")
+
+    assert raised.value.code == "DEADLINE_EXCEEDED"
+    assert 4 < time.monotonic() - began < 6
+
+
+async def test_an_error_of_a_process_keeps_its_code(channel: Any, answers: Answers) -> None:
+    answers.answer = errors.unauthenticated("SESSION_UNKNOWN")
+    with pytest.raises(errors.ServiceError) as raised:
+        await GrpcGateway(channel).get_session("s", "c")
+
+    assert raised.value.code == "SESSION_UNKNOWN"
