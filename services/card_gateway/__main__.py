@@ -9,6 +9,7 @@ from pathlib import Path
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
 
 from services.card_gateway.access import ACCESS, AGENT_ACCESS
+from services.card_gateway.bell import ProcessBell
 from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
 from services.card_gateway.importing import import_cards
 from services.card_gateway.servicer import AgentServicer, SessionServicer
@@ -59,7 +60,27 @@ async def serve(_: argparse.Namespace) -> int:
         gateway.others.run,
         partial(sweep, gateway.sweeping),
     ]
-    return await process.serve(_servers(read, gateway), tasks, [opened.close])
+    servers = [_LettingGo(server, gateway.bell) for server in _servers(read, gateway)]
+    return await process.serve(servers, tasks, [opened.close])
+
+
+class _LettingGo:
+    """A listener that lets go of its long polls before it stops, so that stopping takes no poll's length."""
+
+    def __init__(self, server: Server, bell: ProcessBell) -> None:
+        self._server = server
+        self._bell = bell
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        self._bell.close()
+        await self._server.stop(grace_seconds)
 
 
 def _servers(read: Settings, gateway: Gateway) -> list[Server]:

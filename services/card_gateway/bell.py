@@ -49,6 +49,7 @@ class ProcessBell:
 
     def __init__(self) -> None:
         self._ears: defaultdict[str, set[BellEar]] = defaultdict(set)
+        self.closed = False
 
     @contextmanager
     def listen(self, session_id: str) -> Iterator[BellEar]:
@@ -66,6 +67,13 @@ class ProcessBell:
         """Say that a session changed."""
         for ear in self._ears.get(session_id, ()):
             ear.ring()
+
+    def close(self) -> None:
+        """Let all who wait go with what there is: the process stops, and another will answer them."""
+        self.closed = True
+        for ears in self._ears.values():
+            for ear in ears:
+                ear.ring()
 
 
 class OtherReplicas:

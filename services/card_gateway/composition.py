@@ -52,6 +52,7 @@ class Gateway:
     pages: Pages
     sweeping: Sweeping
     attendance: ProcessAttendance
+    bell: ProcessBell
     others: OtherReplicas
 
 
@@ -84,5 +85,6 @@ def compose(
         pages=Pages(outside),
         sweeping=Sweeping(outside, SqlTimetable(database)),
         attendance=attendance,
+        bell=bell,
         others=OtherReplicas(database, bell, clock),
     )

@@ -201,6 +201,11 @@ class Ear(Protocol):
 class Bell(Protocol):
     """Wakes those who wait for a session, whichever replica changed it."""
 
+    @property
+    def closed(self) -> bool:
+        """True once nobody may wait any more, because this process stops."""
+        ...
+
     def listen(self, session_id: str) -> AbstractContextManager[Ear]:
         """Listen from now on; a change between two waits is not missed."""
         ...

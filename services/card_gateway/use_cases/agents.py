@@ -89,7 +89,7 @@ class Agents:
             while True:
                 found, pause = await self._look(session_id, agent_token, reader)
                 left = until - loop.time()
-                if not isinstance(found, Idle) or left <= 0:
+                if not isinstance(found, Idle) or left <= 0 or self._outside.bell.closed:
                     return found
                 await ear.wait(min(left, pause or left))
 

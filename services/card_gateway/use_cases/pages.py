@@ -48,7 +48,7 @@ class Pages:
                     session = callers.for_page(await view.session(session_id), claim)
                 reader = self._reader_of(session)
                 first = first or reader
-                left = until - loop.time()
+                left = 0 if self._outside.bell.closed else until - loop.time()
                 if session.version > since or reader is not first or left <= 0:
                     return Seen(session, reader, self._card_grant(session))
                 await ear.wait(min(left, LOOK_AGAIN_AFTER))

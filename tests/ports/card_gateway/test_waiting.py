@@ -57,3 +57,17 @@ async def test_waiting_holds_no_connection(world: World) -> None:
     for poll in polls:
         poll.cancel()
     await asyncio.gather(*polls, return_exceptions=True)
+
+
+async def test_F29_a_gateway_that_stops_lets_go_of_those_who_wait(world: World) -> None:
+    reader, _ = card_in_reader()
+    agent = await Agent(world, reader).attach()
+    waiting = asyncio.create_task(
+        world.gateway.agents.next_step(agent.session_id, agent.token, ReaderState.CARD, 25)
+    )
+    await asyncio.sleep(0.01)
+    world.gateway.bell.close()
+    async with asyncio.timeout(5):
+        found = await waiting
+
+    assert type(found).__name__ == "Idle"
