@@ -15,6 +15,7 @@ from services.runtime.grpc_client import connect
 from services.runtime.randomness import SystemRandomness
 from services.runtime.settings import load
 from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
+from services.web.domain.errors import as_markdown
 from services.web.routes import build_app
 from services.web.sessions import CookieSealer
 from services.web.settings import WebSettings
@@ -22,7 +23,6 @@ from services.web.visit import House, Peers, environment
 
 DRAIN_SECONDS = 5
 """Long polls end early at a stop; the browser asks again."""
-MOST_CONNECTIONS = 2_000
 
 
 class PageListener(uvicorn.Server):
@@ -44,7 +44,6 @@ class PageListener(uvicorn.Server):
             date_header=True,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=DRAIN_SECONDS,
-            limit_concurrency=MOST_CONNECTIONS,
             h11_max_incomplete_event_size=16 * 1024,
             ws="none",
             lifespan="off",
@@ -112,5 +111,11 @@ def check_config(_: argparse.Namespace) -> int:
     return 0
 
 
+def errors(_: argparse.Namespace) -> int:
+    """Print the catalogue of error codes as docs/errors.md holds it."""
+    print(as_markdown(), end="")
+    return 0
+
+
 if __name__ == "__main__":
-    process.main("web", {"serve": serve, "check-config": check_config})
+    process.main("web", {"serve": serve, "check-config": check_config, "errors": errors})

@@ -4,23 +4,16 @@ Sources: OWASP ASVS 5.0 chapter 3; quality S14 to S22, S42.
 """
 
 import hmac
-import secrets
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
-from starlette.responses import HTMLResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from services.runtime import logs
+from starlette.types import Receive, Scope
 
 MOST_BODY_BYTES = 16 * 1024
 """Source: quality S42."""
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 HASHED_FILE_LIFE = "public, max-age=31536000, immutable"
 
-log = logs.logger("edge")
-
-_FIXED = {
+FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -40,55 +33,6 @@ def content_policy(nonce: str) -> str:
         " connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none';"
         " base-uri 'none'"
     )
-
-
-class SecureEdge:
-    """ASGI: puts the headers on every answer, whoever makes it, and makes the nonce of a request."""
-
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        self._app = app
-        self._https = https
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        nonce = secrets.token_urlsafe(16)
-        scope.setdefault("state", {})["nonce"] = nonce
-
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                self._add(MutableHeaders(scope=message), nonce)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_with_headers)
-        except Exception as error:
-            log.error("defect_at_the_edge", error=type(error).__name__)
-            if not started:
-                await _LAST_RESORT(scope, receive, send_with_headers)
-
-    def _add(self, headers: MutableHeaders, nonce: str) -> None:
-        headers.update(_FIXED)
-        headers["Content-Security-Policy"] = content_policy(nonce)
-        headers.setdefault("Cache-Control", "no-store")
-        if self._https:
-            headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-
-
-_LAST_RESORT = HTMLResponse(
-    '<!doctype html><html lang="en"><title>Something went wrong</title>'
-    "<h1>Something went wrong on our side</h1>"
-    "<p>Try again in a minute.</p>"
-    '<p>Error code: <span data-error-code="INTERNAL">INTERNAL</span></p></html>',
-    status_code=500,
-)
-"""Where even the page of an error could not be made: never blank, never a stack trace. R13."""
 
 
 class TooLarge(Exception):

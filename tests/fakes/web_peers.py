@@ -68,6 +68,8 @@ class World:
     calls: list[tuple[str, object]] = field(default_factory=list)
     attempts: dict[str, object] = field(default_factory=dict)
     stopped: bool = False
+    pause: float = 0
+    """Seconds that each look at a session or a holder takes."""
 
     async def newer_than(self, since: int, wait: int) -> None:
         """Wait as the gateway's long poll does, in steps a test does not notice."""
@@ -75,6 +77,9 @@ class World:
             if self.view.version > since or self.stopped:
                 return
             await asyncio.sleep(0.02)
+
+    async def slowly(self) -> None:
+        await asyncio.sleep(self.pause)
 
     def called(self, name: str, what: object = None) -> None:
         self.calls.append((name, what))
@@ -129,6 +134,7 @@ class FakeGateway:
         self._world.called("get_session", since)
         if (session_id, claim) != (SESSION_ID, CLAIM):
             raise errors.not_found("SESSION_UNKNOWN")
+        await self._world.slowly()
         await self._world.newer_than(since, wait)
         return self._world.view
 
@@ -157,6 +163,7 @@ class FakeIdentity:
 
     async def resolve_holder(self, card_grant: str) -> Holder | Refused:
         self._world.called("resolve_holder", card_grant)
+        await self._world.slowly()
         return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA)
 
 

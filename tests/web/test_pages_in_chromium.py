@@ -87,6 +87,20 @@ def test_R52_the_passcode_leaves_the_page_only_sealed(page: Page, site: Site) ->
     assert any(request.startswith(f"{site.origin}/passcode csrf=") for request in bodies)
 
 
+def test_S19_nothing_is_kept_in_the_browser_and_nobody_else_is_asked(page: Page, site: Site) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    reach_passcode(page, site)
+    choose(page, GOOD_PASSCODE)
+    page.wait_for_url("**/working")
+
+    assert [url for url in asked if not url.startswith(f"{site.origin}/")] == []
+    assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+    assert page.evaluate("indexedDB.databases().then(all => all.length)") == 0
+    page.go_back()
+    assert page.locator("#passcode:visible").count() == 0
+
+
 @pytest.mark.parametrize(
     ("passcode", "again", "sentence"),
     [

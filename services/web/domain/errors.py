@@ -4,7 +4,7 @@ A code is stable and is what people quote; the sentences may be improved at any 
 """
 
 from services.web.domain.catalogue import browser, card, holder, security_code, service, session, workstation
-from services.web.domain.entry import Entry
+from services.web.domain.entry import Ask, Entry
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ("The reader and the workstation", workstation.ENTRIES),
@@ -26,3 +26,31 @@ def entry_for(code: str) -> Entry:
         return known
     internal = CATALOGUE["INTERNAL"]
     return Entry(code, internal.title, internal.happened, internal.next_step, internal.ask)
+
+
+_ASKED = {Ask.RA: "Registration Authority", Ask.IT: "IT service desk", Ask.REPORT: "report the problem"}
+
+
+def as_markdown() -> str:
+    """Return the whole catalogue as a document."""
+    lines = [
+        "# Error codes",
+        "",
+        "Made by `python -m services.web errors`; each code has a page at `/help/errors/<code>`.",
+    ]
+    for heading, entries in GROUPS:
+        lines += [
+            "",
+            f"## {heading}",
+            "",
+            "| code | what happened | what to do | who helps |",
+            "|---|---|---|---|",
+        ]
+        lines += [_row(entry) for entry in entries]
+    return "\n".join(lines) + "\n"
+
+
+def _row(entry: Entry) -> str:
+    return (
+        f"| `{entry.code}` | **{entry.title}.** {entry.happened} | {entry.next_step} | {_ASKED[entry.ask]} |"
+    )

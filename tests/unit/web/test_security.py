@@ -68,7 +68,7 @@ async def test_nothing_is_loaded_from_another_host(visitor: Visitor, world: Worl
 
 
 async def test_S14_the_cookie_is_for_this_host_and_no_script(visitor: Visitor) -> None:
-    header = (await visitor.open("/")).headers["set-cookie"]
+    header = (await visitor.open("/reason")).headers["set-cookie"]
 
     assert header.startswith("__Host-unlock=")
     assert all(word in header for word in ("Path=/", "Secure", "HttpOnly", "SameSite=Strict"))
@@ -273,6 +273,36 @@ async def test_S21_a_page_that_cannot_even_be_drawn_is_not_blank(
     assert page.status_code == 500
     assert visitor.error_code() == "INTERNAL"
     assert_protected(page)
+
+
+async def test_F31_many_slow_calls_make_no_page_slower_than_5_seconds(
+    visitor: Visitor, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.web.routes.PAGE_SECONDS", 0.05)
+    await visitor.reach_card()
+    world.pause = 0.03
+    world.change(state=State.CARD_READ)
+    visitor.page = await visitor.client.get("/address")
+
+    assert visitor.page.status_code == 504
+    assert visitor.error_code() == "DEADLINE_EXCEEDED"
+
+
+async def test_S43_over_the_limit_a_browser_is_told_to_come_back(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.web.edge.MOST_OPEN_REQUESTS", 0)
+    page = await visitor.open("/")
+
+    assert page.status_code == 503
+    assert page.headers["retry-after"] == "30"
+    assert visitor.error_code() == "SERVICE_UNAVAILABLE"
+    assert_protected(page)
+
+
+async def test_pages_without_a_form_leave_no_cookie(visitor: Visitor) -> None:
+    for path in ("/", "/help/errors", "/saved-hours", "/nothing", "/health/live"):
+        assert "set-cookie" not in (await visitor.open(path)).headers
 
 
 async def test_every_page_quotes_a_reference_and_a_way_to_report(visitor: Visitor) -> None:
