@@ -1,0 +1,55 @@
+"""Write the list of each process: its extra and all that this needs, by what is installed here.
+
+`python -m deploy.image.closure` after every change of dependencies; a test fails until it was run.
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+EXTRAS = {
+    "identity": "identity",
+    "otp": "otp",
+    "card_gateway": "card-gateway",
+    "notifier": "notifier",
+    "audit_store": "audit",
+    "audit_reader": "audit",
+    "web": "web",
+}
+"""Process → extra of pyproject.toml."""
+FOLDER = Path(__file__).parent
+US = "smartcard-unlock"
+
+
+def closure(extra: str) -> list[str]:
+    """Every package of an extra but us, sorted. Raises PackageNotFoundError for one that is not here."""
+    found: set[tuple[str, str]] = set()
+    waiting = {(US, extra), (US, "")}
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        waiting |= set(_needs(*one)) - found
+    return sorted({name for name, _ in found} - {US})
+
+
+def _needs(name: str, extra: str) -> Iterator[tuple[str, str]]:
+    """What a package, with one extra or with none (""), asks for on this Python and system."""
+    for line in distribution(name).requires or []:
+        wanted = Requirement(line)
+        if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
+            dependency = canonicalize_name(wanted.name)
+            yield dependency, ""
+            yield from ((dependency, each) for each in wanted.extras)
+
+
+def main() -> None:
+    """Write every list."""
+    for process, extra in EXTRAS.items():
+        (FOLDER / f"{process}.txt").write_text("\n".join(closure(extra)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
