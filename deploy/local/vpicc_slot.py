@@ -12,8 +12,6 @@ from deploy.local.virtual_card import Dropped, FaultyCard
 from deploy.local.virtual_card.card import ATR
 
 POWER_OFF, POWER_ON, RESET, GET_ATR = 0, 1, 2, 4  # one-byte messages of vpcd
-RETRY_AFTER = 0.1
-"""Seconds between two tries to reach a reader that does not listen."""
 INSERT_WITHIN = 10.0
 """Seconds an insert waits for its reader."""
 SEEN_WITHIN = 2.0
@@ -29,7 +27,10 @@ class RefusedError(Exception):
 
 
 class Slot:
-    """One reader slot: keeps its card connected to vpcd until it is taken out or drops."""
+    """One reader slot: keeps its card connected to vpcd until it is taken out or drops.
+
+    A reader that does not listen is tried again every EMPTY_FOR seconds.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
@@ -89,7 +90,7 @@ class Slot:
                 finally:
                     self._power_off()
                     self._empty_since = loop.time()
-            await asyncio.sleep(RETRY_AFTER)
+            await asyncio.sleep(EMPTY_FOR)
 
     async def _serve(self, wire: socket.socket) -> None:
         """Answer vpcd until it closes. Raises OSError, Dropped.

@@ -5,7 +5,8 @@ import pytest
 from tests.ports.card.real_reader import RealReader
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def real_reader() -> Iterator[RealReader]:
-    with RealReader() as reader:
-        yield reader
+    reader = RealReader()
+    yield reader
+    reader.empty()

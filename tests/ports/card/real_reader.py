@@ -1,45 +1,38 @@
-"""A virtual card behind a `pcscd` of its own, spoken to through PC/SC: the bare port, without the agent."""
+"""A virtual card behind this process's own `pcscd`, spoken to through PC/SC without the agent."""
 
 import contextlib
 import itertools
 import json
-import os
 import socket
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from deploy.local.pcsc import READERS, OwnPcscd
+from deploy.local.pcsc import READERS
 from deploy.local.virtual_card import Eeprom, personalise
 from services.agent.ports import PcscError
 from services.agent.readers import PcscCard, PcscService
 from services.card_gateway.card.apdu import CardGone
+from tests.fixtures.pcsc import own_pcscd
 
 
 class RealReader:
     """One reader of a service of its own, in which cards are swapped."""
 
     def __init__(self) -> None:
-        self._pcscd = OwnPcscd()
+        self._pcscd = own_pcscd()
         self._number = itertools.count()
         self._card: PcscCard | None = None
         self.name = ""
+        self.empty()
 
-    def __enter__(self) -> Self:
-        self._pcscd.start()
-        self._before = dict(os.environ)
-        os.environ.update(self._pcscd.environment)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.environ.clear()
-        os.environ.update(self._before)
-        self._pcscd.stop()
+    def empty(self) -> None:
+        """Leave the readers as others of this process expect them."""
+        self._give_up()
+        for slot in range(len(READERS)):
+            self.order(do="remove", slot=slot)
 
     def fresh_card(self, **wishes: Any) -> "RealPort":
         """Put in a card that was never used, unseen by the reader if it can be, and connect to it."""
-        self.name = f"card-{next(self._number)}"
+        self.name = f"port-{next(self._number)}"
         personalise(self._pcscd.cards, self.name, **wishes)
         if not self.order(do="swap", card=self.name)["ok"]:
             assert self.order(do="insert", card=self.name)["ok"]
@@ -52,11 +45,15 @@ class RealReader:
 
     def connect(self) -> "RealPort":
         """Connect to the card that is in; the connection before it is given up."""
+        self._give_up()
+        self._card = _connected()
+        return RealPort(self._card)
+
+    def _give_up(self) -> None:
         if self._card is not None:
             with contextlib.suppress(PcscError):
                 self._card.disconnect()
-        self._card = _connected()
-        return RealPort(self._card)
+        self._card = None
 
     def eeprom(self) -> Eeprom:
         """What the card remembers, from its file."""
