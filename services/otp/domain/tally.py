@@ -64,7 +64,8 @@ def entries_left(tally: Tally, session_id: str, policy: Policy, now: datetime) -
     if tally.locked_at is not None and tally.locked_at >= _freed_at(tally, policy, now):
         return 0
     in_session = sum(entry.session_id == session_id for entry in tally.wrong)
-    in_day = _count_after(tally, max(now - DAY, _freed_at(tally, policy, now)))
+    freed_at = _freed_at(tally, policy, now)
+    in_day = sum(entry.at > now - DAY and entry.at >= freed_at for entry in tally.wrong)
     left = min(policy.wrong_per_session - in_session, policy.wrong_per_day - in_day)
     return max(min(left, _left_in_year(tally, policy, now)), 0)
 
@@ -101,15 +102,11 @@ def _freed_at(tally: Tally, policy: Policy, now: datetime) -> datetime:
     return max(tally.cleared_at or _NEVER, _cooled_at(tally, policy, now) or _NEVER)
 
 
-def _count_after(tally: Tally, instant: datetime) -> int:
-    return sum(entry.at > instant for entry in tally.wrong)
-
-
 def _left_in_year(tally: Tally, policy: Policy, now: datetime) -> int:
     """Return what the year still allows. A cool-off gives nothing here, a clearing three more."""
     if policy.wrong_per_year is None:
         return policy.wrong_per_session
-    left = policy.wrong_per_year - _count_after(tally, now - YEAR)
+    left = policy.wrong_per_year - sum(entry.at > now - YEAR for entry in tally.wrong)
     if tally.cleared_at is None:
         return left
-    return max(left, GRANTED_BY_CLEARING - _count_after(tally, tally.cleared_at))
+    return max(left, GRANTED_BY_CLEARING - sum(entry.at >= tally.cleared_at for entry in tally.wrong))
