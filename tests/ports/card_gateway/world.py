@@ -225,9 +225,8 @@ class Agent:
     session_id: str = ""
     token: str = field(default="", repr=False)
     offer: Any = None
-    reports: list[Report] = field(default_factory=list)
-    mute: bool = False
-    """Reports are lost on the way: the agent was switched off."""
+    reports: dict[str, Report] = field(default_factory=dict)
+    """By step: a step is run once, and its report repeated."""
 
     @property
     def public_key(self) -> bytes:
@@ -264,11 +263,7 @@ class Agent:
                 return
 
     async def do(self, order: Order) -> Order | None:
-        report = self.run(order)
-        self.reports.append(report)
-        if self.mute:
-            return None
-        return await self.send(order, report)
+        return await self.send(order, self.run(order))
 
     async def send(self, order: Order, report: Report) -> Order | None:
         return await until_answered(
@@ -278,7 +273,12 @@ class Agent:
         )
 
     def run(self, order: Order) -> Report:
-        """Run a script as an agent does: not past its time, and with the PIN out of its seal."""
+        """Run a step as an agent does: once, not past its time, and with the PIN out of its seal."""
+        if order.step.step_id not in self.reports:
+            self.reports[order.step.step_id] = self._run(order)
+        return self.reports[order.step.step_id]
+
+    def _run(self, order: Order) -> Report:
         if self.world.clock.now() >= order.step.begin_before:
             return Report((), End.NOT_RUN)
         purpose = Purpose.READ if order.script.kind is Kind.READ else Purpose.RESET
