@@ -29,6 +29,12 @@ PATHS = frozenset({
     "/working", "/done", "/unknown", "/stopped",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
+COMPONENTS = frozenset({
+    "back-link", "button", "error-message", "error-summary", "fieldset", "footer", "header", "heading",
+    "hint", "input", "inset-text", "label", "legend", "macros", "nhsuk", "panel", "password-input",
+    "radios", "skip-link",
+})  # fmt: skip
+"""Of the NHS design system, what the pages use."""
 JUDGED_ANEW = frozenset({"NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE"})
 """Refusals that the Registration Authority may have mended a minute later. R7, R25."""
 
@@ -80,6 +86,10 @@ def environment() -> Environment:
     templates = Environment(loader=loader, undefined=ChainableUndefined, autoescape=True)
     templates.globals.update(built=built, texts=texts, entry_for=entry_for)
     templates.globals["parts"] = templates.get_template("parts.jinja").module
+    for name in loader.list_templates():
+        # Compiled now: nobody's first page waits for it, and a broken template stops the start.
+        if not name.startswith("nhsuk/") or name.split("/")[-2] in COMPONENTS:
+            templates.get_template(name)
     return templates
 
 
