@@ -4,19 +4,15 @@ The agent asks its question on its controlling terminal and nowhere else; this i
 no person in front of one: for the desk page, which shows `text` and sends what is typed there, and for tests.
 """
 
-import ctypes
-import fcntl
 import os
 import pty
 import signal
 import subprocess
 import sys
-import termios
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LONGEST_TEXT = 64 * 1024
 """Characters of the window that are kept; the oldest go."""
 
@@ -54,13 +50,13 @@ class AgentWindow:
         self._terminal, inside = pty.openpty()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *self.COMMAND],
+                # No code of ours between fork and exec: the caller may have threads, and then it hangs.
+                # The agent ends with us: the kernel hangs up when our end of the terminal is closed.
+                ["setsid", "--ctty", sys.executable, "-m", *self.COMMAND],
                 stdin=inside,
                 stdout=inside,
                 stderr=log,
                 env={**os.environ, **self._environment},
-                start_new_session=True,
-                preexec_fn=_own_terminal,
             )
         os.close(inside)
         threading.Thread(target=self._read, args=(self._terminal,), daemon=True).start()
@@ -116,9 +112,3 @@ def _bytes(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # the other end is closed
         return b""
-
-
-def _own_terminal() -> None:
-    """Make standard input the controlling terminal, and die with our parent."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -21,6 +21,7 @@ from services.agent.ports import Window
 from services.agent.readers import PcscService
 from services.agent.session import Agent
 from services.agent.settings import AgentSettings
+from services.agent.spare import Spare
 from services.agent.status_file import StatusFile
 from services.agent.steps import Steps
 from services.agent.watch import Watch
@@ -75,7 +76,9 @@ async def _serve(settings: AgentSettings, journal: Journal) -> None:
     watch = Watch(service, Backoff(0.1, 2.0, share))
     gateway = GatewayCalls(settings.CARD_GATEWAY_ADDRESS, settings.TLS_CA_FILE, VERSION, wall)
     steps = Steps(service, watch, window, journal, settings.GATEWAY_NAME)
-    agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), SystemRandomness())
+    randomness = SystemRandomness()
+    spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)
+    agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)
     _on_signals(console, agent)
     following = asyncio.create_task(watch.run())
     try:

@@ -34,11 +34,12 @@ class Console:
         self._out, self._origin, self._open_page = out, origin, open_page
         self._shown: tuple[str, ...] = ()
         self._state: ReaderState | None = None
-        self._problem = ""
+        self._problem = self._spare_code = ""
         self._ending = False
 
-    def offered(self, pairing: Pairing, words: tuple[str, str, str], *, first: bool) -> None:
+    def offered(self, session_id: str, pairing: Pairing, words: tuple[str, str, str], *, first: bool) -> None:
         """Show where the page is."""
+        del session_id
         self._problem = ""
         if self._same("offered", pairing.page_address, pairing.code):
             return
@@ -51,6 +52,19 @@ class Console:
             self._say(f"Open this address (good for two minutes): {pairing.page_address}")
         self._say(f"Or type this code on the start page: {pairing.code}")
         self._say(f"The page must show these words: {' '.join(words)}")
+
+    def spare(self, session_id: str, pairing: Pairing, words: tuple[str, str, str]) -> None:
+        """Show how to begin anew, without turning from what happens now."""
+        del session_id, words
+        if pairing.code != self._spare_code and is_trusted(pairing.page_address, self._origin):
+            self._spare_code = pairing.code
+            self._say(f"To begin again from the start: {pairing.page_address} (code {pairing.code})")
+
+    def begun_anew(self, session_id: str, words: tuple[str, str, str]) -> None:
+        """Show the words of the session that is in use from now on."""
+        del session_id
+        self._same(Doing.CLAIMED.value, "")
+        self._say(f"A page began anew. It must show these words: {' '.join(words)}")
 
     def doing(self, what: Doing, script_kind: str = "") -> None:
         """Show what happens now."""

@@ -177,8 +177,16 @@ class Doing(Enum):
 class Window(Protocol):
     """What the person sees. No method raises."""
 
-    def offered(self, pairing: Pairing, words: tuple[str, str, str], *, first: bool) -> None:
+    def offered(self, session_id: str, pairing: Pairing, words: tuple[str, str, str], *, first: bool) -> None:
         """Show where the page is; `first`: the first offer of this run, so a browser may be opened."""
+        ...
+
+    def spare(self, session_id: str, pairing: Pairing, words: tuple[str, str, str]) -> None:
+        """Show how to begin anew while a session is in use."""
+        ...
+
+    def begun_anew(self, session_id: str, words: tuple[str, str, str]) -> None:
+        """Show that a page took the spare session, which is the one in use from now on."""
         ...
 
     def doing(self, what: Doing, script_kind: str = "") -> None:

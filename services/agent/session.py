@@ -1,16 +1,17 @@
 """The agent's life: offer this workstation, do the session's steps, report them, and offer it again.
 
-One session at a time. A failed call is tried again for ever, with growing waits; a step's report is kept
-until the gateway has it; a step given twice is answered with the report of the first time.
+One session is in use at a time; while it is, another is on offer (`spare`), and when a page claims that
+one the session in use is left, as soon as no step of it is under way. A failed call is tried again for ever,
+with growing waits; a step's report is kept until the gateway has it; a step given twice is answered with the
+report of the first time.
 """
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from services.agent.backoff import Backoff
-from services.agent.facts import Facts
 from services.agent.journal import Journal
+from services.agent.polling import poll
 from services.agent.ports import (
     Doing,
     Gateway,
@@ -25,15 +26,13 @@ from services.agent.ports import (
     Window,
 )
 from services.agent.sealing import new_private_key, public_key_of
+from services.agent.spare import Spare
 from services.agent.steps import Steps
 from services.agent.watch import Watch
 from services.card_gateway.card.script import End, Report
 from services.runtime import logs
 from services.runtime.randomness import Randomness
 from services.runtime.words import matching_words
-
-POLL_SECONDS = 25
-"""How long the gateway may wait before it says that there is nothing. Source: architecture section 3."""
 
 log = logs.logger("session")
 
@@ -50,9 +49,11 @@ class Agent:
         journal: Journal,
         backoff: Backoff,
         randomness: Randomness,
+        spare: Spare,
     ) -> None:
         self._gateway, self._window, self._watch, self._steps = gateway, window, watch, steps
         self._journal, self._backoff, self._randomness = journal, backoff, randomness
+        self._spare = spare
         self._stop = asyncio.Event()
         self._reports: dict[str, Report] = {}
         self._unreported: list[str] = []
@@ -70,7 +71,8 @@ class Agent:
             session = session or await self._attach()
             if session is not None:
                 await self._serve(session)
-            session = None
+            session = await self._next()
+        await self._spare.hand_over()
 
     def _recalled(self) -> Session | None:
         remembered = self._journal.recall()
@@ -78,6 +80,21 @@ class Agent:
             return None
         self._reports, self._unreported = remembered.reports, remembered.unacknowledged
         return remembered.session
+
+    async def _next(self) -> Session | None:
+        """Return the session that was on offer meanwhile, if there is one."""
+        claimed = self._spare.taken.is_set()
+        offer = await self._spare.hand_over()
+        if offer is None or self._stop.is_set():
+            return None
+        session, pairing = offer
+        self._remember_session(session)
+        if claimed:
+            words = matching_words(session.session_id, session.public_key)
+            self._window.begun_anew(session.session_id, words)
+        else:
+            self._offer(session, pairing)
+        return session
 
     async def _attach(self) -> Session | None:
         """Offer this workstation with a fresh key, until the gateway takes it; None when stopped."""
@@ -95,11 +112,14 @@ class Agent:
         return None
 
     def _begin(self, session: Session, pairing: Pairing) -> None:
-        self._journal.begin_session(session)
-        self._reports, self._unreported = {}, []
+        self._remember_session(session)
         self._backoff.reset()
         log.info("attached", session_id=session.session_id)
         self._offer(session, pairing)
+
+    def _remember_session(self, session: Session) -> None:
+        self._journal.begin_session(session)
+        self._reports, self._unreported = {}, []
 
     async def _serve(self, session: Session) -> None:
         """Do what the session asks until it ends, is lost, or we are stopped."""
@@ -109,6 +129,9 @@ class Agent:
                     await self._do(session, await self._deliver(session, step_id))
                 if await self._polled_to_the_end(session):
                     self._journal.forget()
+                    return
+                if self._spare.taken.is_set():
+                    log.info("session_left", session_id=session.session_id)
                     return
         except SessionLost as lost:
             log.warning("session_lost", session_id=session.session_id, code=str(lost))
@@ -132,6 +155,7 @@ class Agent:
             case Idle(pairing, claimed):
                 self._idle(session, pairing, claimed=claimed)
             case Order():
+                self._spare.keep()
                 await self._do(session, answer)
             case Over(outcome, code):
                 log.info("session_ended", session_id=session.session_id, outcome=outcome, code=code)
@@ -143,26 +167,10 @@ class Agent:
         """Ask for something to do; None as soon as there is news that the gateway must hear first."""
         facts = self._watch.facts
         self._window.readers(facts)
-        asked = asyncio.ensure_future(self._gateway.next_step(session, facts, POLL_SECONDS))
-        await self._first_of(asked, facts)
-        if not asked.done():
-            asked.cancel()
-            with suppress(asyncio.CancelledError):
-                await asked
-            return None
-        self._backoff.reset()
-        return asked.result()
-
-    async def _first_of(self, asked: "asyncio.Future[Order | Idle | Over]", facts: Facts) -> None:
-        news: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(self._watch.differs(facts)),
-            asyncio.ensure_future(self._stop.wait()),
-        ]
-        try:
-            await asyncio.wait([asked, *news], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in news:
-                one.cancel()
+        answer = await poll(self._gateway, self._watch, session, facts, self._stop, self._spare.taken)
+        if answer is not None:
+            self._backoff.reset()
+        return answer
 
     async def _do(self, session: Session, order: Order | None) -> None:
         """Run an order and report it, and so on with what the gateway gives for the report."""
@@ -206,12 +214,13 @@ class Agent:
     def _idle(self, session: Session, pairing: Pairing | None, *, claimed: bool) -> None:
         if claimed:
             self._window.doing(Doing.CLAIMED)
+            self._spare.keep()
         elif pairing is not None:
             self._offer(session, pairing)
 
     def _offer(self, session: Session, pairing: Pairing) -> None:
         words = matching_words(session.session_id, session.public_key)
-        self._window.offered(pairing, words, first=self._first_offer)
+        self._window.offered(session.session_id, pairing, words, first=self._first_offer)
         self._first_offer = False
 
     def _tell(self, report: Report) -> None:

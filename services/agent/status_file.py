@@ -21,6 +21,7 @@ class StatusFile:
         self._path, self._window, self._wall = path, window, wall
         self._status: dict[str, object] = {
             "state": Doing.NO_GATEWAY.value,
+            "session_id": "",
             "page_address": "",
             "pairing_code": "",
             "expires_at": "",
@@ -29,22 +30,36 @@ class StatusFile:
             "problem": "",
             "last_outcome": "",
             "last_code": "",
+            "spare": {},
             "pid": os.getpid(),
             "version": version,
         }
         self._write()
 
-    def offered(self, pairing: Pairing, words: tuple[str, str, str], *, first: bool) -> None:
+    def offered(self, session_id: str, pairing: Pairing, words: tuple[str, str, str], *, first: bool) -> None:
         """Write where the page is."""
         self._write(
             state=Doing.OFFERED.value,
+            session_id=session_id,
+            spare={},
             page_address=pairing.page_address,
             pairing_code=pairing.code,
             expires_at=pairing.expires_at,
             words=list(words),
             problem="",
         )
-        self._window.offered(pairing, words, first=first)
+        self._window.offered(session_id, pairing, words, first=first)
+
+    def spare(self, session_id: str, pairing: Pairing, words: tuple[str, str, str]) -> None:
+        """Write where another page may begin anew."""
+        offer = {"session_id": session_id, "page_address": pairing.page_address, "pairing_code": pairing.code}
+        self._write(spare=offer)
+        self._window.spare(session_id, pairing, words)
+
+    def begun_anew(self, session_id: str, words: tuple[str, str, str]) -> None:
+        """Write which session is in use from now on."""
+        self._write(state=Doing.CLAIMED.value, session_id=session_id, words=list(words), spare={}, problem="")
+        self._window.begun_anew(session_id, words)
 
     def doing(self, what: Doing, script_kind: str = "") -> None:
         """Write what happens now; once claimed, the address is of no more use."""

@@ -1,4 +1,7 @@
-"""A gateway that gives the agent what a test wants, over real TLS and gRPC."""
+"""A gateway that gives the agent what a test wants, over real TLS and gRPC.
+
+The first session that the agent attaches is the one a test drives; any other stands unclaimed.
+"""
 
 import asyncio
 import secrets
@@ -6,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
 import grpc.aio
@@ -17,9 +20,10 @@ from smartcard_unlock.card_gateway.v1.agents_pb2_grpc import (
 )
 
 from deploy.local.keys import Keys, issue
-from services.card_gateway.card.script import Answer, End, Report, Script, Step
+from services.card_gateway.card.script import Report, Script
 from services.runtime.hpke import pin_info, seal
 from services.runtime.randomness import SystemRandomness
+from tests.agent.wire import from_wire, to_wire
 
 PAGE = "http://127.0.0.1:8080/open/"
 
@@ -31,13 +35,14 @@ class ScriptedGateway(AgentServiceServicer):
         self._keys = keys
         self.address = ""
         self.session_id = ""
-        self.attached: list[pb.AttachRequest] = []
+        """The session that the test drives."""
+        self.attached: dict[str, pb.AttachRequest] = {}
+        """By session id, in order."""
         self.polled: list[pb.NextStepRequest] = []
         self.reports: dict[str, pb.ReportStepRequest] = {}
-        self.claimed = False
-        self.ended: pb.SessionEnded | None = None
-        self.lost = False
-        """Answers every call but Attach with NOT_FOUND."""
+        self.claimed: set[str] = set()
+        self.ended: dict[str, pb.SessionEnded] = {}
+        self.lost: set[str] = set()
         self._steps: list[pb.Step] = []
         self._after: dict[str, pb.Step] = {}
         self._news = asyncio.Condition()
@@ -65,111 +70,77 @@ class ScriptedGateway(AgentServiceServicer):
     ) -> None:
         await self.stop()
 
-    async def give(self, script: Script, *, seconds: float = 30, after: str = "", **more: object) -> str:
+    async def give(self, script: Script, *, seconds: float = 60, after: str = "", **more: Any) -> str:
         """Hand out a script next, or as the answer to the report of step `after`; return its id."""
         now = datetime.now(UTC) + timedelta(hours=5)  # our clock is not the workstation's
-        step = pb.Step(step_id=secrets.token_hex(8), script=to_wire(script), nonce=bytes(32), **more)  # type: ignore[arg-type]
+        step = pb.Step(step_id=secrets.token_hex(8), script=to_wire(script), nonce=bytes(32), **more)
         step.sent_at.FromDatetime(now)
         step.begin_before.FromDatetime(now + timedelta(seconds=seconds))
         if after:
             self._after[after] = step
         else:
             self._steps.append(step)
-        await self._tell()
+        await self.tell()
         return step.step_id
 
-    async def end(self, outcome: str, code: str = "") -> None:
-        self.ended = pb.SessionEnded(outcome=outcome, code=code)
-        await self._tell()
-
-    async def report_of(self, step_id: str, seconds: float = 30) -> Report:
+    async def report_of(self, step_id: str) -> Report:
         """Return the report of a step as soon as it is in."""
-        await self.until(lambda: step_id in self.reports, seconds)
+        await self.until(lambda: step_id in self.reports)
+        assert self.reports[step_id].session_id == self.session_id
         return from_wire(self.reports[step_id])
 
-    async def until(self, true: Callable[[], bool], seconds: float = 10) -> None:
+    async def until(self, true: Callable[[], bool], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(true)
 
-    def sealed(self, pin: str, attempt_id: str) -> bytes:
-        """Seal a PIN to the agent's key of this session, as the page does."""
-        return seal(self.attached[-1].agent_public_key, pin.encode(), pin_info(self.session_id, attempt_id))
-
-    async def Attach(self, request: pb.AttachRequest, context: object) -> pb.AttachResponse:
-        self.attached.append(request)
-        self.session_id, self.ended, self.claimed, self.lost = SystemRandomness().uuid7(), None, False, False
-        await self._tell()
-        return pb.AttachResponse(session_id=self.session_id, agent_token="t" * 43, pairing=self._pairing())
-
-    async def NextStep(
-        self,
-        request: pb.NextStepRequest,
-        context: grpc.aio.ServicerContext[pb.NextStepRequest, pb.NextStepResponse],
-    ) -> pb.NextStepResponse:
-        if self.lost or request.session_id != self.session_id:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
-        self.polled.append(request)
-        await self._tell()
-        with suppress(TimeoutError):
-            await self.until(lambda: bool(self._steps or self.ended or self.claimed), 1)
-        if self._steps:
-            return pb.NextStepResponse(step=self._steps[0])
-        if self.ended is not None:
-            return pb.NextStepResponse(ended=self.ended)
-        if self.claimed:
-            await asyncio.sleep(0.1)
-        nothing = pb.Nothing(claimed=self.claimed, pairing=None if self.claimed else self._pairing())
-        return pb.NextStepResponse(nothing=nothing)
-
-    async def ReportStep(self, request: pb.ReportStepRequest, context: object) -> pb.ReportStepResponse:
-        self.reports.setdefault(request.step_id, request)
-        self._steps = [step for step in self._steps if step.step_id != request.step_id]
-        await self._tell()
-        following = self._after.get(request.step_id)
-        return pb.ReportStepResponse(next=following)
-
-    def _pairing(self) -> pb.Pairing:
-        pairing = pb.Pairing(page_address=PAGE + self.session_id, pairing_code="ABCD-EFGH")
-        pairing.expires_at.FromDatetime(datetime.now(UTC) + timedelta(seconds=120))
-        return pairing
-
-    async def _tell(self) -> None:
+    async def tell(self) -> None:
+        """Let whoever waits look again."""
         async with self._news:
             self._news.notify_all()
 
+    def sealed(self, pin: str, attempt_id: str) -> bytes:
+        """Seal a PIN to the agent's key of this session, as the page does."""
+        key = self.attached[self.session_id].agent_public_key
+        return seal(key, pin.encode(), pin_info(self.session_id, attempt_id))
 
-def to_wire(script: Script) -> pb.Script:
-    return pb.Script(
-        kind=pb.ScriptKind.Value(f"SCRIPT_KIND_{script.kind.value}"),
-        steps=[_step(step) for step in script.steps],
-    )
+    async def Attach(self, request: pb.AttachRequest, context: Any) -> pb.AttachResponse:
+        session_id = SystemRandomness().uuid7()
+        self.attached[session_id] = request
+        self.session_id = self.session_id or session_id
+        await self.tell()
+        return pb.AttachResponse(session_id=session_id, agent_token="t" * 43, pairing=_pairing(session_id))
+
+    async def NextStep(self, request: pb.NextStepRequest, context: Any) -> pb.NextStepResponse:
+        session_id = request.session_id
+        if session_id in self.lost:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
+        self.polled.append(request)
+        await self.tell()
+        with suppress(TimeoutError):
+            await self.until(lambda: bool(self._answer(session_id)), 1)
+        return self._answer(session_id) or pb.NextStepResponse(nothing=self._nothing(session_id))
+
+    async def ReportStep(self, request: pb.ReportStepRequest, context: Any) -> pb.ReportStepResponse:
+        self.reports.setdefault(request.step_id, request)
+        self._steps = [step for step in self._steps if step.step_id != request.step_id]
+        await self.tell()
+        following = self._after.get(request.step_id)
+        return pb.ReportStepResponse(next=following)
+
+    def _nothing(self, session_id: str) -> pb.Nothing:
+        if session_id in self.claimed:
+            return pb.Nothing(claimed=True)
+        return pb.Nothing(pairing=_pairing(session_id))
+
+    def _answer(self, session_id: str) -> pb.NextStepResponse | None:
+        if session_id == self.session_id and self._steps:
+            return pb.NextStepResponse(step=self._steps[0])
+        if session_id in self.ended:
+            return pb.NextStepResponse(ended=self.ended[session_id])
+        return None
 
 
-def _step(step: Step) -> pb.ScriptStep:
-    command = step.command
-    rules = [
-        pb.StatusRule(
-            status=rule.status,
-            mask=rule.mask,
-            action=pb.StatusAction.Value(f"STATUS_ACTION_{rule.action.value}"),
-            target=rule.target,
-        )
-        for rule in step.rules
-    ]
-    return pb.ScriptStep(
-        name=step.name,
-        command=pb.Command(
-            cla=command.cla, ins=command.ins, p1=command.p1, p2=command.p2, data=command.data, le=command.le
-        ),
-        slot=pb.Slot.Value(f"SLOT_{step.slot.value}") if step.slot else pb.SLOT_UNSPECIFIED,
-        slot_offset=step.slot_offset,
-        rules=rules,
-        keep=step.keep,
-        expect_sha256=step.expect_sha256 or b"",
-    )
-
-
-def from_wire(report: pb.ReportStepRequest) -> Report:
-    answers = tuple(Answer(answer.name, answer.status, answer.data) for answer in report.answers)
-    end = End(pb.ScriptEnd.Name(report.end).removeprefix("SCRIPT_END_"))
-    return Report(answers, end, report.in_flight, report.rule)
+def _pairing(session_id: str) -> pb.Pairing:
+    pairing = pb.Pairing(page_address=PAGE + session_id, pairing_code="ABCD-EFGH")
+    pairing.expires_at.FromDatetime(datetime.now(UTC) + timedelta(seconds=120))
+    return pairing

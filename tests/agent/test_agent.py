@@ -60,12 +60,12 @@ def card(pcsc: OwnPcscd) -> str:
     return name
 
 
-async def says(window: AgentWindow, what: str, seconds: float = 15, after: int = 0) -> int:
+async def says(window: AgentWindow, what: str, seconds: float = 60, after: int = 0) -> int:
     return await asyncio.to_thread(lambda: window.wait_for(what, seconds, after=after))
 
 
 async def status_becomes(tmp_path: Path, field: str, value: object) -> dict[str, object]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 status: dict[str, object] = json.loads((tmp_path / "status.json").read_text())
@@ -77,7 +77,7 @@ async def status_becomes(tmp_path: Path, field: str, value: object) -> dict[str,
 
 
 async def read(gateway: ScriptedGateway) -> Report:
-    await gateway.until(lambda: any(_has_card(poll.readers) for poll in gateway.polled), 15)
+    await gateway.until(lambda: any(_has_card(poll.readers) for poll in gateway.polled))
     return await gateway.report_of(await gateway.give(piv.read_script()))
 
 
@@ -102,7 +102,7 @@ async def test_it_offers_the_page_the_code_and_the_words_of_its_own_key(
 ) -> None:
     await says(window, "ABCD-EFGH")
 
-    words = matching_words(gateway.session_id, gateway.attached[0].agent_public_key)
+    words = matching_words(gateway.session_id, gateway.attached[gateway.session_id].agent_public_key)
     assert PAGE + gateway.session_id in window.text
     await says(window, " ".join(words))
 
@@ -118,7 +118,7 @@ async def test_S13_the_status_file_is_for_its_owner_alone(
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "state" / "session.jsonl").stat().st_mode) == 0o600
 
-    gateway.claimed = True
+    gateway.claimed.add(gateway.session_id)
     claimed = await status_becomes(tmp_path, "state", "CLAIMED")
     assert claimed["page_address"] == ""
 
@@ -129,7 +129,7 @@ async def test_R45_it_tells_the_gateway_of_a_card_as_soon_as_it_is_in(
     await gateway.until(lambda: bool(gateway.polled))
     pcsc.insert(new_card(pcsc))
 
-    await gateway.until(lambda: _has_card(gateway.polled[-1].readers), 3)
+    await gateway.until(lambda: _has_card(gateway.polled[-1].readers))
     await says(window, f"There is a card in {READERS[0]}")
 
 
@@ -143,9 +143,9 @@ async def test_R53_the_person_says_yes_and_the_card_takes_the_passcode(
     assert verifies(pcsc, NEW_PIN)
     assert not verifies(pcsc, OLD_PIN)
 
-    await gateway.end("SUCCESS")
-    await says(window, "the card is unlocked")
-    await gateway.until(lambda: len(gateway.attached) == 2)  # and it offers itself again
+    gateway.ended[gateway.session_id] = pb.SessionEnded(outcome="SUCCESS")
+    ended = await says(window, "the card is unlocked")
+    await says(window, f"Open this address (good for two minutes): {PAGE}", after=ended)
 
 
 async def test_I12_no_log_and_no_file_of_the_agent_ever_holds_the_passcode_or_the_puk(
@@ -179,9 +179,9 @@ async def test_S35_anything_but_yes_changes_nothing(
 
 async def test_no_answer_in_time_is_a_no(card: str, gateway: ScriptedGateway, window: AgentWindow) -> None:
     before = await read(gateway)
-    prove = await gateway.give(proof_of(before), seconds=1, question=QUESTION)
+    prove = await gateway.give(proof_of(before), seconds=3, question=QUESTION)
 
-    assert (await gateway.report_of(prove, 5)).end is End.DECLINED
+    assert (await gateway.report_of(prove)).end is End.DECLINED
 
 
 async def test_what_was_typed_before_the_question_answers_nothing(
@@ -189,9 +189,9 @@ async def test_what_was_typed_before_the_question_answers_nothing(
 ) -> None:
     before = await read(gateway)
     window.type("yes")
-    prove = await gateway.give(proof_of(before), seconds=1.5, question=QUESTION)
+    prove = await gateway.give(proof_of(before), seconds=4, question=QUESTION)
 
-    assert (await gateway.report_of(prove, 5)).end is End.DECLINED
+    assert (await gateway.report_of(prove)).end is End.DECLINED
 
 
 async def test_without_a_terminal_the_answer_is_no(
@@ -207,7 +207,7 @@ async def test_without_a_terminal_the_answer_is_no(
         assert (await gateway.report_of(prove)).end is End.DECLINED
     finally:
         agent.terminate()
-        assert await asyncio.to_thread(agent.wait, 10) == 0
+        assert await asyncio.to_thread(agent.wait, 60) == 0
         agent.stdin.close()
 
 
@@ -257,7 +257,7 @@ async def test_a_weak_passcode_is_refused_by_the_agent_too(
 
 
 async def test_F15_a_killed_agent_goes_on_with_its_session_and_says_how_far_it_came(
-    pcsc: OwnPcscd, card: str, gateway: ScriptedGateway, window: AgentWindow
+    pcsc: OwnPcscd, card: str, gateway: ScriptedGateway, window: AgentWindow, tmp_path: Path
 ) -> None:
     before = await read(gateway)
     prove = await gateway.give(proof_of(before), question=QUESTION)
@@ -266,8 +266,7 @@ async def test_F15_a_killed_agent_goes_on_with_its_session_and_says_how_far_it_c
     pcsc.card("fault", card=card, fault="hang", at=5, value=2)  # select, chuid, sign; select, chuid, unblock
     await says(window, "Type yes: ")
     window.type("yes")
-    await says(window, "Setting the new passcode")
-    await asyncio.sleep(0.5)
+    await written(tmp_path / "state" / "session.jsonl", '"send": "unblock"')
     window.kill()
     window.start()
 
@@ -275,7 +274,6 @@ async def test_F15_a_killed_agent_goes_on_with_its_session_and_says_how_far_it_c
 
     assert (report.end, report.in_flight) == (End.INTERRUPTED, "unblock")
     assert [answer.sw for answer in report.answers] == [0x9000, 0x9000]
-    assert len(gateway.attached) == 1
 
 
 async def test_F29_a_stopped_agent_ends_its_script_and_reports_it(
@@ -306,16 +304,32 @@ async def test_a_gateway_that_comes_back_finds_the_same_session(
     again = await gateway.report_of(await gateway.give(piv.read_script()))
 
     assert again.end is End.COMPLETED
-    assert len(gateway.attached) == 1
 
 
 async def test_a_session_that_the_gateway_forgot_is_followed_by_a_new_one(
     gateway: ScriptedGateway, window: AgentWindow
 ) -> None:
     await gateway.until(lambda: bool(gateway.polled))
-    gateway.lost = True
+    gateway.lost.add(gateway.session_id)
 
     await gateway.until(lambda: len(gateway.attached) == 2)
+
+
+async def test_a_page_that_begins_anew_takes_over_a_session_that_stands_still(
+    gateway: ScriptedGateway, window: AgentWindow, tmp_path: Path
+) -> None:
+    await gateway.until(lambda: bool(gateway.polled))
+    gateway.claimed.add(gateway.session_id)
+    await gateway.until(lambda: len(gateway.attached) == 2)
+    spare = list(gateway.attached)[1]
+    gateway.claimed.add(spare)
+
+    status = await status_becomes(tmp_path, "session_id", spare)
+
+    words = matching_words(spare, gateway.attached[spare].agent_public_key)
+    assert status["words"] == list(words)
+    await says(window, "A page began anew. It must show these words: " + " ".join(words))
+    await gateway.until(lambda: len(gateway.attached) == 3)  # and the next is on offer
 
 
 async def test_a_restarted_reader_service_needs_no_restart_of_the_agent(
@@ -326,7 +340,7 @@ async def test_a_restarted_reader_service_needs_no_restart_of_the_agent(
     await says(window, "PR20002")
     pcsc.start_service()
     after = len(gateway.polled)
-    await gateway.until(lambda: any(_has_card(poll.readers) for poll in gateway.polled[after:]), 10)
+    await gateway.until(lambda: any(_has_card(poll.readers) for poll in gateway.polled[after:]))
 
     again = await gateway.report_of(await gateway.give(piv.read_script()))
 
@@ -374,6 +388,16 @@ def without_terminal(environment: dict[str, str], log_path: Path) -> "subprocess
         )
 
 
+async def written(path: Path, what: str) -> None:
+    async with asyncio.timeout(60):
+        while not stands_in(path, what):
+            await asyncio.sleep(0.02)
+
+
+def stands_in(path: Path, what: str) -> bool:
+    return what in path.read_text()
+
+
 def everything_in(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
@@ -381,7 +405,7 @@ def everything_in(folder: Path) -> bytes:
 def run_agent(arguments: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "services.agent", *arguments]
     return subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=20, check=False
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -393,7 +417,7 @@ def verifies(pcsc: OwnPcscd, pin: str) -> bool:
         env={**os.environ, **pcsc.environment},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     return "Successfully verified" in done.stdout + done.stderr

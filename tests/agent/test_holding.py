@@ -41,7 +41,7 @@ class Other:
     def ends(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(5)
+        self._process.wait(30)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_another_programs_transaction_waits_until_ours_is_over(hold: Hold, other
     assert waiting.is_alive()
 
     hold.leave()
-    waiting.join(1)
+    waiting.join(30)
     assert not waiting.is_alive()
 
 
@@ -189,7 +189,7 @@ def test_a_card_that_never_answers_costs_three_seconds(pcsc: OwnPcscd, card: str
     with pytest.raises(CardTimeout):
         hold.transmit(SELECT_PIV)
 
-    assert 2.9 < time.monotonic() - begun < 3.5
+    assert 2.9 < time.monotonic() - begun < 4.5
 
 
 def test_a_killed_service_is_a_card_gone(pcsc: OwnPcscd, hold: Hold) -> None:
@@ -210,7 +210,7 @@ def in_transaction(other: Other) -> None:
 
 def connected(other: Other, word: str = "shared") -> None:
     """Connect the other program; a card just put in is seen by the service within half a second."""
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 30
     while True:
         try:
             return other.does(word)

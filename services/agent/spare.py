@@ -1,0 +1,109 @@
+"""A second session on offer while the first is in use: whoever sits down can always begin anew.
+
+A session lives until its deadline, also one that was refused or whose page was closed. Without a second
+offer nobody could use this workstation until then.
+"""
+
+import asyncio
+from contextlib import suppress
+
+from services.agent.backoff import Backoff
+from services.agent.polling import poll
+from services.agent.ports import (
+    Gateway,
+    GatewayAway,
+    Idle,
+    OrderRefused,
+    Over,
+    Pairing,
+    Session,
+    SessionLost,
+    Window,
+)
+from services.agent.sealing import new_private_key, public_key_of
+from services.agent.watch import Watch
+from services.runtime import logs
+from services.runtime.randomness import Randomness
+from services.runtime.words import matching_words
+
+log = logs.logger("spare")
+
+
+class Spare:
+    """At most one session that nobody uses yet."""
+
+    def __init__(
+        self, gateway: Gateway, window: Window, watch: Watch, backoff: Backoff, randomness: Randomness
+    ) -> None:
+        self._gateway, self._window, self._watch = gateway, window, watch
+        self._backoff, self._randomness = backoff, randomness
+        self._task: asyncio.Task[None] | None = None
+        self._offer: tuple[Session, Pairing] | None = None
+        self.taken = asyncio.Event()
+        """A page has claimed it."""
+
+    def keep(self) -> None:
+        """Have one on offer from now on; more than once is once."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+
+    async def hand_over(self) -> tuple[Session, Pairing] | None:
+        """Stop offering; return what was on offer, claimed or not."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        offer, self._offer = self._offer, None
+        self.taken.clear()
+        return offer
+
+    async def _run(self) -> None:
+        while not self.taken.is_set():
+            try:
+                if self._offer is None:
+                    self._show(await self._attach())
+                await self._until_taken()
+            except SessionLost:
+                self._offer = None
+                await asyncio.sleep(self._backoff.again())
+            except GatewayAway:
+                await asyncio.sleep(self._backoff.again())
+
+    async def _attach(self) -> tuple[Session, Pairing]:
+        private_key = new_private_key()
+        public_key = public_key_of(private_key)
+        session_id, token, pairing = await self._gateway.attach(
+            public_key, self._watch.facts, self._randomness.uuid7()
+        )
+        log.info("attached", session_id=session_id)
+        self._backoff.reset()
+        return Session(session_id, token, private_key, public_key), pairing
+
+    async def _until_taken(self) -> None:
+        """Poll until a page claims it. Raises GatewayAway, and SessionLost also where it has ended."""
+        while self._offer is not None:
+            session, _ = self._offer
+            try:
+                answer = await poll(self._gateway, self._watch, session, self._watch.facts)
+            except OrderRefused:
+                self.taken.set()  # the session in use is the one that judges steps
+                return
+            match answer:
+                case Idle(pairing, claimed=False):
+                    if pairing is not None:
+                        self._show((session, pairing))
+                case None:
+                    continue
+                case Over():
+                    raise SessionLost("ENDED")
+                case _:
+                    self.taken.set()
+                    return
+
+    def _show(self, offer: tuple[Session, Pairing]) -> None:
+        self._offer = offer
+        session, pairing = offer
+        self._window.spare(
+            session.session_id, pairing, matching_words(session.session_id, session.public_key)
+        )
