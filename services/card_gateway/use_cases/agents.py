@@ -77,21 +77,22 @@ class Agents:
         """Give something to do, or wait for it up to `wait` seconds. Commits nothing on a journey's path."""
         loop = asyncio.get_running_loop()
         until = loop.time() + min(wait, LONGEST_WAIT)
-        session = await self._session(session_id, agent_token)
-        claimed = session.state is not State.NEW
-        with (
-            self._outside.attendance.here(session_id, reader, claimed=claimed),
-            self._outside.bell.listen(session_id) as ear,
-        ):
+        with self._outside.bell.listen(session_id) as ear:
+            session, steps = await self._look(session_id, agent_token)
             if offers.is_due(session, self._outside.clock.now()):
                 session = callers.for_agent(await offers.renew(self._outside, session_id), agent_token)
                 until = loop.time()
-            while True:
-                found, pause = await self._look(session_id, agent_token, reader)
-                left = until - loop.time()
-                if not isinstance(found, Idle) or left <= 0 or self._outside.bell.closed:
-                    return found
-                await ear.wait(min(left, pause or left))
+            claimed = session.state is not State.NEW
+            with self._outside.attendance.here(session_id, reader, claimed=claimed):
+                while True:
+                    found, pause = await self._choose(session, steps, reader)
+                    left = 0 if self._outside.bell.closed else until - loop.time()
+                    if not isinstance(found, Idle) or left <= 0:
+                        return found
+                    rung = await ear.wait(min(left, pause or left))
+                    if not rung and not pause:
+                        return found
+                    session, steps = await self._look(session_id, agent_token)
 
     async def report_step(
         self, session_id: str, agent_token: str, step_id: str, report: Report
@@ -109,20 +110,22 @@ class Agents:
             return await self._resetting.fetch(session_id)
         return None
 
-    async def _session(self, session_id: str, agent_token: str) -> Session:
-        async with self._outside.books.read() as view:
-            return callers.for_agent(await view.session(session_id), agent_token)
-
     async def _step(self, session_id: str, agent_token: str, step_id: str) -> Step | None:
         async with self._outside.books.read() as view:
             callers.for_agent(await view.session(session_id), agent_token)
             return next((step for step in await view.steps(session_id) if step.step_id == step_id), None)
 
-    async def _look(self, session_id: str, agent_token: str, reader: ReaderState) -> tuple[Next, float]:
-        """What there is to do, and in how many seconds to look again by oneself; 0 for never."""
+    async def _look(self, session_id: str, agent_token: str) -> tuple[Session, tuple[Step, ...]]:
+        """The session and its steps; one probe while nobody has claimed it."""
         async with self._outside.books.read() as view:
             session = callers.for_agent(await view.session(session_id), agent_token)
-            steps = await view.steps(session_id)
+            steps = await view.steps(session_id) if session.state in _STEPS_OF else ()
+        return session, steps
+
+    async def _choose(
+        self, session: Session, steps: tuple[Step, ...], reader: ReaderState
+    ) -> tuple[Next, float]:
+        """What there is to do, and in how many seconds to look again by oneself; 0 for never."""
         now = self._outside.clock.now()
         if session.is_over(now) and session.state is not State.RESETTING:
             return _over(session), 0
@@ -134,7 +137,7 @@ class Agents:
         if now < step.not_before:
             return idle, (step.not_before - now).total_seconds()
         if step.kind in RESETS:
-            return await self._resetting.fetch(session_id) or idle, 0
+            return await self._resetting.fetch(session.session_id) or idle, 0
         return order(session, step, now), 0
 
     def _token_of(self, session_id: str, attempt_id: str) -> str:
