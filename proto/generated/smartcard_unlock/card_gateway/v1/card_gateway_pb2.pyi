@@ -299,9 +299,12 @@ class GetSessionResponse(_message.Message):
     state: Global___SessionState.ValueType
     """The state."""
     code: _builtins.str
-    """Error code of FAILED, or of the last attempt that went back to AUTHORISED
-    (PIN_REFUSED_BY_CARD, DECLINED, CARD_CHANGED, CARD_REMOVED, READER_BUSY, PROOF_TIMED_OUT);
-    empty otherwise.
+    """FAILED: UNSUPPORTED_CARD, CARD_UNKNOWN, ERR1009, CARD_NOT_GENUINE, BUDGET_SPENT,
+    SECRET_MISMATCH, PUK_BLOCKED, CARD_REFUSED. UNKNOWN: OUTCOME_UNKNOWN. RESOLVED: STILL_BLOCKED or
+    empty. ABANDONED: SESSION_ENDED. AUTHORISED: why the last attempt came to nothing:
+    PIN_REFUSED_BY_CARD, PIN_REFUSED, DECLINED, CARD_CHANGED, CARD_REMOVED, CARD_NOT_GENUINE,
+    READER_BUSY, PROOF_TIMED_OUT, TIMED_OUT, INTERRUPTED, SCRIPT_REFUSED, CARD_REFUSED, OUTCOME_UNKNOWN
+    (the card was read again and cannot tell). ATTACHED: why the card is read again. Else empty.
     """
     reader: Global___ReaderState.ValueType
     """What the agent last said of its readers."""
