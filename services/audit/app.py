@@ -31,6 +31,9 @@ BATCH = 500
 WITHIN_SECONDS = 0.1
 """How long a batch may wait to fill."""
 
+COMMIT_SECONDS = 0.5
+"""How often Kafka hears which offsets are done: what a new worker gets again at most."""
+
 SESSION_SECONDS = 10.0
 """After which the partitions of a dead worker go to another."""
 
@@ -57,7 +60,8 @@ async def run_stream(
     with tempfile.TemporaryDirectory(prefix="audit-store-") as folder:
         app = build_app(brokers, group, Path(folder))
         ended = asyncio.Event()
-        app.agent(_raw(app, topics), name="store", concurrency=1)(_body(app, keep, calm, ended))
+        channel = app.topic(*topics, schema=HeldMessages())
+        app.agent(channel, name="store", concurrency=1)(_body(keep, calm, ended))
         try:
             await app.start()
             log.info("stream_started", group=group)
@@ -82,7 +86,7 @@ def build_app(brokers: Brokers | str, group: str, folder: Path) -> Any:
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=SESSION_SECONDS / 3,
         broker_max_poll_interval=POLL_SECONDS,
-        broker_commit_interval=0.5,
+        broker_commit_interval=COMMIT_SECONDS,
         stream_buffer_maxsize=2 * BATCH,
         # A worker whose database is away must not hold up the others' rebalance; what it stores
         # later is stored twice, which changes nothing.
@@ -94,12 +98,30 @@ def build_app(brokers: Brokers | str, group: str, folder: Path) -> Any:
     )
 
 
-def _raw(app: Any, topics: Sequence[str]) -> Any:
-    return app.topic(*topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+class HeldMessages(faust.Schema[Any, Any]):
+    """Raw bytes, and a second reference to each message, which only the stream's body gives back.
+
+    Faust acknowledges by itself what it skips (messages that were under way when partitions
+    moved) and what its iterators let go of. With one reference more than Faust knows of, none of
+    that is the last one, so that nothing is committed but what the body has stored.
+    """
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the key as it came, and hold the message."""
+        message.incref()
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the value as it came."""
+        return message.value
 
 
-def _body(app: Any, keep: Keep, calm: Calm, ended: asyncio.Event) -> Callable[[Any], Awaitable[None]]:
+def _body(keep: Keep, calm: Calm, ended: asyncio.Event) -> Callable[[Any], Awaitable[None]]:
     async def store(stream: Any) -> None:
+        if ended.is_set():
+            # Faust starts an ended body anew on the same stream. What the first one held is lost to
+            # this one, so an acknowledgement of what follows would commit a hole.
+            return
         # noack_take puts back what it finds here when it ends; True would acknowledge unread events.
         stream.enable_acks = False
         try:
@@ -107,6 +129,7 @@ def _body(app: Any, keep: Keep, calm: Calm, ended: asyncio.Event) -> Callable[[A
                 await keep([_message(event.message) for event in events])
                 faults.reach("audit.store.before_ack")
                 for event in events:
+                    event.message.decref()  # the reference of HeldMessages
                     await stream.ack(event)
                 await calm()
         except asyncio.CancelledError:

@@ -11,7 +11,7 @@ from deploy.local.agent_window import AgentWindow
 from deploy.local.child import Child, ChildFailed
 from deploy.local.stack import Stack
 from tests.journeys.pages import Browser, Shown
-from tests.journeys.person import Person, codes_mailed
+from tests.journeys.person import Person, codes_mailed, offer_of
 
 PATIENCE = 60.0
 """Seconds in which a step must succeed although processes die in it."""
@@ -83,6 +83,19 @@ class StubbornPerson(Person):
     def __init__(self, stack: ArmedStack, card: str) -> None:
         super().__init__(stack, card)
         self.browser = StubbornBrowser(stack)
+
+    def open_journey(self) -> Shown:
+        """Wait for the agent's offer while processes come back, then open it."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.stack.revive()
+            try:
+                offer_of(self.stack, seconds=0.5)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+                continue
+            return super().open_journey()
 
     def read_mail(self, older: int = 0) -> str:
         deadline = time.monotonic() + PATIENCE

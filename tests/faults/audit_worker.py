@@ -11,6 +11,8 @@ from pathlib import Path
 
 from services.audit import app
 from services.audit.__main__ import store
+from services.audit.ports import Batch
+from services.audit.storage import SqlStore
 from services.runtime import faults, process
 
 POINTS = ("audit.store.before_commit", "audit.store.after_commit", "audit.store.before_ack")
@@ -54,8 +56,18 @@ class Fault:
             raise Planted
 
 
+async def store_slowly(store: SqlStore, batch: Batch) -> None:
+    """A slow database: what is acknowledged too early is committed before it is stored."""
+    await asyncio.sleep(20 * app.COMMIT_SECONDS)
+    await store_at_once(store, batch)
+
+
+store_at_once = SqlStore.store
+
 if __name__ == "__main__":
     faults.act = Fault()
+    app.COMMIT_SECONDS = 0.005
+    SqlStore.store = store_slowly  # type: ignore[method-assign, assignment]
     # A killed worker keeps its partitions for as long: the test has other things to wait for.
     app.SESSION_SECONDS = float(os.environ["AUDIT_SESSION_SECONDS"])
     app.BATCH = int(os.environ["AUDIT_BATCH"])

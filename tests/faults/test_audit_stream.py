@@ -40,7 +40,7 @@ TAKES_PART = "stream_started"
 
 MORE = 10 if os.environ.get("SOAK") else 1
 
-FAULTS = {"rebalance": 2 * MORE, "raise": 6 * MORE, "cancel": 3 * MORE, "kill": 3 * MORE}
+FAULTS = {"rebalance": 2 * MORE, "raise": 3 * MORE, "cancel": 3 * MORE, "kill": 3 * MORE}
 """How often each strikes, at three points of a batch in turn; a rebalance ends the second worker in order."""
 
 

@@ -28,7 +28,14 @@ ON_THE_REQUEST_PATH = (
 )
 """The ten commits of a journey. Source: quality P5."""
 
-BEHIND_IT = ("otp.delivery_changed", "notifier.queue", "notifier.settle", "audit.store")
+BEHIND_IT = (
+    "otp.delivery_changed",
+    "notifier.take_code",
+    "notifier.claim",
+    "notifier.store_try",
+    "notifier.take_notice",
+    "audit.store",
+)
 
 ANSWERS = (
     "card_gateway.Attach.answering",
