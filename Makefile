@@ -4,7 +4,7 @@ SHELL := bash
 PY := .venv/bin/python
 WORKERS ?= 3
 
-.PHONY: help setup run journey test check proto lock release-contracts
+.PHONY: help setup run journey test check proto lock release-contracts k8s-check
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,3 +33,9 @@ lock:  ## Resolve requirements.lock anew; names no host
 
 release-contracts:  ## Make today's contracts the baseline that `buf breaking` compares with
 	@cd proto && ../.venv/bin/buf build -o baseline.binpb
+
+k8s-check: setup  ## Manifests and images held to the role table, settings and schemas; to kubectl where there is one
+	@$(PY) -m pytest -q tests/architecture -k k8s
+	@if command -v kubectl >/dev/null; then \
+	  for overlay in deploy/k8s/overlays/*; do $(PY) -m deploy.kustomization $$overlay --compare || exit 1; done; \
+	else echo "kubectl is not here: the rendering was not compared with its kustomize"; fi

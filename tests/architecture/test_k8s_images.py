@@ -1,6 +1,6 @@
-"""deploy/Dockerfile by reading it: what it copies is there, what it installs is locked, what it starts is the table's.
+"""deploy/Dockerfile by reading it: what it copies is there, what it installs is locked, what it starts.
 
-No Docker engine is needed; `requirements.lock` and the installed packages are what it is held to.
+No Docker engine is needed: README's role table, `requirements.lock` and what is installed are its measure.
 """
 
 import json
