@@ -70,7 +70,7 @@ class DeliveryChanged(_message.Message):
     delivery: Global___Delivery.ValueType
     """The new state."""
     reason: _builtins.str
-    """ADDRESS_CHANGED, MAIL_REFUSED, MAIL_UNREACHABLE, EXPIRED, NO_ADDRESS; empty for SENT."""
+    """ADDRESS_CHANGED, MAIL_REFUSED, MAIL_UNREACHABLE, EXPIRED, NO_ADDRESS, CODE_UNREADABLE; empty for SENT."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When; UTC."""
