@@ -97,6 +97,7 @@ class Site:
 
     origin: str
     world: World
+    sealer: CookieSealer
 
 
 @pytest.fixture(scope="session")
@@ -114,14 +115,15 @@ def site(templates: Environment, tmp_path: Path) -> Iterator[Site]:
     house = House(
         _peers(world), _settings(tmp_path, origin), FakeClock(NOW), SystemRandomness(), environment()
     )
-    app = build_app(house, CookieSealer(bytes(range(32)), house.randomness))
+    sealer = CookieSealer(bytes(range(32)), house.randomness)
+    app = build_app(house, sealer)
     config = uvicorn.Config(
         app, log_config=None, lifespan="off", server_header=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
-    yield Site(origin, world)
+    yield Site(origin, world, sealer)
     world.stopped = True
     server.should_exit = True
     thread.join()

@@ -1,63 +1,19 @@
 """Every page in real Chromium: the journey by keyboard, by itself, without JavaScript; axe; 320 px."""
 
-import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from playwright.sync_api import Browser, Page, expect
 
 from services.runtime import errors
 from services.web.domain.journey import State
-from services.web.ports import Delivery, Reader, Refused
-from tests.fakes.web_peers import ADDRESS_TOKEN, RA, RIGHT_CODE, SESSION_ID, WRONG_CODE, code_status
-from tests.web.conftest import ROOT, Site
+from services.web.ports import Delivery, Reader
+from tests.fakes.web_peers import ADDRESS_TOKEN, RIGHT_CODE, SESSION_ID, WRONG_CODE, code_status
+from tests.web.conftest import Site
+from tests.web.steps import AGENT, GOOD_PASSCODE, SUITE, choose, reach_card, reach_code, reach_passcode
 
 pytestmark = pytest.mark.browser
-
-AGENT = X25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
-SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-GOOD_PASSCODE = "739162"
-AXE = ROOT / "node_modules/axe-core/axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RUN_AXE = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})"
-
-
-def reach_card(page: Page, site: Site) -> None:
-    page.goto(f"{site.origin}/open/{ADDRESS_TOKEN}")
-    page.get_by_label("It is locked").check()
-    page.get_by_role("button", name="Continue").click()
-    page.wait_for_url("**/card")
-
-
-def reach_address(page: Page, site: Site) -> None:
-    reach_card(page, site)
-    site.world.change(state=State.CARD_READ, reader=Reader.CARD)
-    page.wait_for_url("**/address")
-
-
-def reach_code(page: Page, site: Site) -> None:
-    reach_address(page, site)
-    page.get_by_role("button", name="Send me a code").click()
-    page.wait_for_url("**/code")
-
-
-def reach_passcode(page: Page, site: Site) -> None:
-    site.world.view = replace(site.world.view, agent_public_key=AGENT.public_key().public_bytes_raw())
-    reach_code(page, site)
-    page.get_by_label("Security code").fill(f"{RIGHT_CODE[:4]} {RIGHT_CODE[4:]}")
-    page.get_by_role("button", name="Continue").click()
-    page.wait_for_url("**/passcode")
-
-
-def choose(page: Page, passcode: str, again: str | None = None) -> None:
-    page.get_by_label("New passcode", exact=True).fill(passcode)
-    page.get_by_label("New passcode again").fill(passcode if again is None else again)
-    page.get_by_role("button", name="Set new passcode").click()
 
 
 def test_R1_R45_the_pages_move_on_by_themselves_to_success(page: Page, site: Site) -> None:
@@ -248,148 +204,3 @@ def test_a_browser_that_can_do_it_is_told_so(page: Page, site: Site) -> None:
 
     expect(page.get_by_text("Your browser is ready")).to_be_visible()
     expect(page.locator("[data-error-code]:visible")).to_have_count(0)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A page in one of its states, and how to get there."""
-
-    name: str
-    reach: Callable[[Page, Site], None]
-
-
-def at(path: str) -> Callable[[Page, Site], None]:
-    return lambda page, site: (page.goto(f"{site.origin}{path}"), None)[1]
-
-
-def after(
-    first: Callable[[Page, Site], None], path: str = "", **changes: object
-) -> Callable[[Page, Site], None]:
-    def reach(page: Page, site: Site) -> None:
-        first(page, site)
-        if changes:
-            site.world.change(**changes)
-        page.goto(f"{site.origin}{path}") if path else page.wait_for_load_state()
-
-    return reach
-
-
-def with_world(
-    first: Callable[[Page, Site], None], path: str, **attributes: object
-) -> Callable[[Page, Site], None]:
-    def reach(page: Page, site: Site) -> None:
-        first(page, site)
-        for name, value in attributes.items():
-            setattr(site.world, name, value)
-        page.goto(f"{site.origin}{path}")
-
-    return reach
-
-
-def no_reason_chosen(page: Page, site: Site) -> None:
-    page.goto(f"{site.origin}/reason")
-    page.get_by_role("button", name="Continue").click()
-
-
-def pairing(page: Page, site: Site) -> None:
-    page.goto(f"{site.origin}/reason")
-    page.get_by_label("I have forgotten my passcode").check()
-    page.get_by_role("button", name="Continue").click()
-
-
-def wrong_pairing(page: Page, site: Site) -> None:
-    pairing(page, site)
-    page.get_by_label("Code from the unlock program").fill("ABCDEFGH")
-    page.get_by_role("button", name="Continue").click()
-
-
-def wrong_code(page: Page, site: Site) -> None:
-    reach_code(page, site)
-    page.get_by_label("Security code").fill(WRONG_CODE)
-    page.get_by_role("button", name="Continue").click()
-
-
-def weak_passcode(page: Page, site: Site) -> None:
-    reach_passcode(page, site)
-    choose(page, "123456")
-
-
-def service_away(page: Page, site: Site) -> None:
-    reach_card(page, site)
-    site.world.failure["get_session"] = errors.unavailable()
-    page.goto(f"{site.origin}/card")
-
-
-NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
-SHOWN = [
-    Shown("start", at("/")),
-    Shown("reason", at("/reason")),
-    Shown("reason-error", no_reason_chosen),
-    Shown("pair", pairing),
-    Shown("pair-error", wrong_pairing),
-    Shown("card-none", reach_card),
-    Shown("card-read", after(reach_card, "/card", reader=Reader.CARD)),
-    Shown("card-two", after(reach_card, "/card", reader=Reader.TWO_CARDS)),
-    Shown("card-service-down", after(reach_card, "/card", reader=Reader.SERVICE_DOWN)),
-    Shown("address", reach_address),
-    Shown("no-email", with_world(reach_address, "/address", refused_holder=Refused("NO_EMAIL", RA))),
-    Shown("no-mailbox", after(reach_address, "/no-mailbox")),
-    Shown("code-queued", reach_code),
-    Shown("code-sent", with_world(reach_code, "/code", status=code_status(Delivery.SENT))),
-    Shown("code-not-sent", with_world(reach_code, "/code", status=NOT_SENT)),
-    Shown("code-wrong", wrong_code),
-    Shown("locked-to-ra", with_world(reach_code, "/code", status=code_status(entries_left=0))),
-    Shown("passcode", reach_passcode),
-    Shown("passcode-weak", weak_passcode),
-    Shown("passcode-refused", after(reach_passcode, "/passcode", code="PIN_REFUSED_BY_CARD")),
-    Shown("working-question", after(reach_card, "/working", state=State.PROVING)),
-    Shown("working-card", after(reach_card, "/working", state=State.RESETTING)),
-    Shown("done", after(reach_card, "/done", state=State.SUCCESS)),
-    Shown("unknown", after(reach_card, "/unknown", state=State.UNKNOWN)),
-    Shown("failed", after(reach_card, "/stopped", state=State.FAILED, code="CARD_NOT_GENUINE")),
-    Shown("abandoned", after(reach_card, "/stopped", state=State.ABANDONED)),
-    Shown("service-away", service_away),
-    Shown("not-found", at("/nothing-here")),
-    Shown("help-errors", at("/help/errors")),
-    Shown("help-error", at("/help/errors/ERR1009")),
-    Shown("saved-hours", at("/saved-hours")),
-]
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where screenshots go: WEB_SCREENSHOTS, or a folder of the test's own."""
-    folder = Path(os.environ.get("WEB_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.name)
-def test_every_page_passes_axe_and_fits_narrow_and_wide_windows(
-    browser: Browser, site: Site, pictures: Path, shown: Shown
-) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    console: list[str] = []
-    page.on("console", lambda message: console.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: console.append(str(error)))
-    shown.reach(page, site)
-    for width in (1280, 320):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.screenshot(path=pictures / f"{shown.name}-{width}.png", full_page=True)
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert overflow <= 0, f"{shown.name} is wider than {width} px"
-        assert axe_violations(page) == []
-    assert page.title().endswith("– NHS")
-    assert page.locator("h1").count() == 1
-    assert [text for text in console if "status of" not in text] == []
-    context.close()
-
-
-def axe_violations(page: Page) -> list[str]:
-    """Run axe in the page, through the debugger: the page's policy lets no foreign script in."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate(RUN_AXE, RULES)
-    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]

@@ -1,0 +1,148 @@
+"""Every page in each of its states: nothing that axe finds, no scrolling sideways, at 320 and 1280 px.
+
+`WEB_SCREENSHOTS=folder` keeps the pictures for review.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from services.runtime import errors
+from services.web.domain.journey import State
+from services.web.ports import CodeStatus, Delivery, Reader, Refused
+from tests.fakes.web_peers import RA, WRONG_CODE, code_status
+from tests.web.conftest import ROOT, Site
+from tests.web.steps import choose, enter_session
+
+pytestmark = pytest.mark.browser
+
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RUN_AXE = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})"
+WIDTHS = (1280, 320)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page in one of its states: the world behind it, and what the person did there."""
+
+    name: str
+    path: str
+    view: dict[str, object] = field(default_factory=dict)
+    status: CodeStatus | None = None
+    refused: Refused | None = None
+    failure: Exception | None = None
+    act: Callable[[Page], None] = lambda page: None
+
+
+def go_on(page: Page) -> None:
+    page.get_by_role("button", name="Continue").click()
+
+
+def wrong_pairing(page: Page) -> None:
+    page.get_by_label("Code from the unlock program").fill("ABCDEFGH")
+    go_on(page)
+
+
+def wrong_code(page: Page) -> None:
+    page.get_by_label("Security code").fill(WRONG_CODE)
+    go_on(page)
+
+
+def weak_passcode(page: Page) -> None:
+    choose(page, "123456")
+
+
+def in_state(state: State, **more: object) -> dict[str, object]:
+    return {"state": state, "reader": Reader.CARD, **more}
+
+
+READ = in_state(State.CARD_READ)
+AUTHORISED = in_state(State.AUTHORISED)
+NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
+SHOWN = [
+    Shown("start", "/"),
+    Shown("start-go-on", "/", AUTHORISED),
+    Shown("reason", "/reason"),
+    Shown("reason-error", "/reason", act=go_on),
+    Shown("pair", "/pair"),
+    Shown("pair-error", "/pair", act=wrong_pairing),
+    *(Shown(f"card-{reader.value.lower()}", "/card", {"reader": reader}) for reader in Reader),
+    Shown("card-read-again", "/card", {"reader": Reader.CARD, "code": "READER_BUSY"}),
+    Shown("address", "/address", READ),
+    Shown("no-email", "/address", READ, refused=Refused("NO_EMAIL", RA)),
+    Shown("expired", "/address", READ, refused=Refused("CERTIFICATE_EXPIRED", RA)),
+    Shown("no-mailbox", "/no-mailbox", READ),
+    Shown("code-queued", "/code", READ, code_status()),
+    Shown("code-sent", "/code", READ, code_status(Delivery.SENT)),
+    Shown("code-not-sent", "/code", READ, NOT_SENT),
+    Shown("code-wrong", "/code", READ, code_status(Delivery.SENT), act=wrong_code),
+    Shown("locked-to-ra", "/code", READ, code_status(entries_left=0)),
+    Shown("passcode", "/passcode", AUTHORISED),
+    Shown("passcode-weak", "/passcode", AUTHORISED, act=weak_passcode),
+    Shown("passcode-refused", "/passcode", in_state(State.AUTHORISED, code="PIN_REFUSED_BY_CARD")),
+    Shown("passcode-again", "/passcode", in_state(State.AUTHORISED, code="OUTCOME_UNKNOWN")),
+    Shown("working-question", "/working", in_state(State.PROVING)),
+    Shown("working-card", "/working", in_state(State.RESETTING)),
+    Shown("done", "/done", in_state(State.SUCCESS)),
+    Shown("unknown", "/unknown", {"state": State.UNKNOWN, "reader": Reader.NO_CARD}),
+    Shown("failed", "/stopped", in_state(State.FAILED, code="CARD_NOT_GENUINE")),
+    Shown("abandoned", "/stopped", in_state(State.ABANDONED)),
+    Shown("service-away", "/card", failure=errors.unavailable()),
+    Shown("not-found", "/nothing-here"),
+    Shown("help-errors", "/help/errors"),
+    Shown("help-error", "/help/errors/ERR1009"),
+    Shown("saved-hours", "/saved-hours"),
+]
+
+
+def show(page: Page, site: Site, shown: Shown) -> None:
+    enter_session(page, site, code_asked=shown.status is not None)
+    world = site.world
+    world.change(**shown.view)
+    world.status, world.refused_holder = shown.status, shown.refused
+    if shown.failure:
+        world.failure["get_session"] = shown.failure
+    page.goto(f"{site.origin}{shown.path}")
+    assert page.url == f"{site.origin}{shown.path}"
+    shown.act(page)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("WEB_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.name)
+def test_every_page_passes_axe_and_fits_narrow_and_wide_windows(
+    browser: Browser, site: Site, pictures: Path, shown: Shown
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    show(page, site, shown)
+    page.evaluate(AXE.read_text())  # through the debugger: the page's policy lets no foreign script in
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=pictures / f"{shown.name}-{width}.png", full_page=True)
+        too_wide = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert too_wide <= 0, f"{shown.name} is wider than {width} px"
+        assert axe_violations(page) == []
+    assert page.title().endswith("– NHS")
+    assert page.locator("h1").count() == 1
+    assert [line for line in said if "status of" not in line] == []
+    page.close()
+
+
+def axe_violations(page: Page) -> list[str]:
+    found = page.evaluate(RUN_AXE, RULES)
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]
