@@ -35,6 +35,7 @@ CODE_MALFORMED = "Your security code must be 8 digits long"
 CODE_SUPERSEDED = "That is an older code. Enter the code from the newest email"
 CODE_DEAD = "That code no longer works. Ask for another code"
 
+PASSCODE_AGAIN_TITLE = "We could not confirm your new passcode"
 PASSCODE_AGAIN = "We checked your smartcard and could not see the new passcode. Choose your passcode again."
 
 PASSCODE_REFUSED = {

@@ -77,4 +77,17 @@ ENTRIES: tuple[Entry, ...] = (
         "The mail service was away until after the code had ended, so the code was not sent.",
         "Ask for another code.",
     ),
+    report(
+        "CODE_UNREADABLE",
+        "We could not prepare the email",
+        "One part of this service could not read what another part passed on, so the code was not sent."
+        " This is our mistake, not yours.",
+        "Ask for another code. If it happens again, report the problem and quote the reference.",
+    ),
+    ask_ra(
+        "NO_ADDRESS",
+        "There is no address to send the code to",
+        "The email address on your profile was taken away after you asked for the code, so it was not sent.",
+        "Contact your Registration Authority (smartcard team). They can add an email address to your profile.",
+    ),
 )
