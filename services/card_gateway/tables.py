@@ -29,6 +29,7 @@ sessions = Table(
     Column("reader", String(16), nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("pairing_round", Integer, nullable=False),
+    Column("pairing_kid", String(64), nullable=False),
     Column("pairing_ends_at", UtcDateTime, nullable=True),
     Column("claim_digest", LargeBinary, nullable=True),
     Column("reason", String(16), nullable=True),

@@ -77,6 +77,8 @@ class Session:
     sighting: Sighting
     """What was last written of the agent's readers; not written by `store`."""
     pairing_round: int = 0
+    pairing_kid: str = ""
+    """The key that the present offer was derived from."""
     pairing_ends_at: datetime | None = None
     claim_digest: bytes | None = field(default=None, repr=False)
     reason: Reason | None = None

@@ -67,7 +67,7 @@ class Agents:
             new = Session(
                 session_id, State.NEW, 1, agent_public_key, digest_of(token), now, Sighting(reader, now)
             )
-            session = offers.next_round(new, now)
+            session = offers.next_round(outside, new, now)
             await work.add_session(session)
             await offers.add_offer(outside, work, session)
             await work.remember("Attach", attempt_id, session_id, now)
@@ -79,7 +79,7 @@ class Agents:
         until = loop.time() + min(wait, LONGEST_WAIT)
         with self._outside.bell.listen(session_id) as ear:
             session, steps = await self._look(session_id, agent_token)
-            if offers.is_due(session, self._outside.clock.now()):
+            if offers.is_due(self._outside, session, self._outside.clock.now()):
                 session = callers.for_agent(await offers.renew(self._outside, session_id), agent_token)
                 until = loop.time()
             claimed = session.state is not State.NEW
@@ -153,11 +153,12 @@ class Agents:
     def _attached_before(self, session: Session | None, key: bytes, attempt_id: str) -> Attached:
         """The same answer to the same attempt, while a retry may come and nobody has claimed it."""
         now = self._outside.clock.now()
-        if session is None or session.agent_public_key != key:
+        if session is None or now - session.created_at >= ATTACH_ANSWERED_AGAIN_WITHIN:
             raise invalid("ATTEMPT_OVER")
-        if now - session.created_at >= ATTACH_ANSWERED_AGAIN_WITHIN:
+        token = self._token_of(session.session_id, attempt_id)
+        if session.agent_public_key != key or session.agent_token_digest != digest_of(token):
             raise invalid("ATTEMPT_OVER")
-        return self._attached(session, self._token_of(session.session_id, attempt_id))
+        return self._attached(session, token)
 
 
 def _over(session: Session) -> Over:

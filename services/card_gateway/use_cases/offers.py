@@ -42,14 +42,22 @@ async def add_offer(outside: Outside, work: Work, session: Session) -> None:
         await work.add_pairing(stored)
 
 
-def next_round(session: Session, now: datetime) -> Session:
+def next_round(outside: Outside, session: Session, now: datetime) -> Session:
     """The session with an offer that begins now; the last one keeps its own end."""
-    return replace(session, pairing_round=session.pairing_round + 1, pairing_ends_at=now + pairings.LIFETIME)
+    return replace(
+        session,
+        pairing_round=session.pairing_round + 1,
+        pairing_kid=outside.vault.newest_kid,
+        pairing_ends_at=now + pairings.LIFETIME,
+    )
 
 
-def is_due(session: Session, now: datetime) -> bool:
-    """True when the offer would end during a poll."""
-    return session.pairing_ends_at is not None and session.pairing_ends_at - now < pairings.RENEW_WITHIN
+def is_due(outside: Outside, session: Session, now: datetime) -> bool:
+    """True when the offer would end during a poll, or was made with a key that is not the newest now."""
+    if session.pairing_ends_at is None:
+        return False
+    ends_soon = session.pairing_ends_at - now < pairings.RENEW_WITHIN
+    return ends_soon or session.pairing_kid != outside.vault.newest_kid
 
 
 async def renew(outside: Outside, session_id: str) -> Session | None:
@@ -57,8 +65,8 @@ async def renew(outside: Outside, session_id: str) -> Session | None:
     async with outside.books.begin(commits.RENEW_PAIRING) as work:
         session = await work.lock_session(session_id)
         now = outside.clock.now()
-        if session is None or not is_due(session, now):
+        if session is None or not is_due(outside, session, now):
             return session
-        renewed = await work.store(session, next_round(session, now))
+        renewed = await work.store(session, next_round(outside, session, now))
         await add_offer(outside, work, renewed)
         return renewed

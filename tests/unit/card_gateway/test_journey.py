@@ -37,7 +37,7 @@ async def test_R1_a_blocked_card_takes_the_new_pin_and_a_new_puk(world: World) -
     ]
 
 
-async def test_the_commits_of_a_journey_are_the_gateways_eight_of_ten(world: World) -> None:
+async def test_P5_the_commits_of_a_journey_are_the_gateways_eight_of_ten(world: World) -> None:
     reader, line = card_in_reader()
     await world.import_line(line)
     reached: list[str] = []

@@ -6,6 +6,7 @@ from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.words import Reason, Route
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
 from services.card_gateway.use_cases.orders import Idle, Order, Over
+from services.card_gateway.vault import FileKeyProvider, MasterVault
 from services.runtime.errors import ServiceError
 from tests.ports.card_gateway.world import (
     NEW_PINS,
@@ -262,3 +263,25 @@ async def test_S1_no_session_and_a_wrong_token_are_the_same(world: World) -> Non
             codes.add((refused.value.code, refused.value.status))
 
     assert len(codes) == 1
+
+
+async def test_F22_a_new_master_key_renews_the_offer_and_old_cards_still_open(world: World) -> None:
+    reader, line = card_in_reader()
+    await world.import_line(line)
+    agent, page = await authorised(world, reader)
+    waiting = await Agent(world, card_in_reader()[0]).attach()
+    keys = world.vault._keys
+    assert isinstance(keys, FileKeyProvider)
+    world.vault = MasterVault(FileKeyProvider(keys._keys | {"k2": bytes(32)}, "k2"), world.randomness)
+    world.restart()
+    found = await waiting.poll()
+    assert isinstance(found, Idle)
+    assert found.offer is not None
+    waiting.offer = found.offer
+    await Page(world, waiting).start()
+    await page.reset_pin(NEW_PINS[0])
+    await agent.work()
+
+    assert await page.state() == ("SUCCESS", "")
+    assert (await world.secret()).kid == "k2"
+    assert await world.puks_possible() == {reader.eeprom.puk}

@@ -31,6 +31,7 @@ def _sessions() -> None:
         sa.Column("reader", sa.String(16), nullable=False),
         sa.Column("seen_at", UtcDateTime, nullable=False),
         sa.Column("pairing_round", sa.Integer, nullable=False),
+        sa.Column("pairing_kid", sa.String(64), nullable=False),
         sa.Column("pairing_ends_at", UtcDateTime, nullable=True),
         sa.Column("claim_digest", sa.LargeBinary, nullable=True),
         sa.Column("reason", sa.String(16), nullable=True),
