@@ -1,10 +1,10 @@
 """A process that we started, with its log, its readiness and its end.
 
 Every wait has a deadline. A child dies with us, however we die: the kernel sends it SIGKILL when the
-thread that started it ends, so start children from the main thread.
+thread that started it ends, so start children from the main thread. `setpriv` asks for that and then
+becomes the child; a `preexec_fn` would do it too, but hangs now and then beside gRPC's threads.
 """
 
-import ctypes
 import os
 import signal
 import socket
@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_libc = ctypes.CDLL(None, use_errno=True)
+DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 class ChildFailed(RuntimeError):
@@ -86,17 +85,15 @@ class Child:
         """Start it; does not wait."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._read_from = self.log.stat().st_size if self.log.exists() else 0
-        parent = os.getpid()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.argv,
+                [*(DIE_WITH_US if self._dies_with_us else ()), *self.argv],
                 env={**os.environ, **self.env},
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=(lambda: _die_with(parent)) if self._dies_with_us else None,
             )
 
     def wait_ready(self, seconds: float = 30) -> None:
@@ -161,9 +158,3 @@ class Child:
     def _wait(self, seconds: float) -> None:
         if self._process is not None:
             self._process.wait(seconds)
-
-
-def _die_with(parent: int) -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # the parent ended before the kernel knew of our wish

@@ -149,4 +149,5 @@ def _status(path: Path) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return status
+    # While a session is in use, another is on offer for whoever wants to begin anew.
+    return status | {name: value for name, value in status.get("spare", {}).items() if name != "session_id"}

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, ChainableUndefined
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
 STATIC = Path(__file__).resolve().parents[2] / "services" / "web" / "static" / "dist"
 """What `npm run build:web` makes; `make setup` runs it."""

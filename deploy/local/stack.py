@@ -163,7 +163,7 @@ class Stack:
             child.launch()
         for name, child in self.children.items():
             with self._step(name, self.addresses.of(name)):
-                child.wait_ready()
+                child.wait_ready(90)
         with self._step("agent", "attached"):
             self.agent.start()
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Page, expect, sync_playwright
 
 from deploy.local.stack import Stack
-from tests.journeys.person import Person, agent_status, page_address
+from tests.journeys.person import Person, offer_of
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync")  # fmt: skip
@@ -39,7 +39,7 @@ class PersonInChromium(Person):
 
     def unlock_in_browser(self) -> float:
         """The whole way to the last page; seconds from the inserted card to its answer."""
-        self._step("open the agent's address", lambda: self._goto(page_address(self.stack), "/reason"))
+        self._step("open the agent's address", self._open)
         self._step("say why: locked", self._say_why)
         inserted = time.monotonic()
         self._step("insert the card, it is read", self._insert)
@@ -56,12 +56,12 @@ class PersonInChromium(Person):
         take()
         self._say(f"  {what:<38} {time.monotonic() - began:5.2f} s")
 
-    def _goto(self, address: str, path: str) -> None:
+    def _open(self) -> None:
+        self.session_id, address = offer_of(self.stack)
         self.tab.goto(address)
-        self._arrive(path)
+        self._arrive("/reason")
 
     def _say_why(self) -> None:
-        self.session_id = str(agent_status(self.stack).get("session_id", ""))
         self.tab.locator("input[name=reason][value=LOCKED]").check()
         self._press("Continue", "/card")
 

@@ -37,10 +37,13 @@ def search(secrets: Mapping[str, str], places: Iterable[tuple[str, bytes]]) -> l
 
 
 def files_under(folder: Path, *, but: Iterable[str] = ("mails", "keys")) -> Iterator[tuple[str, bytes]]:
-    """Every file below, by its name from there; `but`: the mailbox itself and the keys."""
+    """Every file below, by its name from there; `but`: the mailbox itself and the keys.
+
+    Kafka's index files hold offsets and times only, in gigabytes of preallocated zeros.
+    """
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        if path.is_file() and name.parts[0] not in but:
+        if path.is_file() and name.parts[0] not in but and path.suffix not in {".index", ".timeindex"}:
             yield str(name), path.read_bytes()
 
 

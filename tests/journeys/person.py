@@ -9,6 +9,7 @@ import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 
@@ -38,12 +39,13 @@ class Person:
 
     def open_journey(self) -> Shown:
         """Open the address that the agent offers; once a session is claimed, the page it is on."""
-        self.page = self.browser.get(page_address(self.stack))
+        self.session_id, address = offer_of(self.stack)
+        self.page = self.browser.get(address)
         return self.page
 
     def say_why(self) -> Shown:
         """Choose the reason; this claims the agent's session."""
-        self.session_id = str(agent_status(self.stack).get("session_id", ""))
+        _claimed.add(self.session_id)
         self.page = self.browser.post(self.browser.get("/reason"), reason=self.reason)
         return self.page
 
@@ -125,24 +127,29 @@ def good_pin() -> str:
     return pin
 
 
-def page_address(stack: Stack, seconds: float = PATIENCE) -> str:
-    """The address that the agent offers at this moment, once it offers one."""
-    found: list[str] = []
+def offer_of(stack: Stack, seconds: float = PATIENCE) -> tuple[str, str]:
+    """Session and page address that the agent offers at this moment, once it offers one."""
+    found: list[tuple[str, str]] = []
 
     def offered() -> bool:
         status = agent_status(stack)
-        if status.get("state") == "OFFERED" and status.get("page_address"):
-            found.append(str(status["page_address"]))
+        offer: dict[str, Any] = status if status.get("state") == "OFFERED" else status.get("spare", {})
+        if offer.get("page_address") and offer["session_id"] not in _claimed:
+            found.append((offer["session_id"], offer["page_address"]))
         return bool(found)
 
     wait_until("an address from the agent", offered, seconds)
     return found[-1]
 
 
-def agent_status(stack: Stack) -> dict[str, object]:
+_claimed: set[str] = set()
+"""Sessions that were claimed: the agent may still show their address for a moment."""
+
+
+def agent_status(stack: Stack) -> dict[str, Any]:
     """What the agent says of itself; empty while it says nothing."""
     try:
-        status: dict[str, object] = json.loads((stack.folder / "agent" / "status.json").read_text())
+        status: dict[str, Any] = json.loads((stack.folder / "agent" / "status.json").read_text())
     except (OSError, ValueError):
         return {}
     return status

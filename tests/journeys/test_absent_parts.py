@@ -10,7 +10,7 @@ from deploy.local.keys import Keys
 from deploy.local.stack import Stack
 from tests.journeys.audit import Auditor
 from tests.journeys.conftest import SPARES
-from tests.journeys.person import Person, codes_mailed, page_address
+from tests.journeys.person import Person, codes_mailed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
 
@@ -91,7 +91,6 @@ def test_F31_a_service_that_is_away_is_a_page_with_a_code_within_its_time(lame: 
 
 def _before_code(stack: Stack, card: str) -> Person:
     person = Person(stack, card)
-    page_address(stack)
     person.open_journey()
     person.say_why()
     person.insert_card()
