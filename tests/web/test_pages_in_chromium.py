@@ -16,7 +16,7 @@ from tests.web.steps import AGENT, GOOD_PASSCODE, SUITE, choose, reach_card, rea
 pytestmark = pytest.mark.browser
 
 
-def test_R1_R45_the_pages_move_on_by_themselves_to_success(page: Page, site: Site) -> None:
+def test_R1_R45_R53_the_pages_move_on_by_themselves_to_success(page: Page, site: Site) -> None:
     reach_passcode(page, site)
     choose(page, GOOD_PASSCODE)
     page.wait_for_url("**/working")
@@ -199,7 +199,7 @@ def test_R47_R54_the_start_page_names_what_the_browser_lacks(browser: Browser, s
     context.close()
 
 
-def test_a_browser_that_can_do_it_is_told_so(page: Page, site: Site) -> None:
+def test_R24_any_chromium_that_opens_the_address_is_ready(page: Page, site: Site) -> None:
     page.goto(site.origin)
 
     expect(page.get_by_text("Your browser is ready")).to_be_visible()

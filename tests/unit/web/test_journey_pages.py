@@ -206,7 +206,7 @@ async def test_R8_an_expired_card_is_to_be_renewed(visitor: Visitor, world: Worl
     assert "renewed" in (await visitor.open("/address")).text
 
 
-async def test_R7_an_address_added_by_the_ra_works_at_once(visitor: Visitor, world: World) -> None:
+async def test_an_address_added_by_the_ra_works_at_once(visitor: Visitor, world: World) -> None:
     await visitor.reach_card()
     world.change(state=State.CARD_READ)
     world.refused_holder = Refused("NO_EMAIL", RA)
@@ -218,7 +218,7 @@ async def test_R7_an_address_added_by_the_ra_works_at_once(visitor: Visitor, wor
 
 
 @pytest.mark.parametrize("path", ["/address", "/code"])
-async def test_R60_who_cannot_read_the_mailbox_learns_why_and_whom_to_ask(
+async def test_R6_R35_R60_who_cannot_read_the_mailbox_learns_why_and_whom_to_ask(
     visitor: Visitor, world: World, path: str
 ) -> None:
     await reach_code(visitor, world)
@@ -258,7 +258,7 @@ async def test_R44_the_code_page_hints_at_the_junk_mail(visitor: Visitor, world:
 
 
 @pytest.mark.parametrize("typed", ["41963075", "4196 3075", "4196-3075", " 41963075\t", "4196\u00a03075"])
-async def test_a_code_is_accepted_with_spaces_and_from_a_paste(
+async def test_R51_a_code_is_accepted_with_spaces_and_from_a_paste(
     visitor: Visitor, world: World, typed: str
 ) -> None:
     await reach_code(visitor, world)

@@ -10,6 +10,7 @@ import pytest
 from services.runtime import errors
 from services.web.domain.errors import CATALOGUE
 from services.web.domain.journey import Journey, State
+from services.web.ports import Refused, RegistrationAuthority
 from services.web.routes import PAGES
 from services.web.security import client_address
 from services.web.sessions import COOKIE, CookieSealer
@@ -305,7 +306,7 @@ async def test_pages_without_a_form_leave_no_cookie(visitor: Visitor) -> None:
         assert "set-cookie" not in (await visitor.open(path)).headers
 
 
-async def test_every_page_quotes_a_reference_and_a_way_to_report(visitor: Visitor) -> None:
+async def test_R14_every_page_quotes_a_reference_and_a_way_to_report(visitor: Visitor) -> None:
     page = await visitor.open("/help/errors")
     references = re.findall(r'https://support\.example\.org/new\?reference=([0-9a-f]{32})"', page.text)
 
@@ -313,7 +314,7 @@ async def test_every_page_quotes_a_reference_and_a_way_to_report(visitor: Visito
     assert page.text.count(references[0]) == 2
 
 
-async def test_R46_old_bookmarks_are_redirected_for_good(visitor: Visitor) -> None:
+async def test_R46_R27_old_bookmarks_are_redirected_for_good(visitor: Visitor) -> None:
     visitor.client.follow_redirects = False
     answer = await visitor.open("/selfservicewebapp/unlockCardStart")
 
@@ -321,8 +322,34 @@ async def test_R46_old_bookmarks_are_redirected_for_good(visitor: Visitor) -> No
     assert answer.headers["location"] == "/"
 
 
+async def test_R29_both_published_figures_stand_beside_what_was_saved(visitor: Visitor) -> None:
+    page = await visitor.open("/saved-hours")
+
+    assert 'id="saved-minutes">40<' in page.text
+    assert "16,000 hours" in page.text
+    assert "10,000 hours" in page.text
+
+
+HOSTILE = '"><script>alert(1)</script>'
+
+
+async def test_words_of_other_processes_are_never_markup(visitor: Visitor, world: World) -> None:
+    await visitor.reach_card()
+    world.change(state=State.CARD_READ, last_four=HOSTILE, words=(HOSTILE,) * 3, code=HOSTILE)
+    world.refused_holder = Refused("NO_EMAIL", RegistrationAuthority(HOSTILE, HOSTILE, HOSTILE, HOSTILE))
+    pages = [await visitor.open("/address")]
+    world.refused_holder = None
+    pages.append(await visitor.open("/address"))
+    for state in (State.ATTACHED, State.AUTHORISED, State.PROVING, State.FAILED):
+        world.change(state=state)
+        pages.append(await visitor.open("/card"))
+    pages.append(await visitor.client.get(f"/help/errors/{HOSTILE}"))
+
+    assert not any("<script>alert" in page.text for page in pages)
+
+
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
-async def test_R13_every_code_has_a_help_page(visitor: Visitor, code: str) -> None:
+async def test_R10_R13_every_code_has_a_help_page(visitor: Visitor, code: str) -> None:
     page = await visitor.open(f"/help/errors/{code}")
 
     assert page.status_code == 200

@@ -87,7 +87,7 @@ ENTRIES: tuple[Entry, ...] = (
     ask_ra(
         "NO_ADDRESS",
         "There is no address to send the code to",
-        "The email address on your profile was taken away after you asked for the code, so it was not sent.",
-        "Contact your Registration Authority (smartcard team). They can add an email address to your profile.",
+        "The email address was taken off your profile after you asked for the code, so it was not sent.",
+        "Contact your Registration Authority (smartcard team). They can add an email address for you.",
     ),
 )
