@@ -134,6 +134,13 @@ def test_a_candidate_without_an_answer_is_named_and_the_next_recovery_begins_wit
     assert (again.first, again.first_puk) == (PukState.CURRENT, CURRENT)
 
 
+def test_a_candidate_that_failed_without_a_verdict_is_lost_and_one_that_was_refused_is_not() -> None:
+    failed = piv.judge_recover(recovery(0x6F00, end=End.STOPPED))
+    refused = piv.judge_recover(recovery(0x6A80, end=End.STOPPED))
+
+    assert (failed.lost, refused.lost) == (PukState.NEXT, None)
+
+
 def test_a_second_candidate_without_an_answer_is_the_puk_by_elimination() -> None:
     verdict = piv.judge_recover(recovery(0x63C2, end=End.CARD_GONE, in_flight="unblock-current"))
 
