@@ -6,10 +6,11 @@ from datetime import datetime
 from services.card_gateway.card.profiles.piv import UNREPORTED
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain import settling
+from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.facts import SWEEPER, Actor
-from services.card_gateway.domain.journal import RowState
-from services.card_gateway.domain.session import Session
-from services.card_gateway.domain.step import RESETS
+from services.card_gateway.domain.journal import Rotation, RowState
+from services.card_gateway.domain.session import Card, Session
+from services.card_gateway.domain.step import RESETS, Step, StepKind
 from services.card_gateway.domain.words import OutcomeKind, SecretLabel, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import making
@@ -89,9 +90,7 @@ class Closing:
                 await work.put_rotation(row.moved(RowState.CANCELLED, now))
             await work.drop_step(step.step_id)
             return await work.store(session, sessions.go_back(session, "PROOF_TIMED_OUT"))
-        if row.state is RowState.SENT:
-            await work.put_rotation(row.moved(RowState.UNKNOWN, now))
-            await work.store_secret(replace(secret, tries=step.tries_before - UNREPORTED.wrong_puk_tries))
+        await self._leave_unsettled(work, session.knows_card(), step, row, secret, now)
         lost = sessions.lose_sight(session, UNREPORTED.code)
         lost = sessions.labelled(lost, SecretLabel.UNSETTLED, secret.version, secret.kid)
         await work.put_step(making.without_pin(step))
@@ -100,3 +99,16 @@ class Closing:
         if outcome is not None:
             await work.tell(outcome)
         return await work.store(session, marked)
+
+    async def _leave_unsettled(
+        self, work: Work, card: Card, step: Step, row: Rotation, secret: Secret, now: datetime
+    ) -> None:
+        """A reset may have rotated and may have cost a try; a recovery wrote its loss down at the send.
+
+        The next recovery begins with the other candidate: of two in a row only one can begin wrong.
+        """
+        if step.kind is StepKind.RECOVER:
+            await work.put_rotation(replace(row, lost=making.first_candidate(card, row)))
+        elif row.state is RowState.SENT:
+            await work.put_rotation(row.moved(RowState.UNKNOWN, now))
+            await work.store_secret(replace(secret, tries=step.tries_before - UNREPORTED.wrong_puk_tries))

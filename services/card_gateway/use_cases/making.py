@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.card_gateway.card import profiles
+from services.card_gateway.card.profiles.piv import Candidates, PukState
 from services.card_gateway.card.proof import NONCE_LENGTH
 from services.card_gateway.domain import budget
 from services.card_gateway.domain import step as steps
 from services.card_gateway.domain.journal import Rotation, RowState
-from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step, StepKind
 from services.card_gateway.ports import Outside, View, Work
 
@@ -59,3 +61,11 @@ def reset_step(outside: Outside, proved: Step, row: Rotation, now: datetime) -> 
 def without_pin(step: Step) -> Step:
     """A step that is kept only for its report."""
     return replace(step, sealed_pin=b"", pin_attempt_id="")
+
+
+def first_candidate(card: Card, row: Rotation) -> PukState:
+    """The PUK that a recovery of this card begins with."""
+    ordered: Candidates = profiles.BY_KIND[card.profile].order_candidates(
+        b"", b"", pin_blocked=card.blocked_now, lost=row.lost
+    )
+    return ordered.first

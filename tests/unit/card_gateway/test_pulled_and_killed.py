@@ -5,6 +5,7 @@ spends more than one wrong try, no last word is wrong, and the next session ends
 """
 
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.ports.card_gateway.world import (
     card_in_reader,
     crash_at,
     padded,
+    session_with_card,
 )
 
 RESET_APDUS = 6  # select, CHUID, unblock, rotate, clear, tries
@@ -205,3 +207,51 @@ async def settle_secret(world: World, reader: Reader) -> None:
     assert await page.reset_pin(NEW_PINS[-1]) == ""
     await agent.work()
     assert await page.state() == ("SUCCESS", "")
+
+
+async def unsettled(world: World, **wishes: Any) -> Reader:
+    """A card that took the new PIN and was pulled as its new PUK was sent."""
+    reader, line = card_in_reader(**wishes)
+    await world.import_line(line)
+    agent, page = await authorised(world, reader)
+    await page.reset_pin(NEW_PINS[0])
+    await pulled_at(reader, agent, "drop_before", 3)
+    reader.reinsert()
+    return reader
+
+
+async def recovery_cut_after_its_wrong_try(world: World, reader: Reader, pin: str) -> str:
+    """A recovery whose first candidate is wrong, pulled before the second, of which nobody hears."""
+    agent, page = await authorised(world, reader, Reason.FORGOTTEN)
+    answer = await page.reset_pin(pin)
+    proof = await agent.poll()
+    assert isinstance(proof, Order)
+    recover = await agent.do(proof)
+    assert recover is not None
+    believed = (await world.secret()).tries
+    reader.arm("drop_before", 3)
+    agent.run(recover)
+    assert believed <= reader.eeprom.puk_left
+    world.clock.advance(seconds=71)
+    await world.sweep()
+    reader.reinsert()
+    return answer
+
+
+async def test_I4_a_loss_is_written_down_before_the_send(world: World) -> None:
+    reader = await unsettled(world, metadata=False)
+    assert (await world.secret()).tries == 3
+    await recovery_cut_after_its_wrong_try(world, reader, NEW_PINS[1])
+
+    assert (await world.secret()).tries == 2 == reader.eeprom.puk_left
+
+
+async def test_I4_the_last_try_is_never_spent(world: World) -> None:
+    reader = await unsettled(world, metadata=False)
+    for pin in NEW_PINS[1:3]:
+        await recovery_cut_after_its_wrong_try(world, reader, pin)
+    _, page = await session_with_card(world, reader, Reason.FORGOTTEN)
+
+    assert await page.state() == ("FAILED", "BUDGET_SPENT")
+    assert reader.eeprom.wrong_puk_tries == 1
+    assert reader.eeprom.puk in await world.puks_possible()
