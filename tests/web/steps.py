@@ -75,3 +75,10 @@ def enter_session(page: Page, site: Site, *, code_asked: bool = False) -> None:
             }
         ]
     )
+
+
+def open_passcode_page(page: Page, site: Site) -> None:
+    """Be on the passcode page at once, as after a right code."""
+    enter_session(page, site, code_asked=True)
+    site.world.change(state=State.AUTHORISED, agent_public_key=AGENT.public_key().public_bytes_raw())
+    page.goto(f"{site.origin}/passcode")

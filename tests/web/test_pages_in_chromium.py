@@ -11,7 +11,16 @@ from services.web.domain.journey import State
 from services.web.ports import Delivery, Reader
 from tests.fakes.web_peers import ADDRESS_TOKEN, RIGHT_CODE, SESSION_ID, WRONG_CODE, code_status
 from tests.web.conftest import Site
-from tests.web.steps import AGENT, GOOD_PASSCODE, SUITE, choose, reach_card, reach_code, reach_passcode
+from tests.web.steps import (
+    AGENT,
+    GOOD_PASSCODE,
+    SUITE,
+    choose,
+    open_passcode_page,
+    reach_card,
+    reach_code,
+    reach_passcode,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -76,7 +85,7 @@ def test_S19_nothing_is_kept_in_the_browser_and_nobody_else_is_asked(page: Page,
 def test_R52_S51_a_weak_passcode_is_refused_with_its_reason(
     page: Page, site: Site, passcode: str, again: str | None, sentence: str
 ) -> None:
-    reach_passcode(page, site)
+    open_passcode_page(page, site)
     choose(page, passcode, again)
 
     summary = page.locator(".nhsuk-error-summary")
@@ -91,7 +100,7 @@ def test_R52_S51_a_weak_passcode_is_refused_with_its_reason(
 
 
 def test_the_passcode_can_be_shown_and_hidden(page: Page, site: Site) -> None:
-    reach_passcode(page, site)
+    open_passcode_page(page, site)
     field = page.get_by_label("New passcode", exact=True)
     field.fill(GOOD_PASSCODE)
     page.get_by_role("button", name="Show new passcode").click()
