@@ -279,7 +279,7 @@ async def test_S21_a_page_that_cannot_even_be_drawn_is_not_blank(
 async def test_F31_many_slow_calls_make_no_page_slower_than_5_seconds(
     visitor: Visitor, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.web.routes.PAGE_SECONDS", 0.05)
+    monkeypatch.setattr("services.web.answers.PAGE_SECONDS", 0.05)
     await visitor.reach_card()
     world.pause = 0.03
     world.change(state=State.CARD_READ)

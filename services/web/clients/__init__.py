@@ -1,0 +1,8 @@
+"""The processes that pages ask, over gRPC: translation only, no rules."""
+
+from services.web.clients.audit import GrpcAudit
+from services.web.clients.gateway import GrpcGateway
+from services.web.clients.identity import GrpcIdentity
+from services.web.clients.otp import GrpcOtp
+
+__all__ = ["GrpcAudit", "GrpcGateway", "GrpcIdentity", "GrpcOtp"]

@@ -1,0 +1,25 @@
+"""identity, over gRPC."""
+
+import grpc
+from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
+
+from services.web import ports
+from services.web.clients.wire import authority
+from services.web.ports import Holder, Refused
+
+
+class GrpcIdentity(ports.Identity):
+    """identity."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = identity_pb2_grpc.IdentityServiceStub(channel)
+
+    async def resolve_holder(self, card_grant: str) -> Holder | Refused:
+        """Judge anew whether the holder may unlock now."""
+        response = await self._stub.ResolveHolder(identity_pb2.ResolveHolderRequest(card_grant=card_grant))
+        if response.WhichOneof("verdict") == "resolved":
+            found = response.resolved
+            return Holder(found.holder_grant, found.masked_address, authority(found.registration_authority))
+        refused = response.refused
+        ra = authority(refused.registration_authority) if refused.HasField("registration_authority") else None
+        return Refused(refused.code or "INTERNAL", ra)

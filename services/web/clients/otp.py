@@ -1,0 +1,54 @@
+"""otp, over gRPC."""
+
+import grpc
+from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
+
+from services.runtime import errors
+from services.web import ports
+from services.web.clients.wire import instant, named
+from services.web.ports import CodeStatus, Delivery, Redemption, Refused, Verdict
+
+
+class GrpcOtp(ports.Otp):
+    """otp."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = otp_pb2_grpc.OtpServiceStub(channel)
+
+    async def issue_code(self, holder_grant: str, attempt_id: str) -> CodeStatus | Refused:
+        """Have a code sent."""
+        request = otp_pb2.IssueCodeRequest(holder_grant=holder_grant, attempt_id=attempt_id)
+        response = await self._stub.IssueCode(request)
+        if response.WhichOneof("verdict") == "issued":
+            return _code_status(response.issued)
+        refused = response.refused
+        retry_at = instant(refused.retry_at) if refused.HasField("retry_at") else None
+        return Refused(refused.code or "INTERNAL", None, retry_at)
+
+    async def code_status(self, holder_grant: str) -> CodeStatus | None:
+        """Tell how the newest code stands."""
+        request = otp_pb2.GetCodeStatusRequest(holder_grant=holder_grant)
+        response = await self._stub.GetCodeStatus(request)
+        return _code_status(response.status) if response.HasField("status") else None
+
+    async def redeem_code(self, holder_grant: str, typed: str, attempt_id: str) -> Redemption:
+        """Judge one entry."""
+        request = otp_pb2.RedeemCodeRequest(holder_grant=holder_grant, typed=typed, attempt_id=attempt_id)
+        response = await self._stub.RedeemCode(request)
+        verdict = named(otp_pb2.RedeemVerdict, response.verdict, "REDEEM_VERDICT_")
+        if verdict not in Verdict.__members__:
+            raise errors.internal("INTERNAL")
+        return Redemption(Verdict[verdict], response.entries_left, response.unlock_grant)
+
+
+def _code_status(status: otp_pb2.CodeStatus) -> CodeStatus:
+    delivery = named(otp_pb2.DeliveryState, status.delivery, "DELIVERY_STATE_")
+    return CodeStatus(
+        delivery=Delivery.__members__.get(delivery, Delivery.QUEUED),
+        delivery_reason=status.delivery_reason,
+        expires_at=instant(status.expires_at),
+        entries_left=status.entries_left,
+        resends_left=status.resends_left,
+        next_code_at=instant(status.next_code_at),
+        live=status.live,
+    )
