@@ -7,17 +7,16 @@ judged; it holds the wrong entries too, so that a redeem is four statements.
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.otp import statements
 from services.otp.domain.code import Bearer, Code, Delivery
 from services.otp.domain.facts import Fact
 from services.otp.domain.tally import Ledger
 from services.otp.rows import code_of, ledger_of, row_of, row_of_ledger, state_of
-from services.otp.tables import codes, inbox, ledgers, outbox, told_outcomes
+from services.otp.tables import codes, inbox, outbox, told_outcomes
 from services.runtime.database import Database
 from services.runtime.inbox import first_time, forget_old
 from services.runtime.outbox import Event, tell_all
@@ -31,31 +30,6 @@ CODES_KEPT = timedelta(hours=24)
 OUTCOMES_KEPT = timedelta(days=30)
 """As long as the sessions they are of. Source: architecture §7."""
 
-_CODES_OF = select(codes).where(codes.c.session_id == bindparam("session_id")).order_by(codes.c.issued_at)
-
-_CODES_AND_MAILS = (
-    select(codes)
-    .where(
-        or_(
-            codes.c.session_id == bindparam("session_id"),
-            and_(
-                codes.c.holder_ref == bindparam("holder_ref"),
-                codes.c.address_version == bindparam("address_version"),
-                codes.c.issued_at > bindparam("since"),
-            ),
-        )
-    )
-    .order_by(codes.c.issued_at)
-)
-
-_LEDGER = select(ledgers.c.cards).where(ledgers.c.holder_ref == bindparam("holder_ref"))
-
-_REPLACE = update(codes).where(codes.c.code_id == bindparam("row"))
-
-_KEEP = update(ledgers).where(ledgers.c.holder_ref == bindparam("row"))
-
-_DELIVERED = update(codes).where(codes.c.code_id == bindparam("row"))
-
 
 class SqlView:
     """Reads without a lock."""
@@ -65,12 +39,12 @@ class SqlView:
 
     async def ledger(self, holder_ref: str) -> Ledger:
         """Return the holder's wrong entries as they stand."""
-        found = (await self._connection.execute(_LEDGER, {"holder_ref": holder_ref})).scalar()
+        found = (await self._connection.execute(statements.LEDGER, {"holder_ref": holder_ref})).scalar()
         return ledger_of(found or {})
 
     async def codes_of(self, session_id: str) -> Sequence[Code]:
         """Return the codes of a session, oldest first."""
-        rows = await self._connection.execute(_CODES_OF, {"session_id": session_id})
+        rows = await self._connection.execute(statements.CODES_OF, {"session_id": session_id})
         return [code_of(row) for row in rows]
 
 
@@ -86,12 +60,9 @@ class SqlWork(SqlView):
 
     async def lock(self, holder_ref: str) -> Ledger:
         """Lock the holder's row, made where it is missing; return its ledger. One statement."""
-        new = self._insert(ledgers).values(holder_ref=holder_ref, cards={})
-        # An update that changes nothing: it locks the row and returns what stands in it.
-        locked = new.on_conflict_do_update(
-            index_elements=[ledgers.c.holder_ref], set_={"holder_ref": new.excluded.holder_ref}
-        ).returning(ledgers.c.cards)
-        return ledger_of((await self._connection.execute(locked)).scalar_one())
+        locked = statements.LOCK[self._connection.dialect.name]
+        new = {"holder_ref": holder_ref, "cards": {}}
+        return ledger_of((await self._connection.execute(locked, new)).scalar_one())
 
     async def codes_and_mails(
         self, bearer: Bearer, since: datetime
@@ -103,7 +74,7 @@ class SqlWork(SqlView):
             "address_version": bearer.address_version,
             "since": since,
         }
-        found = [code_of(row) for row in await self._connection.execute(_CODES_AND_MAILS, wanted)]
+        found = [code_of(row) for row in await self._connection.execute(statements.CODES_AND_MAILS, wanted)]
         place = (bearer.holder_ref, bearer.address_version)
         mailed = [
             code.issued_at for code in found if (code.bearer.holder_ref, code.bearer.address_version) == place
@@ -112,25 +83,24 @@ class SqlWork(SqlView):
 
     async def add(self, code: Code) -> None:
         """Store a new code."""
-        await self._connection.execute(insert(codes), row_of(code))
+        await self._connection.execute(statements.ADD, row_of(code))
 
     async def replace(self, replaced: Sequence[Code]) -> None:
         """Store the state and use of codes that are there."""
         if replaced:
             await self._connection.execute(
-                _REPLACE, [{"row": code.code_id} | state_of(code) for code in replaced]
+                statements.REPLACE, [{"row": code.code_id} | state_of(code) for code in replaced]
             )
 
     async def keep(self, holder_ref: str, ledger: Ledger) -> None:
         """Store the ledger of the holder that was locked."""
-        await self._connection.execute(_KEEP, {"row": holder_ref, "cards": row_of_ledger(ledger)})
+        await self._connection.execute(statements.KEEP, {"row": holder_ref, "cards": row_of_ledger(ledger)})
 
     async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
         """Note that this outcome is told; False where it was before."""
-        noted = self._insert(told_outcomes).values(session_id=session_id, kind=kind, told_at=now)
-        # By what comes back: psycopg leaves rowcount at -1 for such an insert.
-        told = noted.on_conflict_do_nothing().returning(told_outcomes.c.kind)
-        return (await self._connection.execute(told)).first() is not None
+        noted = statements.FIRST_OUTCOME[self._connection.dialect.name]
+        row = {"session_id": session_id, "kind": kind, "told_at": now}
+        return (await self._connection.execute(noted, row)).first() is not None
 
     async def first_time(self, event_id: str, now: datetime) -> bool:
         """Note that an event was taken; False where it was before."""
@@ -139,7 +109,7 @@ class SqlWork(SqlView):
     async def delivered(self, code_id: str, delivery: Delivery, reason: str) -> None:
         """Store how the delivery of a code stands; a code that is gone is no fault."""
         stands = {"row": code_id, "delivery": delivery.value, "delivery_reason": reason}
-        await self._connection.execute(_DELIVERED, stands)
+        await self._connection.execute(statements.DELIVERED, stands)
 
     async def tell(self, *facts: Fact) -> None:
         """Put events into the outbox, in this order. One statement."""
@@ -155,10 +125,6 @@ class SqlWork(SqlView):
         )
         await forget_old(self._connection, inbox, now)
         return gone.rowcount
-
-    def _insert(self, table: Any) -> Any:
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
 
 
 class SqlStore:
