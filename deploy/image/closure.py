@@ -3,6 +3,7 @@
 `python -m deploy.image.closure` after every change of dependencies; a test fails until it was run.
 """
 
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -21,6 +22,7 @@ EXTRAS = {
 }
 """Process → extra of pyproject.toml."""
 FOLDER = Path(__file__).parent
+PROJECT = FOLDER.parents[1] / "pyproject.toml"
 US = "smartcard-unlock"
 
 
@@ -37,12 +39,19 @@ def closure(extra: str) -> list[str]:
 
 def _needs(name: str, extra: str) -> Iterator[tuple[str, str]]:
     """What a package, with one extra or with none (""), asks for on this Python and system."""
-    for line in distribution(name).requires or []:
+    for line in _ours(extra) if name == US else distribution(name).requires or []:
         wanted = Requirement(line)
         if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
             dependency = canonicalize_name(wanted.name)
             yield dependency, ""
             yield from ((dependency, each) for each in wanted.extras)
+
+
+def _ours(extra: str) -> list[str]:
+    """What pyproject.toml says, which may be newer than what was installed from it."""
+    project = tomllib.loads(PROJECT.read_text())["project"]
+    lines: list[str] = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return lines
 
 
 def main() -> None:
