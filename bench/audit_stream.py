@@ -1,0 +1,218 @@
+"""Events a second from an outbox to stored audit records, beside plain aiokafka and COPY in the same run.
+
+`python -m bench.audit_stream [EVENTS]`: blocks A B B A on one Kafka and one PostgreSQL (with fsync), each
+from the first row that may leave to the last row that is committed. Prints one table. A = outbox, relay,
+Kafka, Faust, records with their ledger; B = a bare producer, Kafka, a bare consumer, COPY of the raw
+columns, 500 a commit.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from sqlalchemy import MetaData, func, select
+
+from deploy.local.child import Child
+from deploy.local.kafka import Kafka
+from deploy.local.keys import make_keys
+from deploy.local.postgres import Postgres
+from deploy.topics import create
+from services.audit.__main__ import MIGRATIONS
+from services.audit.tables import RECORDS
+from services.runtime import logs
+from services.runtime.cloud_events import headers_of
+from services.runtime.database import Database, migrate
+from services.runtime.outbox import OutboxRelay, outbox_tables, tell_all
+from services.runtime.randomness import SystemRandomness
+from tests.faults.audit_source import SOURCE, session_events
+
+EVENTS = 5_000
+BATCH = 500
+BLOCKS = "ABBAABBA"
+FLOOR_TOPIC = "notifier.events.v1.dlq"  # declared, and nobody listens
+IDS = SystemRandomness()
+
+
+class Subject:
+    """An outbox with its relay, and `audit store` in a process of its own."""
+
+    def __init__(self, kafka: str, outbox_url: str, records_url: str) -> None:
+        self._kafka = kafka
+        metadata = MetaData()
+        self._outbox, self._position = outbox_tables(metadata)
+        self._metadata = metadata
+        self._told = Database(outbox_url)
+        self._records = Database(records_url)
+        self._expected = 0
+
+    async def prepare(self) -> None:
+        async with self._told.engine.begin() as connection:
+            await connection.run_sync(self._metadata.create_all)
+
+    async def block(self, events: int) -> float:
+        """Seconds from the relay's start to the last record's commit."""
+        for start in range(0, events, BATCH):
+            chosen = [
+                event for n in range(start, start + BATCH, 2) for event in session_events(IDS.uuid7(), n)
+            ]
+            async with self._told.begin("bench.tell") as connection:
+                await tell_all(connection, self._outbox, SOURCE, [(event, IDS.uuid7()) for event in chosen])
+        self._expected += events
+        begun = time.monotonic()
+        relay = asyncio.create_task(
+            OutboxRelay(self._told, self._outbox, self._position, SOURCE, self._kafka).run()
+        )
+        while await self._stored() < self._expected:  # noqa: ASYNC110 - another process stores
+            await asyncio.sleep(0.02)
+        took = time.monotonic() - begun
+        relay.cancel()
+        await asyncio.gather(relay, return_exceptions=True)
+        return took
+
+    async def _stored(self) -> int:
+        async with self._records.read() as connection:
+            return int(await connection.scalar(select(func.count()).select_from(RECORDS)) or 0)
+
+    async def close(self) -> None:
+        await self._told.close()
+        await self._records.close()
+
+
+class Floor:
+    """What nobody can do without: produce, consume, COPY."""
+
+    def __init__(self, kafka: str, url: str) -> None:
+        self._kafka = kafka
+        self._url = url.replace("postgresql+psycopg:", "postgresql:")
+
+    async def block(self, events: int) -> float:
+        """Seconds from the first send to the last COPY's commit."""
+        rows = [_row(event) for n in range(events // 2) for event in session_events(IDS.uuid7(), n)]
+        async with self._consumer() as consumer:
+            begun = time.monotonic()
+            await asyncio.gather(self._produce(rows), self._copy(consumer, events))
+            return time.monotonic() - begun
+
+    async def _produce(self, rows: list[dict[str, Any]]) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self._kafka, enable_idempotence=True, acks="all")
+        await producer.start()
+        for start in range(0, len(rows), BATCH):
+            acks = [
+                await producer.send(
+                    FLOOR_TOPIC, row["value"], key=row["key"].encode(), headers=headers_of(row)
+                )
+                for row in rows[start : start + BATCH]
+            ]
+            await asyncio.gather(*acks)
+        await producer.stop()
+
+    async def _copy(self, consumer: AIOKafkaConsumer, events: int) -> None:
+        async with await psycopg.AsyncConnection.connect(self._url) as connection:
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS floor "
+                "(ce_id text PRIMARY KEY, topic text, part int, at bigint, body bytea)"
+            )
+            await connection.commit()
+            stored = 0
+            while stored < events:
+                batches = await consumer.getmany(timeout_ms=100, max_records=BATCH)
+                records = [record for batch in batches.values() for record in batch]
+                async with connection.cursor() as cursor, cursor.copy("COPY floor FROM STDIN") as copy:
+                    for record in records:
+                        ce_id = dict(record.headers)["ce_id"].decode()
+                        await copy.write_row(
+                            (ce_id, record.topic, record.partition, record.offset, record.value)
+                        )
+                await connection.commit()
+                await consumer.commit()
+                stored += len(records)
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = AIOKafkaConsumer(
+            FLOOR_TOPIC, bootstrap_servers=self._kafka, group_id="floor", enable_auto_commit=False
+        )
+        await consumer.start()
+        await consumer.seek_to_end()
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
+
+def _row(event: Any) -> dict[str, Any]:
+    kind, value = event.message.DESCRIPTOR.full_name, event.message.SerializeToString()
+    return {
+        "ce_id": IDS.uuid7(), "ce_type": kind, "source": SOURCE, "key": event.key, "value": value,
+        "time": event.occurred_at, "relayseq": 1, "traceparent": "",
+    }  # fmt: skip
+
+
+async def measure(folder: Path, kafka: str, postgres: Postgres, events: int) -> dict[str, list[float]]:
+    """Return the rates of all blocks, A and B."""
+    url = postgres.create_database()
+    await migrate(url, MIGRATIONS)
+    store = _store(folder, kafka, url)
+    subject, floor = Subject(kafka, postgres.create_database(), url), Floor(kafka, postgres.create_database())
+    store.start()
+    rates: dict[str, list[float]] = {"A": [], "B": []}
+    try:
+        await subject.prepare()
+        await subject.block(BATCH)
+        await floor.block(BATCH)
+        for block in BLOCKS:
+            rates[block].append(events / await (subject if block == "A" else floor).block(events))
+    finally:
+        store.stop()
+        await subject.close()
+    return rates
+
+
+def _store(folder: Path, kafka: str, url: str) -> Child:
+    environment = make_keys(folder / "keys").tls("audit_store") | {
+        "AUDIT_DATABASE_URL": url,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+    }
+    argv = [sys.executable, "-m", "services.audit", "store"]
+    return Child("audit_store", argv, folder / "store.log", environment, "stream_started")
+
+
+def _print(rates: dict[str, list[float]], events: int) -> None:
+    ratios = [a / b for a, b in zip(rates["A"], rates["B"], strict=True)]
+    names = {"A": "outbox, Kafka, Faust, records", "B": "aiokafka and COPY"}
+    print(f"{'':34}{'median':>10}{'least':>10}{'most':>10}   events a second, {events} a block")
+    for block, name in names.items():
+        print(
+            f"{name:34}{statistics.median(rates[block]):>10.0f}{min(rates[block]):>10.0f}{max(rates[block]):>10.0f}"
+        )
+    print(f"{'ratio':34}{statistics.median(ratios):>10.2f}{min(ratios):>10.2f}{max(ratios):>10.2f}")
+
+
+def main() -> None:
+    """Start the servers, measure, print."""
+    events = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
+    logs.configure("bench", "WARNING")
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        kafka, postgres = Kafka(folder / "kafka"), Postgres(folder / "postgres", durable=True)
+        try:
+            kafka.start()
+            postgres.start()
+            asyncio.run(create(kafka.bootstrap))
+            _print(asyncio.run(measure(folder, kafka.bootstrap, postgres, events)), events)
+        finally:
+            postgres.stop()
+            kafka.kill()
+
+
+if __name__ == "__main__":
+    main()
