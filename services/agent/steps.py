@@ -95,12 +95,12 @@ class Steps:
 
     def _refusal(self, session: Session, order: Order) -> Report | None:
         """Judge what needs neither person nor card."""
+        if self._now() >= order.begin_by:  # such a step may come without its commands
+            return _not_sent(End.NOT_RUN, "TOO_LATE")
         try:
             check(order.script)
         except Refused as refused:
             return _not_sent(End.REFUSED, refused.rule)
-        if self._now() >= order.begin_by:
-            return _not_sent(End.NOT_RUN, "TOO_LATE")
         if order.script.kind in _ON_KEPT_HANDLE and not self._may_reset(session):
             return _not_sent(End.NOT_RUN, "PROVE_AGAIN")
         return None

@@ -1,0 +1,173 @@
+"""The agent's life against a gateway that goes away, forgets, repeats itself and lies."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from services.agent.backoff import Backoff
+from services.agent.journal import Journal
+from services.agent.ports import GatewayAway, Idle, Order, OrderRefused, Over, SessionLost
+from services.agent.session import Agent
+from services.agent.spare import Spare
+from services.agent.steps import Steps
+from services.agent.watch import Watch
+from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.script import Answer, End, Kind, Report
+from services.runtime.randomness import SystemRandomness
+from tests.unit.agent.world import ONE_CARD, PAIRING, SESSION, FakeGateway, FakeWindow, service_with_card
+
+SOON = 1e12
+READ = Order("read-1", piv.read_script(), bytes(32), SOON)
+
+
+class Life:
+    def __init__(self, folder: Path) -> None:
+        self.gateway, self.window, self.folder = FakeGateway(), FakeWindow(), folder
+
+    @asynccontextmanager
+    async def lived(self) -> AsyncIterator[Agent]:
+        """Run the agent until the block ends."""
+        service, randomness, journal = service_with_card(), SystemRandomness(), Journal(self.folder)
+        self.card = service.card
+        watch = Watch(service, quick())
+        watch.facts = ONE_CARD
+        steps = Steps(service, watch, self.window, journal, "gateway.example.org")
+        spare = Spare(self.gateway, self.window, watch, quick(), randomness)
+        agent = Agent(self.gateway, self.window, watch, steps, journal, quick(), randomness, spare)
+        running = asyncio.create_task(agent.run())
+        yield agent
+        agent.stop()
+        await asyncio.wait_for(running, 10)
+
+    async def reported(self, count: int = 1) -> list[tuple[str, str, Report]]:
+        async with asyncio.timeout(10):
+            while len(self.gateway.reports) < count:
+                await asyncio.sleep(0.005)
+        return self.gateway.reports
+
+    async def told(self, word: str) -> None:
+        async with asyncio.timeout(10):
+            while word not in self.window.told:
+                await asyncio.sleep(0.005)
+
+
+def quick() -> Backoff:
+    return Backoff(0.001, 0.01, lambda: 0.5)
+
+
+async def test_it_attaches_runs_a_step_and_reports_it(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [Idle(PAIRING, claimed=False), Idle(None, claimed=True), READ]
+
+    async with life.lived():
+        [(session, step, report)] = await life.reported()
+
+    assert (session, step, report.end) == ("session-1", "read-1", End.COMPLETED)
+
+
+async def test_only_the_first_offer_may_open_a_browser(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [Over("ABANDONED", "")]
+
+    async with life.lived():
+        await life.told("offered session-2 False")
+
+    assert life.window.told[0] == "offered session-1 True"
+
+
+async def test_a_step_given_twice_is_run_once_and_reported_twice(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [READ, READ]
+
+    async with life.lived():
+        first, second = await life.reported(2)
+
+    assert first == second
+    assert life.card.log.count("begin") == 1
+
+
+async def test_F15_a_report_is_kept_until_the_gateway_has_it(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [READ]
+    life.gateway.replies = [GatewayAway("SERVICE_UNAVAILABLE")] * 3
+
+    async with life.lived():
+        [(_, step, report)] = await life.reported()
+
+    assert (step, report.end) == ("read-1", End.COMPLETED)
+    assert "GATEWAY_AWAY" in life.window.told
+
+
+async def test_F15_a_killed_run_is_reported_first_thing_under_the_same_session(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.begin_session(SESSION)
+    journal.begin_step("reset-1", Kind.RESET)
+    journal.answer("select", 0x9000)
+    journal.send("unblock")
+    life = Life(tmp_path)
+
+    async with life.lived():
+        [(session, step, report)] = await life.reported()
+
+    assert (session, step) == (SESSION.session_id, "reset-1")
+    assert report == Report((Answer("select", 0x9000),), End.INTERRUPTED, "unblock")
+    assert life.gateway.attached == 0
+
+
+async def test_a_step_that_was_interrupted_is_not_run_when_it_is_given_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.begin_session(SESSION)
+    journal.begin_step("read-1", Kind.READ)
+    life = Life(tmp_path)
+    life.gateway.steps = [READ]
+
+    async with life.lived():
+        reports = await life.reported(2)
+
+    assert [report.end for _, _, report in reports] == [End.INTERRUPTED] * 2
+    assert life.card.log == []
+
+
+async def test_S35_a_step_of_an_unknown_form_is_answered_refused(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [OrderRefused("odd-1", "UNKNOWN_KIND")]
+
+    async with life.lived():
+        [(_, step, report)] = await life.reported()
+
+    assert (step, report) == ("odd-1", Report((), End.REFUSED, rule="UNKNOWN_KIND"))
+
+
+async def test_S35_an_unknown_form_as_the_answer_to_a_report_is_answered_too(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [READ]
+    life.gateway.replies = [OrderRefused("odd-1", "UNKNOWN_KIND")]
+
+    async with life.lived():
+        reports = await life.reported(2)
+
+    assert [step for _, step, _ in reports] == ["read-1", "odd-1"]
+
+
+async def test_a_session_that_is_gone_is_followed_by_another(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [SessionLost("SESSION_UNKNOWN")]
+
+    async with life.lived():
+        await life.told("offered session-2 False")
+
+    assert Journal(tmp_path).recall() is not None  # the new one
+
+
+async def test_a_stop_with_the_gateway_away_leaves_the_report_for_the_next_run(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [READ]
+    life.gateway.replies = [GatewayAway("SERVICE_UNAVAILABLE")] * 10_000
+    async with life.lived():
+        await life.told("GATEWAY_AWAY")
+
+    remembered = Journal(tmp_path).recall()
+
+    assert remembered is not None
+    assert remembered.unacknowledged == ["read-1"]

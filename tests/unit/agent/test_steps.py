@@ -1,0 +1,212 @@
+"""A step from its arrival to its report, and what a bad gateway cannot have."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.agent.backoff import Backoff
+from services.agent.facts import NO_SERVICE, Facts
+from services.agent.journal import Journal
+from services.agent.pcsc_codes import RESET_CARD, SHARING_VIOLATION
+from services.agent.ports import Order, PcscError, Question
+from services.agent.steps import KEEP_SECONDS, Steps
+from services.agent.watch import Watch
+from services.card_gateway.card.apdu import Command
+from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.proof import Purpose, challenge_digest
+from services.card_gateway.card.script import End, Report, Script
+from services.card_gateway.proofs import public_key_of, verify
+from services.runtime.hpke import pin_info, seal
+from tests.unit.agent.world import NEW_PIN, ONE_CARD, PUK, SESSION, FakeService, FakeWindow, service_with_card
+
+QUESTION = Question("12AB", "LOCKED")
+ATTEMPT = "attempt-1"
+NONCE = bytes(range(32))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Desk:
+    """One agent's parts around one card."""
+
+    def __init__(
+        self, folder: Path, service: FakeService, *, says_yes: bool = True, facts: Facts = ONE_CARD
+    ) -> None:
+        self.service, self.clock, self.window = service, Clock(), FakeWindow(says_yes=says_yes)
+        self.watch = Watch(service, Backoff(1, 1, lambda: 0.5))
+        self.watch.facts = facts
+        journal = Journal(folder)
+        journal.begin_session(SESSION)
+        self.steps = Steps(service, self.watch, self.window, journal, "gateway.example.org", self.clock)
+
+    async def run(self, script: Script, **more: object) -> Report:
+        order = Order("step", script, NONCE, self.clock() + 60)
+        return await self.steps.run(SESSION, replace(order, **more))  # type: ignore[arg-type]
+
+    async def prove(self, **more: object) -> Report:
+        read = await self.run(piv.read_script())
+        self.facts = piv.parse_read(read)
+        assert isinstance(self.facts, piv.CardFacts)
+        assert self.facts.algorithm is not None
+        return await self.run(
+            piv.prove_script(self.facts.chuid_hash, self.facts.algorithm), question=QUESTION, **more
+        )
+
+    async def reset(self, pin: str = NEW_PIN, **more: object) -> Report:
+        assert isinstance(self.facts, piv.CardFacts)
+        sealed = seal(SESSION.public_key, pin.encode(), pin_info(SESSION.session_id, ATTEMPT))
+        script = piv.reset_script(self.facts.chuid_hash, PUK.encode(), b"40718293")
+        return await self.run(script, **{"sealed_pin": sealed, "pin_attempt_id": ATTEMPT, **more})
+
+    @property
+    def card_saw(self) -> list[str]:
+        return self.service.card.log
+
+
+async def test_R53_read_ask_prove_reset_unlocks_the_card(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+
+    assert (await desk.prove()).end is End.COMPLETED
+    report = await desk.reset()
+
+    assert (report.end, report.sw("unblock"), report.sw("rotate")) == (End.COMPLETED, 0x9000, 0x9000)
+    assert desk.window.asked == [("12AB", 60.0)]
+
+
+async def test_S35_the_agent_itself_builds_what_the_card_signs(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+
+    proof = piv.parse_proof(await desk.prove())
+
+    digest = challenge_digest(
+        Purpose.RESET, "gateway.example.org", SESSION.session_id, NONCE, SESSION.public_key
+    )
+    assert isinstance(proof, piv.Proof)
+    assert isinstance(desk.facts, piv.CardFacts)
+    assert desk.facts.cert_9e_der is not None
+    assert verify(public_key_of(desk.facts.cert_9e_der), proof.algorithm, digest, proof.signature)
+
+
+async def test_S35_a_script_off_the_list_never_reaches_the_card(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    select, *rest = piv.read_script().steps
+    put_data = replace(select, name="put", command=Command(0x00, 0xDB, 0x3F, 0xFF, b"\x5c\x03\x5f\xc1\x05"))
+
+    report = await desk.run(replace(piv.read_script(), steps=(select, put_data, *rest)))
+
+    assert (report.end, report.answers) == (End.REFUSED, ())
+    assert desk.card_saw == []
+
+
+async def test_S35_a_no_reaches_the_gateway_and_not_the_card(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card(), says_yes=False)
+    proof = await desk.prove()
+    seen = list(desk.card_saw)
+
+    assert proof == Report((), End.DECLINED)
+    assert await desk.reset() == Report((), End.NOT_RUN, rule="PROVE_AGAIN")
+    assert desk.card_saw == seen
+
+
+async def test_S35_a_proof_without_a_question_is_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    await desk.prove()
+    assert isinstance(desk.facts, piv.CardFacts)
+    assert desk.facts.algorithm is not None
+
+    report = await desk.run(piv.prove_script(desk.facts.chuid_hash, desk.facts.algorithm))
+
+    assert report == Report((), End.REFUSED, rule="NO_QUESTION")
+
+
+async def test_one_yes_is_good_for_one_reset(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    await desk.prove()
+    await desk.reset()
+
+    assert await desk.reset() == Report((), End.NOT_RUN, rule="PROVE_AGAIN")
+
+
+async def test_a_reset_ten_seconds_after_the_proof_is_too_late(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    await desk.prove()
+    desk.clock.seconds += KEEP_SECONDS
+
+    assert await desk.reset() == Report((), End.NOT_RUN, rule="PROVE_AGAIN")
+
+
+async def test_a_step_past_its_time_is_not_begun_even_without_its_commands(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+
+    report = await desk.run(replace(piv.read_script(), steps=()), begin_by=desk.clock())
+
+    assert report == Report((), End.NOT_RUN, rule="TOO_LATE")
+
+
+async def test_a_card_that_another_program_reset_after_the_proof_is_proven_again(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    await desk.prove()
+    desk.service.card.begins.append(PcscError(RESET_CARD))
+
+    assert await desk.reset() == Report((), End.NOT_RUN, rule="PROVE_AGAIN")
+
+
+async def test_a_read_cut_short_by_another_programs_reset_is_begun_anew(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    desk.service.card.answers.extend([b"\x90\x00", PcscError(RESET_CARD)])
+
+    assert (await desk.run(piv.read_script())).end is End.COMPLETED
+
+
+async def test_a_program_that_resets_for_ever_is_told_as_such(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    desk.service.card.answers.extend([PcscError(RESET_CARD)] * 20)
+
+    report = await desk.run(piv.read_script())
+
+    assert (report.end, report.rule) == (End.CARD_GONE, "RESET_BY_OTHER")
+
+
+@pytest.mark.parametrize("facts", [NO_SERVICE, Facts(service_up=True)])
+async def test_without_the_one_card_nothing_is_run(tmp_path: Path, facts: Facts) -> None:
+    desk = Desk(tmp_path, service_with_card(), facts=facts)
+
+    report = await desk.run(piv.read_script())
+
+    assert report == Report((), End.NOT_RUN, rule=facts.state.value)
+
+
+async def test_a_busy_card_is_named(tmp_path: Path) -> None:
+    service = service_with_card()
+    service.refusals = [SHARING_VIOLATION] * 100
+    desk = Desk(tmp_path, service)
+
+    assert await desk.run(piv.read_script()) == Report((), End.READER_BUSY, rule="READER_BUSY")
+
+
+@pytest.mark.parametrize(
+    ("pin", "rule"), [("123456", "PIN_SEQUENCE"), ("12345", "PIN_LENGTH"), ("58a920", "PIN_NOT_DIGITS")]
+)
+async def test_S51_a_weak_passcode_stops_in_the_agent(tmp_path: Path, pin: str, rule: str) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    await desk.prove()
+
+    report = await desk.reset(pin)
+
+    assert report == Report((), End.PIN_REFUSED, rule=rule)
+
+
+async def test_S41_a_passcode_sealed_for_another_attempt_does_not_open(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card())
+    await desk.prove()
+
+    report = await desk.reset(pin_attempt_id="attempt-2")
+
+    assert report == Report((), End.PIN_REFUSED, rule="PIN_NOT_OPENED")
