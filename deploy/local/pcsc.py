@@ -71,8 +71,9 @@ class OwnPcscd:
     def start(self) -> Self:
         """Return when the service answers and both readers are there. Raises PcscUnavailableError."""
         self._prepare()
+        arguments = [str(self.directory), *(["remove"] if self._made_directory else [])]
         self._inside = subprocess.Popen(
-            [*_namespaces(), sys.executable, "-m", "deploy.local.pcsc_inside", str(self.directory)],
+            [*_namespaces(), sys.executable, "-m", "deploy.local.pcsc_inside", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -177,7 +178,7 @@ class OwnPcscd:
             )
         error = json.loads(line).get("error")
         if error:
-            raise PcscUnavailableError(error, f"see the logs in {self.directory}, run `make setup` again")
+            raise PcscUnavailableError(error, "run `make setup` again")
 
 
 def _check_parts() -> None:

@@ -1,14 +1,15 @@
 """The inner half of `pcsc.py`: runs inside the private namespaces and keeps `pcscd` and the virtual cards.
 
-Started as `unshare --net --mount python -m deploy.local.pcsc_inside DIRECTORY`. Obeys one word a line on its
-standard input, answers each with one JSON line, and ends everything when that input ends, so that nothing
-outlives the process that asked for it, however that process died.
+Started as `unshare --net --mount python -m deploy.local.pcsc_inside DIRECTORY [remove]`. Obeys one word a
+line on its standard input, answers each with one JSON line, and ends everything when that input ends, so
+that nothing outlives the process that asked for it, however that process died.
 """
 
 import ctypes
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -202,3 +203,6 @@ if __name__ == "__main__":
     except TroubleError as trouble:
         _say(error=str(trouble))
         sys.exit(1)
+    finally:
+        if "remove" in sys.argv[2:]:  # our owner may have died without tidying up
+            shutil.rmtree(sys.argv[1], ignore_errors=True)
