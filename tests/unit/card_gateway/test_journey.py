@@ -1,7 +1,12 @@
 """A journey through the gateway's own use cases, with a virtual card and no faults."""
 
-from services.card_gateway.domain.words import Reason
+from typing import Any
+
+import pytest
+
+from services.card_gateway.domain.words import Reason, SecretLabel
 from services.card_gateway.use_cases import commits
+from services.card_gateway.use_cases.orders import Order
 from services.runtime import faults
 from tests.ports.card_gateway.world import (
     NEW_PINS,
@@ -82,3 +87,54 @@ async def test_each_unlock_rotates_to_a_version_never_used_before(world: World) 
         seen.add(reader.eeprom.puk)
 
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {"key_9e": "RSA2048"},
+        {"compressed": True},
+        {"pin_tries": 6, "puk_tries": 10, "last_wrong": 0x6983, "metadata": False, "keeps_rest": False},
+        {"pin_tries": 3, "puk_tries": 3, "frame": 256, "not_selected": 0x6D00},
+    ],
+    ids=["RSA-2048", "gzip", "OpenFIPS201", "YubiKey"],
+)
+async def test_R1_other_makes_of_card_take_the_same_way(world: World, wishes: dict[str, Any]) -> None:
+    reader, line = card_in_reader(**wishes)
+    await world.import_line(line)
+    agent, page = await authorised(world, reader)
+    await page.reset_pin(NEW_PINS[0])
+    await agent.work()
+
+    assert await page.state() == ("SUCCESS", "")
+    assert await world.puks_possible() == {reader.eeprom.puk}
+
+
+async def test_the_same_reset_attempt_is_one_wish(world: World) -> None:
+    reader, line = card_in_reader()
+    await world.import_line(line)
+    agent, page = await authorised(world, reader)
+    attempt = world.randomness.uuid7()
+    assert [await page.reset_pin(NEW_PINS[0], attempt=attempt) for _ in range(2)] == ["", ""]
+    await agent.work()
+
+    assert await page.reset_pin(NEW_PINS[0], attempt=attempt) == ""
+    assert await page.reset_pin(NEW_PINS[1]) == "SESSION_ENDED"
+    assert await page.state() == ("SUCCESS", "")
+
+
+async def test_a_card_that_forbids_a_new_puk_is_unlocked_and_said_to_be_static(world: World) -> None:
+    reader, line = card_in_reader()
+    await world.import_line(line)
+    agent, page = await authorised(world, reader)
+    await page.reset_pin(NEW_PINS[0])
+    proof = await agent.poll()
+    assert isinstance(proof, Order)
+    reset = await agent.do(proof)
+    assert reset is not None
+    reader.arm("status", 3, 0x6982)
+    await agent.do(reset)
+
+    assert await page.state() == ("SUCCESS", "")
+    assert (await page.see()).session.label is SecretLabel.STATIC
+    assert await world.puks_possible() == {padded(OLD_PUK)} == {reader.eeprom.puk}

@@ -1,7 +1,11 @@
 """What a READ, a PROVE or a page is refused, and that each refusal is told as it must be."""
 
+from datetime import datetime
+
 import pytest
 
+from services.card_gateway.card import runner
+from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.words import Reason, Route
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
@@ -9,6 +13,7 @@ from services.card_gateway.use_cases.orders import Idle, Order, Over
 from services.card_gateway.vault import FileKeyProvider, MasterVault
 from services.runtime.errors import ServiceError
 from tests.ports.card_gateway.world import (
+    GATEWAY_NAME,
     NEW_PINS,
     OLD_PIN,
     OLD_PUK,
@@ -285,3 +290,36 @@ async def test_F22_a_new_master_key_renews_the_offer_and_old_cards_still_open(wo
     assert await page.state() == ("SUCCESS", "")
     assert (await world.secret()).kid == "k2"
     assert await world.puks_possible() == {reader.eeprom.puk}
+
+
+async def test_I2_a_twin_with_another_key_gets_no_secret_at_the_proof(world: World) -> None:
+    reader, line = card_in_reader()
+    guid, ends = bytes.fromhex(line["guid"]), datetime.fromisoformat(line["expires_at"])
+    twin, _ = card_in_reader(guid=guid, not_after=ends)
+    await world.import_line(line)
+    agent, page = await authorised(world, reader)
+    await page.reset_pin(NEW_PINS[0])
+    agent.reader = twin
+    await agent.work()
+
+    assert await page.state() == ("FAILED", "CARD_NOT_GENUINE")
+    assert await world.events("SecretReleased") == []
+    assert await world.outcomes() == [("FAILED", "CARD_NOT_GENUINE")]
+
+
+@pytest.mark.parametrize("lie", ["nonce", "purpose"])
+async def test_I2_a_signature_for_anything_else_is_no_proof(world: World, lie: str) -> None:
+    reader, line = card_in_reader()
+    await world.import_line(line)
+    agent, page = await authorised(world, reader)
+    await page.reset_pin(NEW_PINS[0])
+    proof = await agent.poll()
+    assert isinstance(proof, Order)
+    nonce = bytes(32) if lie == "nonce" else proof.step.nonce
+    purpose = Purpose.RESET if lie == "nonce" else Purpose.READ
+    digest = challenge_digest(purpose, GATEWAY_NAME, agent.session_id, nonce, agent.public_key)
+    report = runner.run(proof.script, reader.port, runner.Fill(digest=digest), reader.insertion)
+    await agent.send(proof, report)
+
+    assert await page.state() == ("FAILED", "CARD_NOT_GENUINE")
+    assert await world.events("SecretReleased") == []
