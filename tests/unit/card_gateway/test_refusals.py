@@ -185,6 +185,7 @@ async def test_five_failed_resets_a_day_end_at_the_ra(world: World) -> None:
         await agent.work()
 
     assert await page.reset_pin(NEW_PINS[0]) == "BUDGET_SPENT"
+    assert await world.outcomes() == [("UNKNOWN", "OUTCOME_UNKNOWN")]
     world.clock.advance(hours=25)
     _, later = await session_with_card(world, reader)
     assert await later.state() == ("CARD_READ", "")
