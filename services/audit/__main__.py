@@ -38,7 +38,8 @@ async def store(_: argparse.Namespace) -> int:
     health = build_server("audit_store", [], {}, chosen.tls, chosen.LISTEN_ADDRESS)
 
     def stream() -> Awaitable[None]:
-        return app.run_stream(chosen.brokers, app.TOPICS, app.GROUP, keeper.keep, keeper.calm)
+        worker = chosen.worker
+        return app.run_stream(chosen.brokers, app.TOPICS, app.GROUP, keeper.keep, keeper.calm, worker)
 
     return await process.serve([health], [stream], [records.close])
 

@@ -54,11 +54,15 @@ class StreamEnded(Exception):
 
 
 async def run_stream(
-    brokers: Brokers | str, topics: Sequence[str], group: str, keep: Keep, calm: Calm
+    brokers: Brokers | str, topics: Sequence[str], group: str, keep: Keep, calm: Calm, worker: str = ""
 ) -> None:
-    """Store every message of the topics until cancelled. Raises StreamEnded."""
+    """Store every message of the topics until cancelled. Raises StreamEnded.
+
+    `worker` names this worker for as long as its place exists, over restarts (Kafka's static
+    membership): a killed one that is back has its partitions at once. Empty: no name.
+    """
     with tempfile.TemporaryDirectory(prefix="audit-store-") as folder:
-        app = build_app(brokers, group, Path(folder))
+        app = build_app(brokers, group, Path(folder), worker)
         ended = asyncio.Event()
         channel = app.topic(*topics, schema=HeldMessages())
         app.agent(channel, name="store", concurrency=1)(_body(keep, calm, ended))
@@ -71,7 +75,7 @@ async def run_stream(
             await asyncio.shield(_stop(app))
 
 
-def build_app(brokers: Brokers | str, group: str, folder: Path) -> Any:
+def build_app(brokers: Brokers | str, group: str, folder: Path, worker: str = "") -> Any:
     """Return the Faust application; `folder` is temporary: there are no tables to keep in it."""
     brokers = Brokers(brokers) if isinstance(brokers, str) else brokers
     context = brokers.context()
@@ -83,6 +87,7 @@ def build_app(brokers: Brokers | str, group: str, folder: Path) -> Any:
         store="memory://",
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=worker or None,
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=SESSION_SECONDS / 3,
         broker_max_poll_interval=POLL_SECONDS,

@@ -1,5 +1,8 @@
 """What audit's processes read from their environment."""
 
+import re
+import socket
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -29,6 +32,12 @@ class RepairSettings(DatabaseSettings, KafkaSettings):
 
 class StoreSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
     """What `audit store` needs."""
+
+    @property
+    def worker(self) -> str:
+        """The name of this worker's place, the same after a restart; empty where the port is any."""
+        host, _, port = self.LISTEN_ADDRESS.rpartition(":")
+        return "" if port == "0" else re.sub(r"[^A-Za-z0-9._-]", "-", f"{socket.gethostname()}-{host}-{port}")
 
 
 class ReaderSettings(ProcessSettings, ReportSettings):

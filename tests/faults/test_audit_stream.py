@@ -17,7 +17,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import select
 
-from deploy.local.child import Child
+from deploy.local.child import Child, free_port
 from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys
 from services.audit import app
@@ -34,6 +34,9 @@ SESSIONS = 5000 if os.environ.get("SOAK") else 500
 
 DEADLINE_SECONDS = 1200 if os.environ.get("SOAK") else 150
 """For one fault; a quiet machine needs a tenth of it."""
+
+PLACES = [{"LISTEN_ADDRESS": f"127.0.0.1:{free_port()}"} for _ in range(2)]
+"""Each worker keeps its place over restarts, and by that its name in the group."""
 
 TAKES_PART = "stream_started"
 """What a worker's log says by then."""
@@ -56,8 +59,8 @@ class Workers:
         argv = [sys.executable, "-m", "tests.faults.audit_worker", "store"]
         self._fault = fault
         self._children = [
-            Child(f"audit-{number}", argv, folder / f"{fault}-{number}.log", environment, TAKES_PART)
-            for number in (1, 2)
+            Child(f"audit-{number}", argv, folder / f"{fault}-{number}.log", environment | place, TAKES_PART)
+            for number, place in enumerate(PLACES, 1)
         ]
 
     async def start(self) -> None:
@@ -130,7 +133,6 @@ def _environment(bootstrap: str, keys: Keys, url: str) -> dict[str, str]:
         **keys.tls("audit_store"),
         "AUDIT_DATABASE_URL": url,
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "LISTEN_ADDRESS": "127.0.0.1:0",
         "AUDIT_SESSION_SECONDS": "3",
         "AUDIT_BATCH": "50",
     }
