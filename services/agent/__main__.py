@@ -32,7 +32,7 @@ from services.runtime.settings import load
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 VERSION = version_of("smartcard-unlock")
-BAD_ARGUMENT, ALREADY_RUNNING = 2, 3
+FAILED, BAD_ARGUMENT, ALREADY_RUNNING = 1, 2, 3
 
 
 def main() -> int:
@@ -62,7 +62,12 @@ def _run(settings: AgentSettings) -> int:
     except OSError:
         sys.stderr.write("the agent is already running\n")
         return ALREADY_RUNNING
-    asyncio.run(_serve(settings, journal))
+    try:
+        asyncio.run(_serve(settings, journal))
+    except Exception as error:
+        # Its kind and no more: what it carries may be a secret.
+        logs.logger("main").error("agent_failed", error=type(error).__name__)
+        return FAILED
     return 0
 
 

@@ -25,8 +25,13 @@ CALL_SECONDS = 10.0
 """Deadline of a call that does not wait for anything."""
 POLL_MARGIN_SECONDS = 5.0
 """Added to the long poll's own wait."""
-_LOST = frozenset({StatusCode.UNAUTHENTICATED, StatusCode.NOT_FOUND, StatusCode.PERMISSION_DENIED})
-"""Answers that say: this session is not yours, or not any more."""
+_LOST = frozenset({
+    StatusCode.UNAUTHENTICATED,
+    StatusCode.NOT_FOUND,
+    StatusCode.PERMISSION_DENIED,
+    StatusCode.INVALID_ARGUMENT,
+})  # fmt: skip
+"""Answers that no repetition changes: this session is not ours, or nothing we say of it is understood."""
 
 A = TypeVar("A")
 
@@ -52,7 +57,10 @@ class GatewayCalls:
             readers=wire.to_facts(facts),
             attempt_id=attempt_id,
         )
-        reply = await _asked(self._stub.Attach(request, timeout=CALL_SECONDS))
+        try:
+            reply = await _asked(self._stub.Attach(request, timeout=CALL_SECONDS))
+        except SessionLost as refused:  # there is no session yet; a gateway that is mended will take us
+            raise GatewayAway(str(refused)) from None
         return reply.session_id, reply.agent_token, wire.to_pairing(reply.pairing)
 
     async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:

@@ -43,6 +43,8 @@ class ScriptedGateway(AgentServiceServicer):
         self.claimed: set[str] = set()
         self.ended: dict[str, pb.SessionEnded] = {}
         self.lost: set[str] = set()
+        self.refused_attaches = 0
+        """How many Attach calls are still refused as not allowed."""
         self._steps: list[pb.Step] = []
         self._after: dict[str, pb.Step] = {}
         self._news = asyncio.Condition()
@@ -104,6 +106,9 @@ class ScriptedGateway(AgentServiceServicer):
         return seal(key, pin.encode(), pin_info(self.session_id, attempt_id))
 
     async def Attach(self, request: pb.AttachRequest, context: Any) -> pb.AttachResponse:
+        if self.refused_attaches:
+            self.refused_attaches -= 1
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED")
         session_id = SystemRandomness().uuid7()
         self.attached[session_id] = request
         self.session_id = self.session_id or session_id

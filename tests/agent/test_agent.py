@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -292,6 +293,14 @@ async def test_F29_a_stopped_agent_ends_its_script_and_reports_it(
     assert (await gateway.report_of(reset)).end is End.COMPLETED
 
 
+async def test_S37_the_agent_leaves_no_core_file(gateway: ScriptedGateway, window: AgentWindow) -> None:
+    await gateway.until(lambda: bool(gateway.polled))
+
+    limits = text_of(Path(f"/proc/{window.pid}/limits"))
+
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
+
+
 async def test_a_gateway_that_comes_back_finds_the_same_session(
     card: str, gateway: ScriptedGateway, window: AgentWindow
 ) -> None:
@@ -313,6 +322,19 @@ async def test_a_session_that_the_gateway_forgot_is_followed_by_a_new_one(
     gateway.lost.add(gateway.session_id)
 
     await gateway.until(lambda: len(gateway.attached) == 2)
+
+
+async def test_an_agent_that_is_not_let_in_yet_tries_again(
+    gateway: ScriptedGateway, environment: dict[str, str], tmp_path: Path
+) -> None:
+    gateway.refused_attaches = 1
+    window = AgentWindow(environment, tmp_path / "agent.log")
+    window.start()
+    try:
+        await says(window, "GATEWAY_AWAY")
+        await says(window, "ABCD-EFGH")
+    finally:
+        await asyncio.to_thread(window.stop)
 
 
 async def test_a_page_that_begins_anew_takes_over_a_session_that_stands_still(
@@ -395,7 +417,11 @@ async def written(path: Path, what: str) -> None:
 
 
 def stands_in(path: Path, what: str) -> bool:
-    return what in path.read_text()
+    return what in text_of(path)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text()
 
 
 def everything_in(folder: Path) -> bytes:
