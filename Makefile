@@ -4,7 +4,7 @@ SHELL := bash
 PY := .venv/bin/python
 WORKERS ?= 3
 
-.PHONY: help setup run journey test check proto lock release-contracts k8s-check
+.PHONY: help setup run journey test soak bench check proto lock release-contracts k8s-check
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ journey: setup  ## Unlock a blocked card in Chromium, each step with its time; 0
 
 test: setup  ## All tests, small counts
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+
+soak: setup  ## The same tests at full counts: hours, before a release
+	@SOAK=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --timeout 3600
+
+bench: setup  ## Events a second from outbox to audit record, beside plain aiokafka and COPY in the same run
+	@$(PY) -m bench.audit_stream
 
 check: setup  ## Style, types, import rules, contracts, generated code, lock files, secrets
 	@deploy/local/check.sh

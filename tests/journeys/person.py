@@ -104,9 +104,9 @@ class Person:
         """Follow the pages as their script does until they lead somewhere else than `path`."""
         return self.wait_for(lambda shown: shown.path != path, f"to leave {path}")
 
-    def wait_for(self, good: Callable[[Shown], bool], what: str) -> Shown:
+    def wait_for(self, good: Callable[[Shown], bool], what: str, seconds: float = PATIENCE) -> Shown:
         """Reload the page that the session is on until it is `good`. Raises TimeoutError."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + seconds
         while True:
             self.page = self.browser.get(self.page.path if self.page.path in PLACES else "/card")
             if self.page.status < 400 and good(self.page):
