@@ -1,117 +1,25 @@
-"""The rights of deploy/k8s on a real Kafka with mTLS: each principal does what the role table says, no more.
-
-Strimzi's part (turning a KafkaUser into rights) is played by a few lines here; the rights come from
-the manifests, the connections from services.runtime.brokers.
-"""
+"""The rights of deploy/k8s on a real Kafka with mTLS: each principal does what the table says, no more."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     KafkaError,
     TopicAuthorizationFailedError,
 )
-from aiokafka.protocol.admin import CreateAclsRequest
 
-from deploy.local.child import free_port
-from deploy.local.kafka import Kafka
-from deploy.local.keys import Keys, issue
-from deploy.topics import create_now
 from services.audit import app as audit
 from services.audit.domain.record import Message
 from services.runtime.brokers import Brokers, client_options
-from services.runtime.grpc_tls import TlsFiles
-from tests.architecture.manifests import of_kind, topics
-from tests.architecture.roles import Role, roles
-
-ROLES = {process: role for process, role in roles().items() if role.uses_kafka}
-KINDS = {"topic": 2, "group": 3}
-OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8}
-LITERAL = ALLOW = 3
-"""Kafka's own numbers (its protocol's ResourceType, AclOperation, PatternType, AclPermissionType)."""
-
-MTLS = """
-listeners=PLAINTEXT://127.0.0.1:{plain},SSL://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SSL://localhost:{tls}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
-ssl.client.auth=required
-ssl.keystore.type=PEM
-ssl.keystore.location={folder}/server.pem
-ssl.truststore.type=PEM
-ssl.truststore.location={folder}/ca.pem
-ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
-"""
-"""The plain listener stands for the operators; every other client is who its certificate says."""
-
-
-@dataclass(frozen=True)
-class World:
-    """A broker with the manifests' rights, and a certificate for each principal."""
-
-    address: str
-    folder: Path
-
-    def brokers(self, name: str) -> Brokers:
-        own = self.folder / name
-        return Brokers(self.address, TlsFiles(self.folder / "ca.pem", own / "user.crt", own / "user.key"))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("k8s-kafka")
-    plain, tls, controller = free_port(), free_port(), free_port()
-    broker = Kafka(folder / "broker", ports=(plain, controller))
-    broker.prepare()
-    certificate, key = issue(keys, "kafka", name="localhost")
-    (folder / "server.pem").write_bytes(key + certificate)
-    (folder / "ca.pem").write_bytes(keys.ca.read_bytes())
-    with (folder / "broker" / "server.properties").open("a") as properties:
-        properties.write(MTLS.format(plain=plain, tls=tls, controller=controller, folder=folder))
-    for role in ROLES.values():
-        certify(folder / role.name, role.name, keys)
-    broker.start()
-    try:
-        create_now(broker.bootstrap)
-        asyncio.run(grant(broker.bootstrap))
-        yield World(f"localhost:{tls}", folder)
-    finally:
-        broker.kill()
-
-
-def certify(folder: Path, name: str, keys: Keys) -> None:
-    folder.mkdir()
-    certificate, key = issue(keys, name)
-    (folder / "user.crt").write_bytes(certificate)
-    (folder / "user.key").write_bytes(key)
-
-
-async def grant(bootstrap: str) -> None:
-    """What the operator makes of each KafkaUser."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        for name, user in of_kind("production", "KafkaUser").items():
-            for acl in user["spec"]["authorization"]["acls"]:
-                kind, resource = KINDS[acl["resource"]["type"]], acl["resource"]["name"]
-                for operation in acl["operations"]:
-                    wanted = kind, resource, LITERAL, f"User:{name}", "*", OPERATIONS[operation], ALLOW
-                    # aiokafka has the message and no method for it.
-                    answer = await admin._send_request(CreateAclsRequest(*wanted))
-                    assert [code for code, _ in answer.creation_responses] == [0]
-    finally:
-        await admin.close()
+from tests.architecture.cluster_kafka import ROLES, ClusterKafka
+from tests.architecture.manifests import topics
+from tests.architecture.roles import Role
 
 
 async def writable(brokers: Brokers, names: Sequence[str]) -> set[str]:
@@ -138,12 +46,14 @@ def may_write(role: Role) -> set[str]:
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=list(ROLES))
-async def test_S39_a_process_tells_what_the_table_says_and_nothing_else(world: World, role: Role) -> None:
-    assert await writable(world.brokers(role.name), sorted(topics())) == may_write(role)
+async def test_S39_a_process_tells_what_the_table_says_and_nothing_else(
+    cluster_kafka: ClusterKafka, role: Role
+) -> None:
+    assert await writable(cluster_kafka.brokers(role.name), sorted(topics())) == may_write(role)
 
 
-async def readable(brokers: Brokers, group: str, names: Sequence[str]) -> set[str]:
-    """The topics whose messages a member of the group is given."""
+async def readable(brokers: Brokers, group: str | None, names: Sequence[str]) -> set[str]:
+    """The topics whose messages a member of the group, or of none, is given."""
     given = set()
     for name in names:
         consumer = AIOKafkaConsumer(
@@ -161,31 +71,31 @@ async def readable(brokers: Brokers, group: str, names: Sequence[str]) -> set[st
 
 
 @pytest.fixture(scope="module")
-def filled(world: World) -> World:
+def filled(cluster_kafka: ClusterKafka) -> ClusterKafka:
     """Every topic has a message."""
     told = [(role, sorted(may_write(role))) for role in ROLES.values()]
     for role, names in told:
         if names:
-            asyncio.run(writable(world.brokers(role.name), names))
-    return world
+            asyncio.run(writable(cluster_kafka.brokers(role.name), names))
+    return cluster_kafka
 
 
 @pytest.mark.parametrize(
-    ("process", "group"), [("otp", "otp"), ("notifier", "notifier-codes"), ("audit_store", "audit-store")]
+    ("process", "group"), [("otp", "otp"), ("notifier", "notifier-codes"), ("audit_store", None)]
 )
 async def test_S39_a_process_hears_what_the_table_says_and_nothing_else(
-    filled: World, process: str, group: str
+    filled: ClusterKafka, process: str, group: str | None
 ) -> None:
     role = ROLES[process]
 
     assert await readable(filled.brokers(role.name), group, sorted(topics())) == role.consumes
 
 
-async def test_S39_no_process_joins_the_group_of_another(filled: World) -> None:
+async def test_S39_no_process_joins_the_group_of_another(filled: ClusterKafka) -> None:
     assert await readable(filled.brokers("otp"), "notifier-codes", ["notifier.events.v1"]) == set()
 
 
-async def test_S39_audit_stores_through_its_own_certificate(filled: World) -> None:
+async def test_S39_audit_stores_through_its_own_certificate(filled: ClusterKafka) -> None:
     kept: set[str] = set()
     all_kept = asyncio.Event()
 
@@ -208,10 +118,10 @@ async def test_S39_audit_stores_through_its_own_certificate(filled: World) -> No
 
 
 @pytest.fixture
-async def nobody(world: World) -> AsyncIterator[AIOKafkaProducer]:
+async def nobody(cluster_kafka: ClusterKafka) -> AsyncIterator[AIOKafkaProducer]:
     """A client without a certificate that trusts our authority."""
-    options = client_options(world.brokers("otp"))
-    options["ssl_context"] = ssl.create_default_context(cafile=world.folder / "ca.pem")
+    options = client_options(cluster_kafka.brokers("otp"))
+    options["ssl_context"] = ssl.create_default_context(cafile=cluster_kafka.folder / "ca.pem")
     producer = AIOKafkaProducer(**options, request_timeout_ms=3000)
     yield producer
     await producer.stop()
@@ -222,8 +132,8 @@ async def test_S28_a_client_without_a_certificate_is_not_let_in(nobody: AIOKafka
         await nobody.start()
 
 
-async def test_S28_a_broker_of_another_name_is_not_trusted(world: World) -> None:
-    right = world.brokers("otp")
+async def test_S28_a_broker_of_another_name_is_not_trusted(cluster_kafka: ClusterKafka) -> None:
+    right = cluster_kafka.brokers("otp")
     other = Brokers(right.bootstrap_servers.replace("localhost", "127.0.0.1"), right.tls)
     producer = AIOKafkaProducer(**client_options(other), request_timeout_ms=3000)
     try:
