@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, event, func, select
+from sqlalchemy import Table, bindparam, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -99,8 +99,11 @@ async def _insert_records(
         return []
     # By id, so that two workers that store the same events wait for each other and do not deadlock.
     rows = [_record_row(record, now) for record in sorted(records, key=lambda record: record.ce_id)]
-    statement = _ignoring_conflicts(connection, RECORDS).returning(RECORDS.c.ce_id)
-    inserted = set((await connection.execute(statement, rows)).scalars())
+    if connection.dialect.name == "postgresql":
+        answer = await connection.execute(_BY_COLUMNS[RECORDS].returning(RECORDS.c.ce_id), _columns(rows))
+    else:
+        answer = await connection.execute(_BY_ROWS[RECORDS].returning(RECORDS.c.ce_id), rows)
+    inserted = set(answer.scalars())
     missing = [record for record in records if record.ce_id not in inserted]
     if not missing:
         return []
@@ -110,14 +113,27 @@ async def _insert_records(
 
 
 async def _insert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        await connection.execute(_ignoring_conflicts(connection, table), rows)
+    if rows and connection.dialect.name == "postgresql":
+        await connection.execute(_BY_COLUMNS[table], _columns(rows))
+    elif rows:
+        await connection.execute(_BY_ROWS[table], rows)
 
 
-def _ignoring_conflicts(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement: postgresql.Insert | sqlite.Insert = dialect.insert(table).on_conflict_do_nothing()
-    return statement
+def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _by_columns(table: Table) -> postgresql.Insert:
+    """One array a column: the statement is always the same, and is read once however long a batch is."""
+    arrays = [func.unnest(bindparam(column.name, type_=postgresql.ARRAY(column.type))) for column in table.c]
+    names = [column.name for column in table.c]
+    statement: postgresql.Insert = postgresql.insert(table).from_select(names, select(*arrays))
+    return statement.on_conflict_do_nothing()
+
+
+_TABLES = (RECORDS, SET_ASIDE, LEDGER)
+_BY_COLUMNS = {table: _by_columns(table) for table in _TABLES}
+_BY_ROWS = {table: sqlite.insert(table).on_conflict_do_nothing() for table in _TABLES}
 
 
 def _record_row(record: Record, now: int) -> dict[str, Any]:
