@@ -13,8 +13,8 @@ from deploy.kustomization import Document, NotRendered, key, render
 from tests.architecture.crd_shapes import SHAPES
 from tests.architecture.manifests import K8S, OVERLAYS, of_kind, rendered
 
-VERSION = "1.32"
-"""The oldest Kubernetes that these manifests are meant for."""
+VERSIONS = ("1.32", kubernetes_validate.latest_version())
+"""The oldest Kubernetes that these manifests are meant for, and the newest that there are schemas for."""
 EACH = [(overlay, *key(document)) for overlay in OVERLAYS for document in rendered(overlay)]
 
 
@@ -22,7 +22,8 @@ def judge(document: Document) -> None:
     """Raises the ValidationError of the schema that knows this kind."""
     shape = SHAPES.get((document["apiVersion"], document["kind"]))
     if shape is None:
-        kubernetes_validate.validate(document, VERSION, strict=True)
+        for version in VERSIONS:
+            kubernetes_validate.validate(document, version, strict=True)
     else:
         assert set(document) == {"apiVersion", "kind", "metadata", "spec"}
         jsonschema.validate(document["spec"], shape)
