@@ -34,6 +34,6 @@ class NotifierSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     def _known(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             raise ValueError("no such time zone") from None
         return name

@@ -1,0 +1,63 @@
+"""audit's commands, as an operator runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, insert
+
+from services.audit.tables import LEDGER
+from services.runtime.database import sync_url
+
+
+def audit(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "services.audit", *arguments],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    found = f"sqlite+aiosqlite:///{tmp_path / 'audit.db'}"
+    assert audit("migrate", AUDIT_DATABASE_URL=found).returncode == 0
+    return found
+
+
+def test_R29_the_figures_stand_beside_both_published_baselines(url: str) -> None:
+    done = audit("saved", AUDIT_DATABASE_URL=url, SAVED_MINUTES_EACH="12")
+
+    assert done.returncode == 0
+    assert "saved hours                           0.0" in done.stdout
+    assert "minutes each                           12" in done.stdout
+    assert "over 16,000 hours a month" in done.stdout
+    assert "around 10,000 hours" in done.stdout
+
+
+def test_gaps_are_named_and_told_by_the_exit_status(url: str) -> None:
+    whole = audit("gaps", AUDIT_DATABASE_URL=url)
+    engine = create_engine(sync_url(url))
+    with engine.begin() as connection:
+        for first, last in ((0, 3), (7, 9)):
+            run = {"topic": "otp.events.v1", "partition": 2, "first_offset": first, "last_offset": last}
+            connection.execute(insert(LEDGER), run | {"stored_us": 0})
+    engine.dispose()
+    holed = audit("gaps", AUDIT_DATABASE_URL=url)
+
+    assert (whole.returncode, whole.stdout) == (0, "")
+    assert holed.returncode == 1
+    assert holed.stdout == "otp.events.v1 partition 2: offsets 4 to 6 are missing\n"
+
+
+def test_every_missing_setting_is_named_at_once() -> None:
+    done = audit("check-config", LOG_LEVEL="LOUD")
+
+    named = {line.partition(":")[0] for line in done.stderr.splitlines()}
+    assert done.returncode == 2
+    assert {"AUDIT_DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "TLS_CA_FILE", "LOG_LEVEL"} <= named
+    assert "LOUD" not in done.stderr
