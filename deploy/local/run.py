@@ -25,7 +25,9 @@ RUNS = Path(__file__).resolve().parents[2] / ".run"
 
 def main() -> int:
     """0 after Ctrl-C or SIGTERM; 1 when it could not start."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Both by name: a shell that starts us in the background has SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     folder = _fresh_folder()
     print(f"Starting on this machine; logs in {folder.relative_to(RUNS.parent)}/logs", flush=True)
     stack = Stack(

@@ -1,6 +1,5 @@
 """`make run`: two at once, each with a desk page of its own, and nothing left after Ctrl-C."""
 
-import os
 import re
 import signal
 import subprocess
@@ -43,9 +42,6 @@ class Running:
         assert found, self.text
         return found[1]
 
-    def _said(self) -> bool:
-        return DESK.search(self.text) is not None or self.process.poll() is not None
-
     def state(self) -> dict[str, object]:
         state: dict[str, object] = httpx.get(f"{self.desk}/api/state", timeout=5).json()
         return state
@@ -60,7 +56,8 @@ def run(folder: Path) -> Iterator[Running]:
     output = folder / "output"
     with output.open("wb") as terminal:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local.run"],
+            # SIGINT ignored at the start, as a shell does for what it runs in the background.
+            ["sh", "-c", 'trap "" INT; exec "$0" "$@"', sys.executable, "-m", "deploy.local.run"],
             stdin=subprocess.DEVNULL,
             stdout=terminal,
             stderr=terminal,
@@ -69,7 +66,8 @@ def run(folder: Path) -> Iterator[Running]:
     try:
         yield Running(process, output)
     finally:
-        process.send_signal(signal.SIGINT)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
         process.wait(60)
 
 
@@ -108,22 +106,15 @@ def test_a_part_stopped_from_the_desk_is_named_and_started_again(
     assert "notifier stopped from the desk page" in one.text
 
 
-def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
-    with run(tmp_path) as running:
-        assert running.desk
-        started = psutil.Process(running.process.pid).children(recursive=True)
-        assert len(started) > 10
+def test_ctrl_c_and_sigkill_leave_no_process_behind(twice: tuple[Running, Running]) -> None:
+    """The last test of this file: it ends both runs."""
+    started = [psutil.Process(running.process.pid).children(recursive=True) for running in twice]
+    assert min(map(len, started)) > 10
+    stopped, killed = twice
+    stopped.process.send_signal(signal.SIGINT)
+    killed.process.kill()
 
-    assert running.process.returncode == 0
-    assert [process for process in started if process.is_running()] == []
-    assert "Stopped." in running.text
-
-
-def test_a_killed_run_leaves_no_process_behind(tmp_path: Path) -> None:
-    with run(tmp_path) as running:
-        assert running.desk
-        started = psutil.Process(running.process.pid).children(recursive=True)
-        os.kill(running.process.pid, signal.SIGKILL)
-        running.process.wait(10)
-
-        wait_until("their end", lambda: not any(process.is_running() for process in started), 15)
+    assert stopped.process.wait(60) == 0
+    assert "Stopped." in stopped.text
+    left = [process for of_one in started for process in of_one]
+    wait_until("their end", lambda: not any(process.is_running() for process in left), 15)
