@@ -53,8 +53,9 @@ def built(static_files: Path) -> dict[str, str]:
     return names
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with its module: its event loop would stand in the way of every asynchronous test after it."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
         yield chromium
@@ -145,3 +146,10 @@ def _settings(folder: Path, origin: str) -> WebSettings:
         CARD_GATEWAY_ADDRESS="127.0.0.1:1",
         AUDIT_ADDRESS="127.0.0.1:1",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs all tests of one module: each other one would start a browser of its own."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group(f"web {item.path.stem}"))
