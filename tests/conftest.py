@@ -4,11 +4,15 @@ A Kafka broker and a PostgreSQL server are started by the first worker that asks
 the run; they end with the run, also when it is killed.
 """
 
+import logging
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+import structlog
 
 from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys, make_keys
@@ -50,6 +54,25 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
     """A module that skips itself fails too."""
     if report.skipped:
         report.outcome = "failed"
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A test that sets up logs writes to a captured stream, which is closed when the next test logs."""
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
+        root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def forget_log_settings() -> Iterator[None]:
+    """Whoever configured logs in this process pointed them at a stream that ends with its test."""
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, logging.StreamHandler)]
 
 
 @pytest.fixture(scope="session")

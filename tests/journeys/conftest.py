@@ -38,6 +38,7 @@ def _empty_reader(request: pytest.FixtureRequest) -> Iterator[None]:
             running.slots.remove(slot)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs all tests of one stack: a second stack would only take its time."""
     here = Path(__file__).parent

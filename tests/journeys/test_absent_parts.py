@@ -66,6 +66,7 @@ def test_F4_no_kafka_every_call_answers_and_the_mail_and_the_record_come_late(la
 
 
 def test_R45_no_agent_the_page_says_so_and_goes_on_when_it_is_back(lame: Stack) -> None:
+    lame.slots.remove()
     person = Person(lame, "spare-3")
     person.open_journey()
     person.say_why()
@@ -95,6 +96,7 @@ def test_F31_a_service_that_is_away_is_a_page_with_a_code_within_its_time(lame: 
 
 
 def _before_code(stack: Stack, card: str) -> Person:
+    stack.slots.remove()
     person = Person(stack, card)
     person.open_journey()
     person.say_why()

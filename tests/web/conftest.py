@@ -148,6 +148,7 @@ def _settings(folder: Path, origin: str) -> WebSettings:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs all tests of one module: each other one would start a browser of its own."""
     for item in items:
