@@ -5,13 +5,11 @@ the run; they end with the run, also when it is killed.
 """
 
 import logging
-import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 import structlog
 
 from deploy.local.kafka import Kafka
@@ -64,15 +62,6 @@ def _logs_as_they_were() -> Iterator[None]:
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
         root.removeHandler(handler)
-
-
-@pytest.fixture(autouse=True)
-def forget_log_settings() -> Iterator[None]:
-    """Whoever configured logs in this process pointed them at a stream that ends with its test."""
-    yield
-    structlog.reset_defaults()
-    root = logging.getLogger()
-    root.handlers = [handler for handler in root.handlers if not isinstance(handler, logging.StreamHandler)]
 
 
 @pytest.fixture(scope="session")

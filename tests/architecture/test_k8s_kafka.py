@@ -21,6 +21,8 @@ from tests.architecture.cluster_kafka import ROLES, ClusterKafka
 from tests.architecture.manifests import topics
 from tests.architecture.roles import Role
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 
 async def writable(brokers: Brokers, names: Sequence[str]) -> set[str]:
     """The topics that take a message of an idempotent producer, such as the outbox's."""

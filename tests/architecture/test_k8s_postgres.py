@@ -57,6 +57,8 @@ async def test_a_process_writes_through_its_own_address(migrated: ClusterPostgre
 @pytest.mark.parametrize(
     "act", ["UPDATE records SET code = code", "DELETE FROM ledger", "TRUNCATE set_aside"]
 )
+
+pytestmark = pytest.mark.xdist_group("cluster")
 async def test_S46_audit_changes_and_deletes_nothing(migrated: ClusterPostgres, act: str) -> None:
     database = Database(migrated.address("audit_store"))
     try:

@@ -12,6 +12,8 @@ from tests.architecture.cluster_kafka import ClusterKafka
 from tests.architecture.cluster_postgres import ROLES, ClusterPostgres
 from tests.architecture.in_the_pod import Pod
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 AT_KAFKA = {
     "identity": ["relay_leads"],
     "otp": ["relay_leads", "consumer_started"],

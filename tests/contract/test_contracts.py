@@ -98,7 +98,7 @@ def test_every_field_that_says_secret_is_redacted() -> None:
                 message = file.message_type[location.path[1]]
                 field = message.field[location.path[3]]
                 name = f"{file.package}.{message.name}.{field.name}"
-                if "SECRET" in location.leading_comments:
+                if re.search(r"\bSECRET\b[.:]", location.leading_comments):
                     said.add(name)
                 if field.options.debug_redact:
                     marked.add(name)

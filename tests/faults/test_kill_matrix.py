@@ -91,6 +91,10 @@ PLANS = [
 ]
 
 
+pytestmark = pytest.mark.xdist_group("kills")
+"""One stack for all of them."""
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[ArmedStack]:
     folder = tmp_path_factory.mktemp("kills")
