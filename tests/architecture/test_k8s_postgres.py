@@ -9,6 +9,8 @@ from services.runtime.database import Database
 from tests.architecture.cluster_postgres import ROLES, ClusterPostgres
 from tests.architecture.roles import package_of
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 MIGRATED = [process for process in ROLES if process != "audit_reader"]
 
 RIGHTS = """
@@ -57,8 +59,6 @@ async def test_a_process_writes_through_its_own_address(migrated: ClusterPostgre
 @pytest.mark.parametrize(
     "act", ["UPDATE records SET code = code", "DELETE FROM ledger", "TRUNCATE set_aside"]
 )
-
-pytestmark = pytest.mark.xdist_group("cluster")
 async def test_S46_audit_changes_and_deletes_nothing(migrated: ClusterPostgres, act: str) -> None:
     database = Database(migrated.address("audit_store"))
     try:
