@@ -3,6 +3,8 @@
 SHELL := bash
 PY := .venv/bin/python
 WORKERS ?= 3
+# A module stays on one worker, since it shares a stack or a browser; the long ones come first.
+SPREAD = --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup run journey test soak bench check proto lock release-contracts k8s-check
 
@@ -19,10 +21,10 @@ journey: setup  ## Unlock a blocked card in Chromium, each step with its time; 0
 	@$(PY) -m tests.journeys.drive
 
 test: setup  ## All tests, small counts
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+	@$(PY) -m pytest -n $(WORKERS) $(SPREAD)
 
 soak: setup  ## The same tests at full counts: hours, before a release
-	@SOAK=1 $(PY) -m pytest -n $(WORKERS) --dist loadgroup --timeout 3600
+	@SOAK=1 $(PY) -m pytest -n $(WORKERS) $(SPREAD) --timeout 3600
 
 bench: setup  ## Events a second from outbox to audit record, beside plain aiokafka and COPY in the same run
 	@$(PY) -m bench.audit_stream

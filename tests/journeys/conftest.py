@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,9 @@ SPARES = tuple(Plan(f"spare-{number}", "Blocked card", "SUCCESS") for number in 
 _next_spare = count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Stack]:
-    """One stack for all tests that leave it as they found it."""
+    """One stack for all tests of a module; they leave it as they found it."""
     with Stack(tmp_path_factory.mktemp("stack"), keys, plans=PLANS + SPARES) as running:
         yield running
 
@@ -36,13 +35,3 @@ def _empty_reader(request: pytest.FixtureRequest) -> Iterator[None]:
         running: Stack = request.getfixturevalue("stack")
         for slot in (0, 1):
             running.slots.remove(slot)
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs all tests of one stack: a second stack would only take its time."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            shared = "stack" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("stack" if shared else item.path.stem))

@@ -146,11 +146,3 @@ def _settings(folder: Path, origin: str) -> WebSettings:
         CARD_GATEWAY_ADDRESS="127.0.0.1:1",
         AUDIT_ADDRESS="127.0.0.1:1",
     )
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs all tests of one module: each other one would start a browser of its own."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group(f"web {item.path.stem}"))
