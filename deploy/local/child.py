@@ -6,13 +6,18 @@ becomes the child; a `preexec_fn` would do it too, but hangs now and then beside
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+PORTS = range(15000, 32000)
+"""Below Linux's range for outgoing connections (ip_local_port_range, from 32768)."""
+_given: set[int] = set()
 DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
@@ -21,11 +26,19 @@ class ChildFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on 127.0.0.1 that nobody listens on and that no outgoing connection will take.
+
+    A port of the system's own choosing would come from the range of outgoing connections, and be gone
+    now and then by the time its process starts.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        if port in _given:
+            continue
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            _given.add(port)
+            return port
 
 
 def wait_until(what: str, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> None:
