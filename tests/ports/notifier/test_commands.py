@@ -33,7 +33,7 @@ def test_complete_settings_are_taken(settings: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("SMTP_URL", "smtp://name:word@127.0.0.1:1"),
+        ("SMTP_URL", "smtp://name:word@127.0.0.1:1"),  # pragma: allowlist secret
         ("SMTP_URL", "http://127.0.0.1:1"),
         ("MAIL_FROM", "a@example.org\nBcc: b@example.org"),
         ("MAIL_TIME_ZONE", "Europe/Nowhere"),
