@@ -30,8 +30,8 @@ PATHS = frozenset({
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
 COMPONENTS = frozenset({
-    "back-link", "button", "error-message", "error-summary", "fieldset", "footer", "header", "heading",
-    "hint", "input", "inset-text", "label", "legend", "macros", "nhsuk", "panel", "password-input",
+    "back-link", "button", "checkboxes", "error-message", "error-summary", "fieldset", "footer", "header",
+    "heading", "hint", "input", "inset-text", "label", "legend", "macros", "nhsuk", "panel", "password-input",
     "radios", "skip-link",
 })  # fmt: skip
 """Of the NHS design system, what the pages use."""

@@ -43,7 +43,7 @@ class PersonInChromium(Person):
         self._step("say why: locked", self._say_why)
         inserted = time.monotonic()
         self._step("insert the card, it is read", self._insert)
-        self._step("ask for a code", lambda: self._press("Send me a code", "/code"))
+        self._step("ask for a code", self._ask)
         self._step("read the mail", self.read_mail)
         self._step("type the code", self._type_code)
         self._step("choose a new passcode", self._choose)
@@ -68,6 +68,10 @@ class PersonInChromium(Person):
     def _insert(self) -> None:
         self.stack.slots.insert(self.card.name)
         self._arrive("/address")
+
+    def _ask(self) -> None:
+        self.tab.get_by_label("The unlock program on this computer shows these 3 words").check()
+        self._press("Send me a code", "/code")
 
     def _type_code(self) -> None:
         self.tab.get_by_label("Security code", exact=True).fill(self.code)

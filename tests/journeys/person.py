@@ -55,8 +55,8 @@ class Person:
         return self.wait_past("/card")
 
     def ask_for_code(self) -> Shown:
-        """Have a code sent."""
-        self.page = self.browser.post(self.browser.get("/address"))
+        """Confirm the words and have a code sent."""
+        self.page = self.browser.post(self.browser.get("/address"), words_match="yes")
         return self.page
 
     def read_mail(self, older: int = 0) -> str:

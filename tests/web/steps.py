@@ -33,6 +33,7 @@ def reach_address(page: Page, site: Site) -> None:
 
 def reach_code(page: Page, site: Site) -> None:
     reach_address(page, site)
+    page.get_by_label("The unlock program on this computer shows these 3 words").check()
     page.get_by_role("button", name="Send me a code").click()
     page.wait_for_url("**/code")
 

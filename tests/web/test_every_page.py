@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from services.runtime import errors
 from services.web.domain.journey import State
@@ -53,6 +53,11 @@ def wrong_code(page: Page) -> None:
     go_on(page)
 
 
+def words_not_confirmed(page: Page) -> None:
+    page.get_by_role("button", name="Send me a code").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
 def weak_passcode(page: Page) -> None:
     choose(page, "123456")
 
@@ -74,6 +79,7 @@ SHOWN = [
     *(Shown(f"card-{reader.value.lower()}", "/card", {"reader": reader}) for reader in Reader),
     Shown("card-read-again", "/card", {"reader": Reader.CARD, "code": "READER_BUSY"}),
     Shown("address", "/address", READ),
+    Shown("address-words-not-confirmed", "/address", READ, act=words_not_confirmed),
     Shown("no-email", "/address", READ, refused=Refused("NO_EMAIL", RA)),
     Shown("expired", "/address", READ, refused=Refused("CERTIFICATE_EXPIRED", RA)),
     Shown("no-mailbox", "/no-mailbox", READ),

@@ -186,6 +186,7 @@ def test_R13_up_to_the_code_page_nothing_needs_javascript(browser: Browser, site
     expect(page.get_by_role("link", name="Check again now")).to_be_visible()
     site.world.change(state=State.CARD_READ)
     page.wait_for_url("**/address", timeout=15_000)
+    page.get_by_label("The unlock program on this computer shows these 3 words").check()
     page.get_by_role("button", name="Send me a code").click()
     page.get_by_label("Security code").fill(RIGHT_CODE)
     page.get_by_role("button", name="Continue").click()

@@ -1,7 +1,12 @@
-"""The address page: where the code would go, masked, and a way out for who cannot read mail there."""
+"""The address page: where the code would go, masked, and a way out for who cannot read mail there.
+
+Nobody gets a code who has not compared the words here: the card page passes in a second, and whoever
+was led here by a thief would else type the mailed code for the thief's reader.
+"""
 
 from starlette.responses import Response
 
+from services.web import texts
 from services.web.domain.journey import ADDRESS, CODE
 from services.web.pages.steps import holder_of, session_at, session_of
 from services.web.ports import Refused
@@ -14,13 +19,19 @@ WAITING_HELPS = frozenset({"RESEND_TOO_SOON", "NO_MORE_CODES"})
 async def show_address(visit: Visit) -> Response:
     """Show the masked address; refuses whoever may not unlock, before any code is sent."""
     view = await session_at(visit, ADDRESS)
-    return visit.page("address.jinja", view=view, holder=await holder_of(visit, view))
+    return visit.page("address.jinja", view=view, holder=await holder_of(visit, view), error="")
 
 
 async def send_code(visit: Visit) -> Response:
-    """Have a code sent, the first or another one."""
+    """Have a code sent, the first or another one, once the person has confirmed the words.
+
+    The code page's form for another code says so for who did: only this step leads to that page.
+    """
     view = await session_at(visit, ADDRESS)
     holder = await holder_of(visit, view)
+    if visit.form.get("words_match") != "yes":
+        error = texts.WORDS_NOT_CONFIRMED
+        return visit.page("address.jinja", view=view, holder=holder, error=error, status=400)
     answer = await visit.peers.otp.issue_code(holder.grant, visit.attempt_id)
     if isinstance(answer, Refused):
         if visit.journey.code_asked and answer.code in WAITING_HELPS:

@@ -8,23 +8,23 @@ from services.web import texts
 from services.web.domain import entries
 from services.web.domain.journey import ADDRESS, CODE, PASSCODE
 from services.web.pages.steps import holder_of, session_at
-from services.web.ports import CodeStatus, Holder, Redemption, Verdict
+from services.web.ports import CodeStatus, Holder, Redemption, SessionView, Verdict
 from services.web.visit import Elsewhere, Stop, Visit
 
 
 async def show_code(visit: Visit) -> Response:
     """Show where the code stands and ask for it."""
     view = await session_at(visit, CODE)
-    return await _page(visit, await holder_of(visit, view))
+    return await _page(visit, view, await holder_of(visit, view))
 
 
-async def _page(visit: Visit, holder: Holder, error: str = "") -> Response:
+async def _page(visit: Visit, view: SessionView, holder: Holder, error: str = "") -> Response:
     status = await visit.peers.otp.code_status(holder.grant)
     if status is None:
         raise Elsewhere(ADDRESS)
     if status.entries_left == 0:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
-    return visit.page("code.jinja", holder=holder, error=error, **delivery_of(visit, status))
+    return visit.page("code.jinja", view=view, holder=holder, error=error, **delivery_of(visit, status))
 
 
 def delivery_of(visit: Visit, status: CodeStatus) -> dict[str, Any]:
@@ -46,14 +46,14 @@ async def enter_code(visit: Visit) -> Response:
     typed = entries.one_time_code(visit.form.get("code", ""))
     if typed is None:
         error = texts.CODE_MALFORMED if visit.form.get("code", "").strip() else texts.CODE_MISSING
-        return await _page(visit, holder, error)
+        return await _page(visit, view, holder, error)
     entry = await visit.peers.otp.redeem_code(holder.grant, typed, visit.attempt_id)
     if entry.verdict is Verdict.RIGHT:
         return await _authorise(visit, holder, entry)
     visit.answered()
     if entry.verdict is Verdict.LOCKED_TO_RA:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
-    return await _page(visit, holder, _sentence(entry))
+    return await _page(visit, view, holder, _sentence(entry))
 
 
 async def _authorise(visit: Visit, holder: Holder, entry: Redemption) -> Response:

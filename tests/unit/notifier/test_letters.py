@@ -50,6 +50,14 @@ def test_both_mails_say_that_nobody_asks_for_the_code() -> None:
         assert "Nobody will ever ask you for" in letter.html
 
 
+def test_S10_the_code_mail_says_where_to_type_the_code_and_when_never() -> None:
+    letter = LETTERS.write(CODE, TO, DIGITS)
+
+    for text in (letter.text, letter.html):
+        assert "that you opened yourself, on the computer where your smartcard is" in text
+        assert "never because somebody asked you to" in text
+
+
 def test_R64_the_notice_says_when_and_whom_to_tell() -> None:
     letter = LETTERS.write(NOTICE, TO, "")
 

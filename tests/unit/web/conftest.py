@@ -79,7 +79,9 @@ class Visitor:
 
 
 def hidden_fields(html: str) -> dict[str, str]:
-    return dict(re.findall(r'<input type="hidden" name="(csrf|attempt_id)" value="([^"]*)"', html))
+    return dict(
+        re.findall(r'<input type="hidden" name="(csrf|attempt_id|words_match)" value="([^"]*)"', html)
+    )
 
 
 @pytest.fixture(scope="session")

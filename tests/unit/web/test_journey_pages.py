@@ -27,7 +27,7 @@ async def reach_code(visitor: Visitor, world: World) -> None:
     await visitor.reach_card()
     world.change(state=State.CARD_READ, reader=Reader.CARD)
     await visitor.open("/card")
-    await visitor.submit("/address")
+    await visitor.submit("/address", words_match="yes")
 
 
 async def reach_passcode(visitor: Visitor, world: World) -> None:
@@ -46,7 +46,7 @@ async def test_R1_R53_from_the_start_page_to_success(visitor: Visitor, world: Wo
     await visitor.open("/card")
     assert visitor.at() == "/address"
     assert "t…1@example.org" in visitor.page.text
-    await visitor.submit("/address")
+    await visitor.submit("/address", words_match="yes")
     assert visitor.at() == "/code"
     await visitor.submit("/code", code="4196 3075")
     assert visitor.at() == "/passcode"
@@ -217,6 +217,26 @@ async def test_an_address_added_by_the_ra_works_at_once(visitor: Visitor, world:
     assert "Send me a code" in page.text
 
 
+@pytest.mark.parametrize("ticked", [{}, {"words_match": ""}, {"words_match": "no"}])
+async def test_S10_no_code_is_sent_before_the_words_were_confirmed(
+    visitor: Visitor, world: World, ticked: dict[str, str]
+) -> None:
+    await visitor.reach_card()
+    world.change(state=State.CARD_READ)
+    await visitor.open("/card")
+    assert all(word in visitor.page.text for word in world.view.words)
+    page = await visitor.submit("/address", **ticked)
+
+    assert page.status_code == 400
+    assert "There is a problem" in page.text
+    assert 'href="#words-match"' in page.text
+    assert 'id="words-match"' in page.text
+    assert "issue_code" not in world.names()
+    await visitor.submit("/address", words_match="yes")
+    assert visitor.at() == "/code"
+    assert all(word in visitor.page.text for word in world.view.words)
+
+
 @pytest.mark.parametrize("path", ["/address", "/code"])
 async def test_R6_R35_R60_who_cannot_read_the_mailbox_learns_why_and_whom_to_ask(
     visitor: Visitor, world: World, path: str
@@ -358,7 +378,7 @@ async def test_a_code_that_is_not_issued_says_why(visitor: Visitor, world: World
     world.change(state=State.CARD_READ)
     await visitor.open("/address")
     world.refused_code = Refused(code)
-    page = await visitor.submit("/address")
+    page = await visitor.submit("/address", words_match="yes")
 
     assert visitor.error_code() == code
     assert RA.name in page.text

@@ -108,7 +108,7 @@ async def test_S14_each_step_up_renews_cookie_and_form_token(visitor: Visitor, w
     await visitor.submit("/reason", reason="LOCKED")
     world.change(state=State.CARD_READ)
     tokens.append(hidden_fields((await visitor.open("/address")).text)["csrf"])
-    await visitor.submit("/address")
+    await visitor.submit("/address", words_match="yes")
     await visitor.submit("/code", code="41963075")
     tokens.append(hidden_fields((await visitor.open("/passcode")).text)["csrf"])
 
@@ -375,6 +375,11 @@ async def test_no_redirect_leads_elsewhere(visitor: Visitor, clock: FakeClock) -
         ("6.6.6.6, 203.0.113.9", 1, "203.0.113.9"),
         ("6.6.6.6, 203.0.113.9, 10.0.0.1", 2, "203.0.113.9"),
         ("", 1, "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", 1, "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", 1, "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", 1, "fe80::/64"),
+        ("::ffff:203.0.113.9", 1, "203.0.113.9"),
+        ("unknown", 1, "unknown"),
     ],
 )
 def test_S54_only_trusted_hops_tell_the_browsers_address(forwarded: str, hops: int, found: str) -> None:
