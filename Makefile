@@ -37,7 +37,8 @@ proto:  ## Generate proto/generated, then lint the contracts
 	@cd proto && ../.venv/bin/buf lint
 
 lock:  ## Resolve requirements.lock anew; names no host
-	@uv pip compile -q -p 3.11 --all-extras --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock pyproject.toml
+	@$(PY) -m pip install -q uv
+	@.venv/bin/uv pip compile -q -p 3.11 --all-extras --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock pyproject.toml
 
 release-contracts:  ## Make today's contracts the baseline that `buf breaking` compares with
 	@cd proto && ../.venv/bin/buf build -o baseline.binpb

@@ -33,9 +33,7 @@ def main() -> int:
     stack = Stack(
         folder,
         make_keys(RUNS / "keys"),
-        database=lambda service: (
-            os.environ.get(f"{service.upper()}_DATABASE_URL") or sqlite_in(folder)(service)
-        ),
+        database=_databases(folder),
         kafka=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"),
         smtp=os.environ.get("SMTP_URL"),
         log_level=os.environ.get("LOG_LEVEL", "INFO"),

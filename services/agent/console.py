@@ -137,7 +137,8 @@ class Console:
 
     def _say(self, line: str) -> None:
         with suppress(OSError, ValueError):  # a closed window is no reason to stop
-            self._out.write(line + "\n")
+            # Words of the gateway's are in it: no escape sequence of theirs reaches the terminal.
+            self._out.write("".join(each for each in line if each.isprintable()) + "\n")
             self._out.flush()
 
 

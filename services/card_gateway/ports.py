@@ -60,6 +60,10 @@ class View(Protocol):
         """Resets sent since then that failed or whose end nobody knows."""
         ...
 
+    async def last_reset_sent(self, card_ref: str, session_id: str) -> datetime | None:
+        """When the session's newest reset was sent; None where none was, or where one waits unsent."""
+        ...
+
     async def rotation(self, rotation_id: str) -> Rotation | None:
         """A row of the journal."""
         ...

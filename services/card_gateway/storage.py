@@ -20,7 +20,7 @@ from services.card_gateway.domain.facts import Fact
 from services.card_gateway.domain.journal import Rotation
 from services.card_gateway.domain.pairing import Pairing
 from services.card_gateway.domain.session import Session
-from services.card_gateway.domain.step import Step
+from services.card_gateway.domain.step import RESETS, Step
 from services.card_gateway.domain.words import State
 from services.card_gateway.ports import RegisteredCard
 from services.runtime.clock import Clock
@@ -53,6 +53,12 @@ _FAILED = select(func.count()).where(
     tables.resets.c.card_ref == bindparam("ref"),
     tables.resets.c.sent_at > bindparam("since"),
     func.coalesce(tables.resets.c.result, "UNKNOWN").in_(["UNKNOWN", "FAILED"]),
+)
+_LAST_RESET = (
+    select(tables.resets.c.sent_at)
+    .where(tables.resets.c.card_ref == bindparam("ref"), tables.resets.c.session_id == bindparam("id"))
+    .order_by(tables.resets.c.sent_at.desc())
+    .limit(1)
 )
 _ATTEMPT = select(tables.attempts.c.session_id).where(
     tables.attempts.c.call == bindparam("name"), tables.attempts.c.attempt_id == bindparam("id")
@@ -106,6 +112,13 @@ class SqlView:
         """Resets sent since then that failed or whose end nobody knows."""
         found = await self._connection.execute(_FAILED, {"ref": card_ref, "since": since})
         return int(found.scalar_one())
+
+    async def last_reset_sent(self, card_ref: str, session_id: str) -> datetime | None:
+        """When the session's newest reset was sent; None where none was, or where one waits unsent."""
+        if any(step.kind in RESETS and step.sent_at is None for step in await self.steps(session_id)):
+            return None
+        sent = await self._connection.execute(_LAST_RESET, {"ref": card_ref, "id": session_id})
+        return next(iter(sent.scalars()), None)
 
     async def rotation(self, rotation_id: str) -> Rotation | None:
         """A row of the journal."""

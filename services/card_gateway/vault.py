@@ -7,7 +7,6 @@ Source: architecture §5.
 
 import hashlib
 import hmac
-from collections import deque
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -81,7 +80,8 @@ class MasterVault:
         self._keys = keys
         self._randomness = randomness
         self._token_key = keys.mac(keys.newest_kid, TOKENS)
-        self._released: deque[datetime] = deque()
+        self._released: dict[tuple[str, datetime], datetime] = {}
+        """When each reset's secret was first let out: the same one again is no further release."""
 
     @property
     def newest_kid(self) -> str:
@@ -113,17 +113,17 @@ class MasterVault:
             raise NotReleased("NOT_AUTHORISED")
         if now >= authorisation.begin_before or now - proof.proved_at > RESET_BEGINS_WITHIN:
             raise NotReleased("TOO_LATE")
-        self._count(now)
+        self._count((row.rotation_id, authorisation.sent_at), now)
         return Puks(
             self._puk(secret, row.version, row.kid), self._puk(secret, row.next_version, row.next_kid)
         )
 
-    def _count(self, now: datetime) -> None:
-        while self._released and now - self._released[0] >= timedelta(minutes=1):
-            self._released.popleft()
-        if len(self._released) >= RELEASES_A_MINUTE:
+    def _count(self, reset: tuple[str, datetime], now: datetime) -> None:
+        lately = {each: at for each, at in self._released.items() if now - at < timedelta(minutes=1)}
+        if reset not in lately and len(lately) >= RELEASES_A_MINUTE:
             raise NotReleased("TOO_MANY_RELEASES")
-        self._released.append(now)
+        lately.setdefault(reset, now)
+        self._released = lately
 
     def _puk(self, secret: Secret, version: int, kid: str) -> bytes:
         if version == 0:

@@ -184,7 +184,7 @@ class GrantVerifier:
         try:
             decoded = jwt.decode(token, self._key_for(kind), algorithms=[ALGORITHM])
             return self._judged(decoded.header, decoded.claims, kind)
-        except (JoseError, ValueError, KeyError, TypeError, OverflowError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise GrantRefused from error
 
     def _key_for(self, kind: type[Grant]) -> Any:

@@ -7,6 +7,7 @@ import resource
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from services.runtime import logs
@@ -47,7 +48,7 @@ async def serve(servers: Sequence[Listener], tasks: Sequence[Task] = (), closers
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    running = [asyncio.create_task(_named(task)) for task in tasks]
+    running = [asyncio.create_task(_awaited_task(task), name=_name_of(task)) for task in tasks]
     try:
         for server in servers:
             await server.start()
@@ -66,15 +67,22 @@ async def serve(servers: Sequence[Listener], tasks: Sequence[Task] = (), closers
         log.info("stopped")
 
 
-async def _named(task: Task) -> None:
+async def _awaited_task(task: Task) -> None:
     await task()
+
+
+def _name_of(task: Task) -> str:
+    """Return the function's own name, such as `OutboxRelay.run`."""
+    function = task.func if isinstance(task, partial) else task
+    return str(getattr(function, "__qualname__", type(function).__name__))
 
 
 def _tell_what_ended(running: Sequence[asyncio.Task[None]]) -> int:
     for task in running:
         if task.done():
             error = task.exception()
-            log.error("task_ended", error=type(error).__name__ if error else "returned")
+            how = type(error).__name__ if error else "returned"
+            log.error("task_ended", task=task.get_name(), error=how)
     return 1
 
 

@@ -59,13 +59,33 @@ class KafkaSettings(BaseSettings):
 
 S = TypeVar("S", bound=BaseSettings)
 
+WRITTEN = frozenset({"AGENT_STATUS_FILE"})
+"""Settings that name a file which the process itself makes."""
+
 
 def load(kind: type[S]) -> S:
     """Read the settings, or end the process with 2 and a line for each bad variable."""
     try:
-        return kind()
+        settings = kind()
     except ValidationError as error:
-        for problem in error.errors():
-            name = ".".join(str(part) for part in problem["loc"])
-            print(f"{name}: {problem['msg']}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _end_with({".".join(map(str, each["loc"])): each["msg"] for each in error.errors()})
+    _end_with(dict.fromkeys(_missing(settings), "no such file"))
+    return settings
+
+
+def _missing(settings: BaseSettings) -> list[str]:
+    """Return the settings that name a file or folder to read which is not there."""
+    there = {"_FILE": Path.is_file, "_KEY_DIR": Path.is_dir, "_KEYS_DIR": Path.is_dir}
+    return [
+        name
+        for name, value in settings
+        for ending, is_there in there.items()
+        if name.endswith(ending) and name not in WRITTEN and value and not is_there(value)
+    ]
+
+
+def _end_with(problems: dict[str, str]) -> None:
+    for name, problem in problems.items():
+        print(f"{name}: {problem}", file=sys.stderr)
+    if problems:
+        raise SystemExit(2)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -58,8 +59,10 @@ class PageListener(uvicorn.Server):
         yield
 
     async def start(self) -> None:
-        """Listen; raises OSError where the address is taken."""
-        self._serving = asyncio.create_task(self.serve())
+        """Listen; raises OSError where the address is taken, or certificate and key do not fit."""
+        self.config.load()
+        listener = socket.create_server((self.config.host, self.port))
+        self._serving = asyncio.create_task(self.serve(sockets=[listener]))
         while not self.started:
             if self._serving.done():
                 raise OSError("the pages' address cannot be listened on")

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 OK = 0x9000
 NO_ANSWER = 0x0000
 """Not a status word: what some drivers tell when the link dropped. Never a success."""
-MEMORY_FAILURE = 0x6581
 BLOCKED = 0x6983
 BAD_DATA = 0x6A80
 NOT_FOUND = 0x6A82
-REFERENCE_NOT_FOUND = 0x6A88
 
 MORE_DATA = 0x6100  # with the count in the low byte; 00 means 256 or more
 WRONG_LE = 0x6C00  # with the right length in the low byte

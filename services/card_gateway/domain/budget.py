@@ -47,7 +47,11 @@ class Secret:
         return replace(self, tries=self.tries - loss)
 
     def counted(self, tries: int | None) -> "Secret":
-        """The state after a card told its own count; None where it does not tell."""
-        if tries is None:
+        """The state after a card told its own count; None where it does not tell.
+
+        The count is not signed. A higher one is believed up to what every card has at least; a lower
+        one is not kept, since whoever lies could stop a card for good: it ends the session it is told in.
+        """
+        if tries is None or tries <= self.tries:
             return self
-        return replace(self, tries=tries, tries_full=max(tries, self.tries_full))
+        return replace(self, tries=min(tries, self.tries_full))

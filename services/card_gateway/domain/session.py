@@ -24,8 +24,6 @@ KEPT = timedelta(days=30)
 ENDED = frozenset({State.SUCCESS, State.FAILED, State.RESOLVED, State.ABANDONED})
 """States that nothing leaves; UNKNOWN is over too once the deadline has passed."""
 
-WITH_CARD = frozenset({State.CARD_READ, State.AUTHORISED, State.PROVING, State.RESETTING})
-
 
 class WrongState(Exception):
     """The session is not where this step begins."""

@@ -63,10 +63,17 @@ class Closing:
             await work.tell(outcome)
 
     async def settle_others(
-        self, work: Work, card_ref: str, session_id: str, blocked: bool, now: datetime
+        self, work: Work, card_ref: str, read: Step, blocked: bool, now: datetime
     ) -> None:
-        """The card is here, so no other session's script runs on it: settle what they left open."""
-        for other in await work.unsettled_sessions(card_ref, session_id):
+        """The card was here after it left every other reader: settle what they had left open.
+
+        A READ proves no more than that the card was here after its nonce was made: a report may be
+        held back. So it settles only resets that were sent before that instant.
+        """
+        for other in await work.unsettled_sessions(card_ref, read.session_id):
+            sent_at = await work.last_reset_sent(card_ref, other.session_id)
+            if sent_at is None or sent_at >= read.created_at:
+                continue
             seen = await self.give_up(work, other, now) if other.state is State.RESETTING else other
             if seen is None or seen.state is not State.UNKNOWN:
                 continue

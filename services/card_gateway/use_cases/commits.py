@@ -29,5 +29,3 @@ NOTE_ATTENDANCE = "card_gateway.note_attendance"
 SWEEP = "card_gateway.sweep"
 FORGET = "card_gateway.forget"
 IMPORT_CARDS = "card_gateway.import_cards"
-
-BESIDE_IT = (RENEW_PAIRING, NOTE_ATTENDANCE, SWEEP, FORGET, IMPORT_CARDS)

@@ -33,9 +33,11 @@ class Proving:
         async with self._outside.books.begin(commits.REPORT_PROVE) as work:
             session = await work.lock_session(session_id)
             known = [each.step_id for each in await work.steps(session_id)]
-            if session is None or step.step_id not in known or session.state is not State.PROVING:
+            if session is None or step.step_id not in known:
                 return
             await work.drop_step(step.step_id)
+            if session.state is not State.PROVING:
+                return
             now = self._outside.clock.now()
             refused = self._refused(session, report, now)
             if refused:

@@ -10,6 +10,7 @@ from services.card_gateway.card.script import Report
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain import settling
 from services.card_gateway.domain import step as steps
+from services.card_gateway.domain.budget import FLOOR
 from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
 from services.card_gateway.domain.words import OutcomeKind, State
@@ -57,7 +58,8 @@ class Reading:
         if card is None or isinstance(facts, Unsupported):
             await self._closing.end(work, session, session, State.FAILED, code, now)
             return
-        await self._closing.settle_others(work, card.card_ref, session.session_id, blocked, now)
+        # The signature is as fresh as its nonce: it tells nothing of a reset that was sent after that.
+        await self._closing.settle_others(work, card.card_ref, step, blocked, now)
         taken = sessions.take_card(session, self._card_of(card, facts))
         code = await self._why_not(work, card, facts, now)
         if code:
@@ -84,6 +86,8 @@ class Reading:
         if secret is None:
             return "ERR1009"
         await work.store_secret(secret.counted(facts.puk_tries_left))
+        if facts.puk_tries_left is not None and facts.puk_tries_left < FLOOR:
+            return "BUDGET_SPENT"
         return "" if await making.within_budget(work, card.card_ref, now) else "BUDGET_SPENT"
 
     def _is_genuine(self, session: Session, step: Step, card: RegisteredCard, facts: CardFacts) -> bool:

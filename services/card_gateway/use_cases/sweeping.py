@@ -65,11 +65,13 @@ class Sweeping:
                 return
             session = await self._without_late_steps(work, session, now)
             ended = settling.expired(session, now)
-            if ended is not None and ended.state is State.UNKNOWN:
+            if ended is None:
+                return
+            for step in await work.steps(session_id):
+                await work.drop_step(step.step_id)
+            if ended.state is State.UNKNOWN:
                 await work.store(session, ended)
-            elif ended is not None:
-                for step in await work.steps(session_id):
-                    await work.drop_step(step.step_id)
+            else:
                 await self._closing.store(work, session, ended, now, SWEEPER)
 
     async def _forget_unclaimed(self, work: Work, session: Session, now: datetime) -> None:

@@ -6,9 +6,6 @@ The list is data, not code; this is how an entry of it matches.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-DEFAULT_DOMAINS = ("nhs.net", "nhs.uk", "gov.uk", "mod.uk")
-"""What a fresh database starts with. Source: R33; S1, "nhs.net, gov.uk or mod.uk"."""
-
 
 @dataclass(frozen=True)
 class AllowedDomain:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.words import Reason
 from services.card_gateway.use_cases import commits
 from services.card_gateway.use_cases.orders import Order, Over
@@ -265,3 +266,43 @@ async def test_I4_the_last_try_is_never_spent(world: World) -> None:
     assert await page.state() == ("FAILED", "BUDGET_SPENT")
     assert reader.eeprom.wrong_puk_tries == 1
     assert reader.eeprom.puk in await world.puks_possible()
+
+
+@pytest.mark.parametrize("outcome_seen", [False, True])
+async def test_I7_a_read_that_was_held_back_settles_no_reset_that_was_sent_after_its_nonce(
+    world: World, outcome_seen: bool
+) -> None:
+    """The signature is good, but the card may have left that reader long ago."""
+    reader, line = card_in_reader()
+    await world.import_line(line)
+    elsewhere = await Agent(world, reader).attach()
+    await Page(world, elsewhere).start()
+    read = await elsewhere.poll()
+    assert isinstance(read, Order)
+    held_back = elsewhere.run(read)
+    world.clock.advance(seconds=1)
+    agent, page = await authorised(world, reader)
+    await page.reset_pin(NEW_PINS[0])
+    proof = await agent.poll()
+    assert isinstance(proof, Order)
+    reset = await agent.do(proof)
+    assert reset is not None
+    report = agent.run(reset)
+    if outcome_seen:
+        world.clock.advance(seconds=71)
+        await world.sweep()
+    before = (await page.state())[0]
+    await elsewhere.send(read, held_back)
+
+    assert (await page.state())[0] == before == ("UNKNOWN" if outcome_seen else "RESETTING")
+    await agent.send(reset, report)
+    assert await page.state() == ("SUCCESS", "")
+    await assert_books_agree(world, reader, page, [NEW_PINS[0]])
+
+
+def test_I4_a_told_count_neither_stops_a_card_for_good_nor_lifts_the_floor() -> None:
+    """The count is not signed: 0 ends the session it is told in, 255 is three."""
+    secret = Secret("c" * 32, 1, "k1", 1, None, "k1", tries=2, tries_full=3)
+
+    assert [secret.counted(told).tries for told in (None, 0, 1, 2, 3, 255)] == [2, 2, 2, 2, 3, 3]
+    assert secret.counted(255).tries_full == 3

@@ -83,16 +83,29 @@ def test_S45_a_sealed_value_in_another_cards_row_does_not_open() -> None:
         vault().release(AUTHORISATION, PROOF, swapped, row(0), NOON)
 
 
+def reset_number(number: int) -> tuple[Authorisation, CardProof, Secret, Rotation]:
+    name = f"row-{number}"
+    return replace(AUTHORISATION, rotation_id=name), PROOF, secret(), replace(row(), rotation_id=name)
+
+
 def test_no_more_leave_in_a_minute_than_one_process_could_need() -> None:
     kept = vault()
-    for _ in range(RELEASES_A_MINUTE):
-        kept.release(AUTHORISATION, PROOF, secret(), row(), NOON)
+    for number in range(RELEASES_A_MINUTE):
+        kept.release(*reset_number(number), NOON)
     with pytest.raises(NotReleased, match="TOO_MANY_RELEASES"):
-        kept.release(AUTHORISATION, PROOF, secret(), row(), NOON)
+        kept.release(*reset_number(RELEASES_A_MINUTE), NOON)
 
     later = NOON + timedelta(minutes=1)
     fresh = replace(AUTHORISATION, begin_before=later + timedelta(seconds=1)), replace(PROOF, proved_at=later)
     assert kept.release(*fresh, secret(), row(), later).current
+
+
+def test_one_agent_that_asks_again_and_again_uses_up_nobody_elses_releases() -> None:
+    kept = vault()
+    for _ in range(RELEASES_A_MINUTE + 1):
+        kept.release(AUTHORISATION, PROOF, secret(), row(), NOON)
+
+    assert kept.release(*reset_number(1), NOON).current
 
 
 def test_tokens_differ_by_purpose_and_by_each_part() -> None:
