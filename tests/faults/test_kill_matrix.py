@@ -5,7 +5,7 @@ again, as Kubernetes would. Which points were hit is printed; a point that was n
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -103,7 +103,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Arme
         yield running
 
 
-def unlock_among_kills(stack: ArmedStack, card: str, points: tuple[str, ...]) -> None:
+def unlock_among_kills(
+    stack: ArmedStack, card: str, points: tuple[str, ...], record: Callable[[str, object], None]
+) -> None:
     stack.arm(points)
     person = StubbornPerson(stack, card)
     shown = person.unlock()
@@ -116,7 +118,8 @@ def unlock_among_kills(stack: ArmedStack, card: str, points: tuple[str, ...]) ->
     missed = stack.still_armed()
     for point in missed:
         (stack.armed / point).unlink()
-    print(f"\n{card}: {len(points) - len(missed)} kills of {len(points)}; missed: {sorted(missed)}")
+    hit = [point for point in points if point not in missed]
+    record("hits", f"{len(hit)} kills of {len(points)}: {', '.join(hit)}")
     check_world(stack, unlocked=[card])
     mails_are_repeats(stack, card, most=3)
     assert missed == set()
@@ -125,15 +128,20 @@ def unlock_among_kills(stack: ArmedStack, card: str, points: tuple[str, ...]) ->
 @pytest.mark.pcsc
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("theme", THEMES)
-def test_F1_a_process_killed_at_every_point_of_a_theme(stack: ArmedStack, theme: str) -> None:
-    unlock_among_kills(stack, f"killed-{list(THEMES).index(theme)}", THEMES[theme])
+def test_F1_a_process_killed_at_every_point_of_a_theme(
+    stack: ArmedStack, theme: str, record_property: Callable[[str, object], None]
+) -> None:
+    unlock_among_kills(stack, f"killed-{list(THEMES).index(theme)}", THEMES[theme], record_property)
 
 
 @pytest.mark.pcsc
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", AGENT_POINTS)
-def test_F15_the_agent_killed_at_a_command_of_the_reset(stack: ArmedStack, point: str) -> None:
-    unlock_among_kills(stack, f"killed-{len(THEMES) + AGENT_POINTS.index(point)}", (point,))
+def test_F15_the_agent_killed_at_a_command_of_the_reset(
+    stack: ArmedStack, point: str, record_property: Callable[[str, object], None]
+) -> None:
+    card = f"killed-{len(THEMES) + AGENT_POINTS.index(point)}"
+    unlock_among_kills(stack, card, (point,), record_property)
 
 
 @pytest.mark.pcsc

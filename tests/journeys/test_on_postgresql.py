@@ -1,4 +1,6 @@
-"""The same journey with every database on PostgreSQL, as in production."""
+"""The same journey with every database on PostgreSQL, as in production; and a code that came too late."""
+
+import time
 
 import pytest
 
@@ -10,6 +12,9 @@ from tests.journeys.conftest import SPARES
 from tests.journeys.judge import Judge
 from tests.journeys.person import Person
 
+LIFE_SECONDS = 60
+"""The shortest that otp takes; 15 minutes are held to the millisecond by its own tests."""
+
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.postgres]
 
 
@@ -17,10 +22,30 @@ def test_R1_a_blocked_card_becomes_a_working_card_with_postgresql_below(
     tmp_path_factory: pytest.TempPathFactory, keys: Keys, postgres: Postgres
 ) -> None:
     folder = tmp_path_factory.mktemp("on-postgresql")
-    with Stack(folder, keys, database=lambda _: postgres.create_database(), plans=SPARES[:1]) as stack:
+    short = {"otp": {"CODE_LIFETIME": str(LIFE_SECONDS)}}
+    databases = lambda _: postgres.create_database()  # noqa: E731 - one database for each service
+    with Stack(folder, keys, database=databases, plans=SPARES[:2], overrides=short) as stack:
         person = Person(stack, "spare-1")
 
         assert person.unlock().path == "/done"
         assert Judge(stack.pcsc).pin_verifies(person.new_pin)
         (record,) = Auditor(stack).wait_for_records(person.session_id)
         assert record.kind == "SUCCESS"
+        stack.slots.remove()
+        _late_code_is_refused(Person(stack, "spare-2"))
+
+
+def _late_code_is_refused(person: Person) -> None:
+    """A code that is typed too late is refused by name, and another one can be had. R49."""
+    person.open_journey()
+    person.say_why()
+    person.insert_card()
+    person.ask_for_code()
+    person.read_mail()
+    time.sleep(LIFE_SECONDS + 1)
+
+    shown = person.type_code()
+    assert (shown.path, shown.codes) == ("/code", ["CODE_DEAD"])
+    person.ask_for_code()
+    person.read_mail(older=1)
+    assert person.type_code().path == "/passcode"

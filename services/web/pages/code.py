@@ -18,13 +18,16 @@ async def show_code(visit: Visit) -> Response:
     return await _page(visit, view, await holder_of(visit, view))
 
 
-async def _page(visit: Visit, view: SessionView, holder: Holder, error: str = "") -> Response:
+async def _page(
+    visit: Visit, view: SessionView, holder: Holder, error: str = "", error_code: str = ""
+) -> Response:
     status = await visit.peers.otp.code_status(holder.grant)
     if status is None:
         raise Elsewhere(ADDRESS)
     if status.entries_left == 0:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
-    return visit.page("code.jinja", view=view, holder=holder, error=error, **delivery_of(visit, status))
+    told: dict[str, Any] = {"error": error, "error_code": error_code}
+    return visit.page("code.jinja", view=view, holder=holder, **told, **delivery_of(visit, status))
 
 
 def delivery_of(visit: Visit, status: CodeStatus) -> dict[str, Any]:
@@ -53,7 +56,7 @@ async def enter_code(visit: Visit) -> Response:
     visit.answered()
     if entry.verdict is Verdict.LOCKED_TO_RA:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
-    return await _page(visit, view, holder, _sentence(entry))
+    return await _page(visit, view, holder, _sentence(entry), _CODE_OF.get(entry.verdict, ""))
 
 
 async def _authorise(visit: Visit, holder: Holder, entry: Redemption) -> Response:
@@ -70,6 +73,13 @@ async def _authorise(visit: Visit, holder: Holder, entry: Redemption) -> Respons
         raise Stop(refused.code, holder.registration_authority)
     visit.step_up()
     return visit.move(PASSCODE)
+
+
+_CODE_OF = {
+    Verdict.WRONG: "CODE_WRONG",
+    Verdict.SUPERSEDED: "CODE_SUPERSEDED",
+    Verdict.DEAD: "CODE_DEAD",
+}
 
 
 def _sentence(entry: Redemption) -> str:

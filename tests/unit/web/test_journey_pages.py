@@ -8,13 +8,14 @@ import pytest
 
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
-from services.web.ports import Delivery, Reader, Refused
+from services.web.ports import Delivery, Reader, Redemption, Refused, Verdict
 from tests.fakes.clock import FakeClock
 from tests.fakes.web_peers import (
     ADDRESS_TOKEN,
     RA,
     RIGHT_CODE,
     WRONG_CODE,
+    FakeOtp,
     World,
     code_status,
 )
@@ -296,11 +297,25 @@ async def test_what_cannot_be_a_code_spends_no_entry(visitor: Visitor, world: Wo
     assert "redeem_code" not in world.names()
 
 
+@pytest.mark.parametrize(
+    ("verdict", "code"), [(Verdict.DEAD, "CODE_DEAD"), (Verdict.SUPERSEDED, "CODE_SUPERSEDED")]
+)
+async def test_R49_an_entry_too_late_or_of_an_older_code_is_told_by_name(
+    visitor: Visitor, world: World, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, code: str
+) -> None:
+    await reach_code(visitor, world)
+    monkeypatch.setattr(FakeOtp, "_judge", lambda _self, _typed: Redemption(verdict, 3))
+    await visitor.submit("/code", code=WRONG_CODE)
+
+    assert (visitor.at(), visitor.error_code()) == ("/code", code)
+
+
 async def test_R48_three_wrong_entries_lead_to_the_ra(visitor: Visitor, world: World) -> None:
     await reach_code(visitor, world)
     for left in ("2 tries", "1 try"):
         page = await visitor.submit("/code", code=WRONG_CODE)
         assert f"You have {left} left" in page.text
+        assert visitor.error_code() == "CODE_WRONG"
     page = await visitor.submit("/code", code=WRONG_CODE)
 
     assert visitor.error_code() == "LOCKED_TO_RA"
