@@ -119,6 +119,8 @@ def test_the_whole_way_by_keyboard(page: Page, site: Site) -> None:
     page.wait_for_url("**/card")
     site.world.change(state=State.CARD_READ)
     page.wait_for_url("**/address")
+    tab_to(page, "input[name=words_match]")
+    page.keyboard.press("Space")
     tab_to(page, "form button")
     page.keyboard.press("Enter")
     page.wait_for_url("**/code")
