@@ -109,8 +109,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests measured: `record_property("hits", …)` and `record_property("figure", …)`."""
     for reports in terminalreporter.stats.values():
         for report in reports:
-            for name, said in getattr(report, "user_properties", ()):
-                terminalreporter.write_line(f"{name}: {said}")
+            if getattr(report, "when", "") == "call":
+                for name, said in report.user_properties:
+                    terminalreporter.write_line(f"{name}: {said}")
 
 
 def pytest_report_header() -> str:
