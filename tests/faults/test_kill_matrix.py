@@ -104,7 +104,6 @@ pytestmark = pytest.mark.xdist_group("kills")
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[ArmedStack]:
     folder = tmp_path_factory.mktemp("kills")
-    os.environ["ARMED_FOLDER"] = str(folder / "armed")
     with ArmedStack(folder, keys, plans=PLANS) as running:
         yield running
 
