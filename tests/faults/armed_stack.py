@@ -1,5 +1,6 @@
 """A stack whose processes die at the points that a test names, and a person who does not give up."""
 
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,12 @@ from deploy.local.child import Child, ChildFailed
 from deploy.local.stack import Stack
 from tests.journeys.pages import Browser, Shown
 from tests.journeys.person import Person, codes_mailed, offer_of
+
+KILLED = -signal.SIGKILL
+"""How a process that met an armed point ends."""
+
+SETTLING = 30.0
+"""Seconds in which what lies behind the page comes to its points, once the person is done."""
 
 PATIENCE = 60.0
 """Seconds in which a step must succeed although processes die in it."""
@@ -27,7 +34,6 @@ class ArmedStack(Stack):
     def __init__(self, folder: Path, *arguments: Any, **options: Any) -> None:
         self.armed = folder / "armed"
         self.armed.mkdir(parents=True)
-        self.hits: list[str] = []
         super().__init__(folder, *arguments, **options)
         agent = self.surroundings.of_agent(folder / "agent") | self.pcsc.environment
         self.agent = ArmedWindow(agent | {"ARMED_FOLDER": str(self.armed)}, folder / "logs" / "agent.log")
@@ -46,13 +52,38 @@ class ArmedStack(Stack):
     def still_armed(self) -> set[str]:
         return {path.name for path in self.armed.iterdir()}
 
+    def wait_for_hits(self) -> set[str]:
+        """Revive until every armed point was hit; return those that were not, SETTLING seconds later.
+
+        What lies behind the page (a mail, an audit record) may be reached after the person has left.
+        """
+        deadline = time.monotonic() + SETTLING
+        while (left := self.still_armed()) and time.monotonic() < deadline:
+            self.revive()
+            time.sleep(0.1)
+        return left
+
+    def disarm(self, points: Iterable[str]) -> None:
+        for point in points:
+            (self.armed / point).unlink(missing_ok=True)
+
     def revive(self) -> None:
-        """Start whatever has ended; only a kill of ours may have ended it."""
+        """Start whatever has ended; only a kill of ours may have ended it, also while it starts."""
         for name, code in self.ended().items():
             child = self.children.get(name)
-            if child is not None and code != -9:
+            if child is None:
+                self.parts[name].start()
+            elif code != KILLED:
                 raise ChildFailed(f"{name} ended by itself with {code}\n{child.tail()}")
-            self.parts[name].start()
+            else:
+                self._start_again(child)
+
+    def _start_again(self, child: Child) -> None:
+        try:
+            child.start()
+        except ChildFailed:
+            if child.exit_code != KILLED:
+                raise
 
 
 class StubbornBrowser(Browser):

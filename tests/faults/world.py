@@ -15,6 +15,7 @@ from typing import Any
 from deploy.local.stack import Stack
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.vault import FileKeyProvider, _bound_to
+from tests.faults.armed_stack import ArmedStack
 from tests.journeys.person import codes_mailed
 
 SETTLING = 45.0
@@ -46,9 +47,11 @@ def check_world(stack: Stack, *, unlocked: Iterable[str] = (), still_blocked: It
 
 
 def _wait_for_books(stack: Stack) -> None:
-    """I6, I8: every outbox empties, and audit has what was numbered."""
+    """I6, I8: every outbox empties, and audit has what was numbered; who was killed last is started again."""
     deadline = time.monotonic() + SETTLING
     while left := _not_settled(stack):
+        if isinstance(stack, ArmedStack):
+            stack.revive()
         assert time.monotonic() < deadline, f"I6: not settled: {left}"
         time.sleep(0.2)
 
