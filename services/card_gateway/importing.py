@@ -126,7 +126,7 @@ async def _take(connection: AsyncConnection, vault: MasterVault, line: Line) -> 
 
 def _sealed(vault: MasterVault, line: Line) -> dict[str, Any]:
     try:
-        imported, kid = vault.seal_imported(line.card_ref, line.puk or "")
+        imported, kid = vault.seal_imported(line.card_ref, line.profile, line.puk or "")
     except ValueError:
         raise Refused("BAD_PUK") from None
     return {

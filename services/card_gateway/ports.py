@@ -237,6 +237,8 @@ class Authorisation:
     rotation_id: str
     sent_at: datetime
     begin_before: datetime
+    profile: str
+    """Whose alphabet the secret is written in."""
 
 
 @dataclass(frozen=True)

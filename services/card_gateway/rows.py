@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from services.card_gateway.card.profiles.piv import PukState
 from services.card_gateway.card.proof import Algorithm
+from services.card_gateway.card.verdict import PukState
 from services.card_gateway.domain.facts import Actor
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.readers import ReaderState, Sighting

@@ -15,14 +15,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from services.card_gateway.card import profiles
+from services.card_gateway.card.profiles import Profile
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.step import RESET_BEGINS_WITHIN
 from services.card_gateway.ports import Authorisation, CardProof, NotReleased, Puks
 from services.runtime.randomness import Randomness
-
-PROFILE = "PIV"
-"""The one profile with a PUK."""
 
 WRAPPING = b"smartcard-unlock/wrap-imported-puk/v1"
 TOKENS = b"smartcard-unlock/tokens/v1"
@@ -95,9 +93,9 @@ class MasterVault:
         )
         return hmac.digest(self._token_key, message, hashlib.sha256)
 
-    def seal_imported(self, card_ref: str, puk: str) -> tuple[bytes, str]:
+    def seal_imported(self, card_ref: str, profile: str, puk: str) -> tuple[bytes, str]:
         """Seal a card's factory PUK; returns it with the key id. Raises ValueError for what is no PUK."""
-        plain = profiles.BY_KIND[PROFILE].pad_puk(puk)
+        plain = profiles.BY_KIND[profile].pad_puk(puk)
         kid, nonce = self._keys.newest_kid, self._randomness.token(NONCE)
         return nonce + self._wrapping(kid).encrypt(nonce, plain, _bound_to(card_ref, 0)), kid
 
@@ -114,8 +112,10 @@ class MasterVault:
         if now >= authorisation.begin_before or now - proof.proved_at > RESET_BEGINS_WITHIN:
             raise NotReleased("TOO_LATE")
         self._count((row.rotation_id, authorisation.sent_at), now)
+        profile = profiles.BY_KIND[authorisation.profile]
         return Puks(
-            self._puk(secret, row.version, row.kid), self._puk(secret, row.next_version, row.next_kid)
+            self._puk(profile, secret, row.version, row.kid),
+            self._puk(profile, secret, row.next_version, row.next_kid),
         )
 
     def _count(self, reset: tuple[str, datetime], now: datetime) -> None:
@@ -125,12 +125,10 @@ class MasterVault:
         lately.setdefault(reset, now)
         self._released = lately
 
-    def _puk(self, secret: Secret, version: int, kid: str) -> bytes:
+    def _puk(self, profile: Profile, secret: Secret, version: int, kid: str) -> bytes:
         if version == 0:
             return self._opened(secret)
-        mac = self._keys.mac(kid, _bound_to(secret.card_ref, version))
-        puk: bytes = profiles.BY_KIND[PROFILE].encode_puk(mac)
-        return puk
+        return profile.encode_puk(self._keys.mac(kid, _bound_to(secret.card_ref, version)))
 
     def _opened(self, secret: Secret) -> bytes:
         if secret.imported is None:

@@ -6,6 +6,7 @@ import time
 from deploy.local.pcsc import OwnPcscd
 from deploy.local.virtual_card import personalise
 from services.agent.holding import CannotHold, Hold
+from services.card_gateway.card.facts import CardFacts
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.proof import Algorithm, Purpose, challenge_digest
 from services.card_gateway.card.runner import Fill
@@ -27,14 +28,14 @@ def new_card(pcsc: OwnPcscd, **wishes: object) -> str:
 def reset_of(read: Report) -> Script:
     """Return the reset of the card that was just read."""
     facts = piv.parse_read(read)
-    assert isinstance(facts, piv.CardFacts)
+    assert isinstance(facts, CardFacts)
     return piv.reset_script(facts.chuid_hash, b"13572468", NEXT_PUK)
 
 
 def proof_of(read: Report) -> Script:
     """Return the proof of the card that was just read."""
     facts = piv.parse_read(read)
-    assert isinstance(facts, piv.CardFacts)
+    assert isinstance(facts, CardFacts)
     return piv.prove_script(facts.chuid_hash, facts.algorithm or Algorithm.P256)
 
 

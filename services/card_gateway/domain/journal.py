@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from services.card_gateway.card.profiles.piv import PukState
+from services.card_gateway.card.verdict import PukState
 from services.card_gateway.domain.budget import Secret
 
 

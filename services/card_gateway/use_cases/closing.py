@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.card_gateway.card.profiles.piv import UNREPORTED
+from services.card_gateway.card.verdict import UNREPORTED
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain import settling
 from services.card_gateway.domain.budget import Secret

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.card_gateway.card import profiles
-from services.card_gateway.card.profiles.piv import Candidates, PukState
 from services.card_gateway.card.proof import NONCE_LENGTH
+from services.card_gateway.card.verdict import PukState
 from services.card_gateway.domain import budget
 from services.card_gateway.domain import step as steps
 from services.card_gateway.domain.journal import Rotation, RowState
@@ -65,7 +65,7 @@ def without_pin(step: Step) -> Step:
 
 def first_candidate(card: Card, row: Rotation) -> PukState:
     """The PUK that a recovery of this card begins with."""
-    ordered: Candidates = profiles.BY_KIND[card.profile].order_candidates(
+    ordered = profiles.BY_KIND[card.profile].order_candidates(
         b"", b"", pin_blocked=card.blocked_now, lost=row.lost
     )
     return ordered.first

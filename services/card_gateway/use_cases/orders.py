@@ -50,8 +50,8 @@ Next = Order | Idle | Over
 def order(session: Session, step: Step, now: datetime) -> Order:
     """The order for a step without a secret: READ or PROVE."""
     if step.kind is StepKind.READ:
-        return Order(step, profiles.piv.read_script(), now)
+        return Order(step, profiles.read_script(), now)
     card = session.knows_card()
-    script: Script = profiles.BY_KIND[card.profile].prove_script(card.chuid_hash, card.algorithm)
+    script = profiles.BY_KIND[card.profile].prove_script(card.chuid_hash, card.algorithm)
     reason = session.reason.value if session.reason else ""
     return Order(step, script, now, Question(card.last_four, reason))

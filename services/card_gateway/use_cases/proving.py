@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.card_gateway.card import profiles
-from services.card_gateway.card.profiles.piv import Proof, Unsupported
+from services.card_gateway.card.facts import Proof, Unsupported
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.card.script import Report
 from services.card_gateway.domain import journal
@@ -69,7 +69,9 @@ class Proving:
             await work.put_step(making.reset_step(self._outside, step, row, now))
             await work.store(session, sessions.reset(session))
 
-    def _is_genuine(self, session: Session, step: Step, key_9e: bytes, proof: Proof) -> bool:
+    def _is_genuine(self, session: Session, step: Step, key_9e: bytes, proof: Proof | Unsupported) -> bool:
+        if isinstance(proof, Unsupported):
+            return False
         digest = challenge_digest(
             Purpose.RESET,
             self._outside.gateway_name,

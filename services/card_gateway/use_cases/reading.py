@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.card_gateway.card import profiles
-from services.card_gateway.card.profiles.piv import CardFacts, Unsupported
+from services.card_gateway.card.facts import CardFacts, Unsupported
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.card.script import Report
 from services.card_gateway.domain import session as sessions
@@ -39,7 +39,7 @@ class Reading:
             now = self._outside.clock.now()
             if session.is_over(now) or session.state not in (State.ATTACHED, State.UNKNOWN):
                 return
-            facts = profiles.piv.parse_read(report)
+            facts = profiles.parse_read(report)
             if session.state is State.UNKNOWN:
                 await self._settle(work, session, step, facts, now)
             else:

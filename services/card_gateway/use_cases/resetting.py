@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.card_gateway.card import profiles
-from services.card_gateway.card.profiles.piv import Holder, PukState, Verdict
 from services.card_gateway.card.script import Kind, Report, Script
+from services.card_gateway.card.verdict import Holder, PukState, Verdict
 from services.card_gateway.domain import journal
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.budget import Secret
@@ -109,7 +109,7 @@ class Resetting:
             raise sessions.WrongState
         authorisation = Authorisation(
             session.session_id, card.card_ref, session.authority.holder_ref, row.rotation_id,
-            step.sent_at, step.begin_before,
+            step.sent_at, step.begin_before, card.profile,
         )  # fmt: skip
         proof = CardProof(session.session_id, card.card_ref, step.created_at)
         try:
@@ -162,21 +162,17 @@ async def _reset_step(view: View, session_id: str) -> Step | None:
 def _judge(card: Card, step: Step, report: Report) -> Verdict:
     profile = profiles.BY_KIND[card.profile]
     judge = profile.judge_recover if step.kind is StepKind.RECOVER else profile.judge_reset
-    verdict: Verdict = judge(report)
-    return verdict
+    return judge(report)
 
 
 def _script(card: Card, step: Step, row: Rotation, puks: Puks) -> Script:
     profile = profiles.BY_KIND[card.profile]
-    script: Script
     if step.kind is StepKind.RESET:
-        script = profile.reset_script(card.chuid_hash, puks.current, puks.following)
-        return script
+        return profile.reset_script(card.chuid_hash, puks.current, puks.following)
     candidates = profile.order_candidates(
         puks.current, puks.following, pin_blocked=card.blocked_now, lost=row.lost
     )
-    script = profile.recover_script(card.chuid_hash, candidates)
-    return script
+    return profile.recover_script(card.chuid_hash, candidates)
 
 
 def _label(step: Step, verdict: Verdict) -> SecretLabel:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from deploy.local.virtual_card import Eeprom, FaultyCard, InProcessCard, VirtualCard, make_card, personalise
+from services.card_gateway.card.facts import CardFacts
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.profiles.piv import CardFacts, Holder, PukState, Verdict
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import Report, Script
+from services.card_gateway.card.verdict import Holder, PukState, Verdict
 from tests.ports.card.real_reader import RealPort, RealReader
 
 PIN, PUK, NEW_PIN, NEXT_PUK = "739154", "40718263", "860247", "55512340"

@@ -31,6 +31,7 @@ from services.card_gateway import tables
 from services.card_gateway.__main__ import MIGRATIONS
 from services.card_gateway.card import runner
 from services.card_gateway.card.guard import Insertion
+from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.card.script import End, Kind, Report
 from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
@@ -209,7 +210,7 @@ class World:
         pairs = [(row.version, row.kid) for row in opened] + [
             (row.next_version, row.next_kid) for row in opened
         ]
-        return {self.vault._puk(secret, *pair) for pair in pairs or [(secret.version, secret.kid)]}
+        return {self.vault._puk(piv, secret, *pair) for pair in pairs or [(secret.version, secret.kid)]}
 
     async def sweep(self) -> int:
         return await until_answered(self.gateway.sweeping.turn)

@@ -13,6 +13,7 @@ from services.agent.ports import Order, PcscError, Question
 from services.agent.steps import KEEP_SECONDS, Steps
 from services.agent.watch import Watch
 from services.card_gateway.card.apdu import Command
+from services.card_gateway.card.facts import CardFacts, Proof
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.card.script import End, Report, Script
@@ -53,14 +54,14 @@ class Desk:
     async def prove(self, **more: object) -> Report:
         read = await self.run(piv.read_script())
         self.facts = piv.parse_read(read)
-        assert isinstance(self.facts, piv.CardFacts)
+        assert isinstance(self.facts, CardFacts)
         assert self.facts.algorithm is not None
         return await self.run(
             piv.prove_script(self.facts.chuid_hash, self.facts.algorithm), question=QUESTION, **more
         )
 
     async def reset(self, pin: str = NEW_PIN, **more: object) -> Report:
-        assert isinstance(self.facts, piv.CardFacts)
+        assert isinstance(self.facts, CardFacts)
         sealed = seal(SESSION.public_key, pin.encode(), pin_info(SESSION.session_id, ATTEMPT))
         script = piv.reset_script(self.facts.chuid_hash, PUK.encode(), b"40718293")
         return await self.run(script, **{"sealed_pin": sealed, "pin_attempt_id": ATTEMPT, **more})
@@ -88,8 +89,8 @@ async def test_S35_the_agent_itself_builds_what_the_card_signs(tmp_path: Path) -
     digest = challenge_digest(
         Purpose.RESET, "gateway.example.org", SESSION.session_id, NONCE, SESSION.public_key
     )
-    assert isinstance(proof, piv.Proof)
-    assert isinstance(desk.facts, piv.CardFacts)
+    assert isinstance(proof, Proof)
+    assert isinstance(desk.facts, CardFacts)
     assert desk.facts.cert_9e_der is not None
     assert verify(public_key_of(desk.facts.cert_9e_der), proof.algorithm, digest, proof.signature)
 
@@ -118,7 +119,7 @@ async def test_S35_a_no_reaches_the_gateway_and_not_the_card(tmp_path: Path) -> 
 async def test_S35_a_proof_without_a_question_is_refused(tmp_path: Path) -> None:
     desk = Desk(tmp_path, service_with_card())
     await desk.prove()
-    assert isinstance(desk.facts, piv.CardFacts)
+    assert isinstance(desk.facts, CardFacts)
     assert desk.facts.algorithm is not None
 
     report = await desk.run(piv.prove_script(desk.facts.chuid_hash, desk.facts.algorithm))

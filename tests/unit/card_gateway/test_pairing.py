@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.card_gateway.card.profiles.piv import PukState
+from services.card_gateway.card.verdict import PukState
 from services.card_gateway.domain import pairing
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import RowState, prepare, settle

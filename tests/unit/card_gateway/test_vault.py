@@ -24,7 +24,7 @@ def vault() -> MasterVault:
 
 
 def secret(version: int = 1, puk: str = "40718263", card_ref: str = CARD) -> Secret:
-    imported, kid = vault().seal_imported(card_ref, puk)
+    imported, kid = vault().seal_imported(card_ref, "PIV", puk)
     return Secret(card_ref, version, "k1" if version else kid, version, imported, kid, 3, 3)
 
 
@@ -32,7 +32,7 @@ def row(version: int = 1) -> Rotation:
     return Rotation("row", CARD, "session", version, "k1", version + 1, "k2", RowState.SENT, NOON)
 
 
-AUTHORISATION = Authorisation("session", CARD, "a1" * 16, "row", NOON, NOON + timedelta(seconds=10))
+AUTHORISATION = Authorisation("session", CARD, "a1" * 16, "row", NOON, NOON + timedelta(seconds=10), "PIV")
 PROOF = CardProof("session", CARD, NOON)
 
 
@@ -118,4 +118,4 @@ def test_tokens_differ_by_purpose_and_by_each_part() -> None:
 @pytest.mark.parametrize("puk", ["", "12345", "123456789", "12345\n78", "1234567é"])
 def test_what_is_no_puk_is_not_sealed(puk: str) -> None:
     with pytest.raises(ValueError, match="PUK"):
-        vault().seal_imported(CARD, puk)
+        vault().seal_imported(CARD, "PIV", puk)

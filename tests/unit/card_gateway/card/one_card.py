@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.local.virtual_card import Eeprom, Fault, FaultyCard, InProcessCard, VirtualCard, make_card
+from services.card_gateway.card.facts import CardFacts
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.profiles.piv import CardFacts, PukState, Verdict
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import Kind, Report, Script
+from services.card_gateway.card.verdict import PukState, Verdict
 
 OLD_PIN, NEW_PIN, OTHER_PIN = "739154", "860247", "52840713"
 CURRENT, NEXT, STRANGE = b"40718263", b"55512340", b"99999990"

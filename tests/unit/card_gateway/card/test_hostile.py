@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from services.card_gateway.card.apdu import CardGone, Command
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.profiles.piv import Holder
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import Action, End, Kind, Script, Slot, StatusRule, Step
+from services.card_gateway.card.verdict import Holder
 from tests.unit.card_gateway.card.one_card import CURRENT, DIGEST, NEW_PIN, NEXT, one_card, padded
 
 CARD = one_card()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.card_gateway import proofs
+from services.card_gateway.card.facts import CardFacts, Proof, Unsupported
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.profiles.piv import CardFacts, Proof, Unsupported
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.script import Answer, End, Report
 from services.card_gateway.card.tlv import encode

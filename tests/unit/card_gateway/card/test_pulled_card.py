@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from services.card_gateway.card.profiles.piv import Holder, PukState, Verdict
+from services.card_gateway.card.verdict import Holder, PukState, Verdict
 from tests.unit.card_gateway.card.one_card import (
     CARDS,
     CURRENT,

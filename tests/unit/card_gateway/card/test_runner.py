@@ -3,9 +3,9 @@ import pytest
 from services.card_gateway.card.apdu import CardWasReset
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.profiles.piv import Holder, PukState
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import End, Report, secret_sent
+from services.card_gateway.card.verdict import Holder, PukState
 from tests.unit.card_gateway.card.one_card import CURRENT, DIGEST, NEW_PIN, NEXT, one_card
 
 FILL = Fill(pin=NEW_PIN, digest=DIGEST)

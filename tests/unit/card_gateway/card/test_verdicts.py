@@ -3,8 +3,9 @@
 import pytest
 
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.profiles.piv import Holder, PukState, order_candidates
+from services.card_gateway.card.profiles.piv import order_candidates
 from services.card_gateway.card.script import Answer, End, Report
+from services.card_gateway.card.verdict import Holder, PukState
 from tests.unit.card_gateway.card.one_card import CURRENT, NEW_PIN, NEXT, OLD_PIN, STRANGE, one_card, padded
 
 SAME_CARD = (Answer("select", 0x9000), Answer("chuid", 0x9000))

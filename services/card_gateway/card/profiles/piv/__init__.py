@@ -1,16 +1,8 @@
 """Profile PIV: NIST SP 800-73pt2-5. The PUK resets the PIN and is rotated at the workstation."""
 
-from services.card_gateway.card.profiles.piv.facts import (
-    CardFacts,
-    Proof,
-    Unsupported,
-    parse_proof,
-    parse_read,
-)
+from services.card_gateway.card.profiles.piv.facts import parse_proof, parse_read
 from services.card_gateway.card.profiles.piv.scripts import (
     KIND,
-    Candidates,
-    PukState,
     encode_puk,
     order_candidates,
     pad_puk,
@@ -19,24 +11,10 @@ from services.card_gateway.card.profiles.piv.scripts import (
     recover_script,
     reset_script,
 )
-from services.card_gateway.card.profiles.piv.verdicts import (
-    UNREPORTED,
-    Holder,
-    Verdict,
-    judge_recover,
-    judge_reset,
-)
+from services.card_gateway.card.profiles.piv.verdicts import judge_recover, judge_reset
 
 __all__ = [
     "KIND",
-    "UNREPORTED",
-    "Candidates",
-    "CardFacts",
-    "Holder",
-    "Proof",
-    "PukState",
-    "Unsupported",
-    "Verdict",
     "encode_puk",
     "judge_recover",
     "judge_reset",

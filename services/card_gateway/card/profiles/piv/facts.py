@@ -2,65 +2,17 @@
 
 import hashlib
 import zlib
-from dataclasses import dataclass, field
 
 from services.card_gateway.card import tlv
+from services.card_gateway.card.facts import END_CODES, CardFacts, Proof, Unsupported
 from services.card_gateway.card.profiles.piv.scripts import KIND
 from services.card_gateway.card.proof import Algorithm
-from services.card_gateway.card.script import Answer, End, Report
+from services.card_gateway.card.script import Answer, Report
 from services.card_gateway.card.status_words import NOT_FOUND, OK, tries
 
 MAX_CERTIFICATE = 16 * 1024
 """Bytes of one certificate after gunzip: a zip bomb ends here."""
 GUID_LENGTH = 16
-
-END_CODES = {
-    End.CARD_GONE: "CARD_REMOVED",
-    End.CARD_CHANGED: "CARD_CHANGED",
-    End.REFUSED: "SCRIPT_REFUSED",
-    End.TIMED_OUT: "TIMED_OUT",
-    End.DECLINED: "DECLINED",
-    End.READER_BUSY: "READER_BUSY",
-    End.INTERRUPTED: "INTERRUPTED",
-    End.NOT_RUN: "INTERRUPTED",
-    End.PIN_REFUSED: "PIN_REFUSED",
-}
-"""Error codes for scripts that neither completed nor were stopped by a status word."""
-
-
-@dataclass(frozen=True)
-class Unsupported:
-    """No facts: `code` says why. Only UNSUPPORTED_CARD is about the card; the others: read again."""
-
-    code: str
-
-
-@dataclass(frozen=True)
-class CardFacts:
-    """What was read from a card. Who it belongs to is for the gateway's registry."""
-
-    kind: str
-    guid: bytes = field(repr=False)
-    """The card's identifier: 16 bytes of the CHUID. FASC-N is the same on all PIV-I cards."""
-    chuid_hash: bytes = field(repr=False)
-    cert_9a_der: bytes | None = field(repr=False)
-    cert_9e_der: bytes | None = field(repr=False)
-    pin_tries_left: int | None
-    pin_blocked: bool
-    signature: bytes | None = field(repr=False)
-    algorithm: Algorithm | None
-    puk_tries_left: int | None
-    """None where the card does not tell."""
-    puk_is_default: bool | None
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A signature by the 9E key of the card with this CHUID."""
-
-    chuid_hash: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
-    algorithm: Algorithm
 
 
 def parse_read(report: Report) -> CardFacts | Unsupported:

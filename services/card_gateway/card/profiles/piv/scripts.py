@@ -1,12 +1,10 @@
 """The scripts of PIV: what is sent to a card, in which order, and what may go on."""
 
-from dataclasses import dataclass, field
-from enum import Enum
-
 from services.card_gateway.card.profiles.piv import commands
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.script import Action, Kind, Script, Slot, StatusRule, Step
 from services.card_gateway.card.status_words import NOT_FOUND, OK, TRIES_LEFT, TRIES_MASK
+from services.card_gateway.card.verdict import Candidates, PukState
 
 KIND = "PIV"
 PUK_DIGITS = 8
@@ -14,27 +12,6 @@ PUK_DIGITS = 8
 
 ANYTHING = StatusRule(0x0000, 0x0000, Action.NEXT)
 MAY_BE_ABSENT = StatusRule(NOT_FOUND)
-
-
-class PukState(Enum):
-    """Which PUK stands in the card, in the words of the journal."""
-
-    CURRENT = "CURRENT"
-    NEXT = "NEXT"
-    UNKNOWN = "UNKNOWN"
-    """One of the two."""
-    NEITHER = "NEITHER"
-    """The card refused what must be its PUK: the vault is wrong. Never try another."""
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The two PUKs that may stand in a card, the likelier first."""
-
-    first: PukState
-    first_puk: bytes = field(repr=False)
-    second: PukState
-    second_puk: bytes = field(repr=False)
 
 
 UNBLOCK = "unblock"

@@ -1,15 +1,12 @@
 """What the report of a RESET or RECOVER means: for the holder, and for the card's PUK.
 
-Two facts, judged apart: a card may have taken the new PIN and not the new PUK. Where the card may or
-may not have acted, the verdict is UNKNOWN, never a guess. Source: what cards did when they were pulled
-at each command (design `cards.md`, 1.5, 1.6, 5).
+Source: what cards did when they were pulled at each command (design `cards.md`, 1.5, 1.6, 5).
 """
 
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
-from services.card_gateway.card.profiles.piv.facts import END_CODES
-from services.card_gateway.card.profiles.piv.scripts import ROTATE, UNBLOCK, UNBLOCK_WITH, PukState
+from services.card_gateway.card.facts import END_CODES
+from services.card_gateway.card.profiles.piv.scripts import ROTATE, UNBLOCK, UNBLOCK_WITH
 from services.card_gateway.card.script import End, Report
 from services.card_gateway.card.status_words import (
     BAD_DATA,
@@ -19,42 +16,7 @@ from services.card_gateway.card.status_words import (
     is_wrong_reference,
     tries,
 )
-
-
-class Holder(Enum):
-    """What became of the PIN."""
-
-    SUCCESS = "SUCCESS"
-    """The card said 9000: the new PIN stands."""
-    FAILED = "FAILED"
-    """The PIN is what it was, and another try would end the same way."""
-    PIN_REFUSED = "PIN_REFUSED"
-    """The card does not like this PIN; the grant is still good for another."""
-    UNKNOWN = "UNKNOWN"
-    NOT_ATTEMPTED = "NOT_ATTEMPTED"
-    """The PIN is what it was; the same session may try again."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a report means."""
-
-    holder: Holder
-    code: str = ""
-    """Stable error code; empty for SUCCESS."""
-    puk: PukState = PukState.UNKNOWN
-    wrong_puk_tries: int = 0
-    """Tries of the PUK that are spent now and, as far as is known, not won back by a right one."""
-    puk_tries_left: int | None = None
-    """At least so many, from what the card said and what was lost since; None where it said nothing.
-
-    After SUCCESS the counter is full but for `wrong_puk_tries`."""
-    lost: PukState | None = None
-    """RECOVER: the candidate that was sent and not answered; `order_candidates` wants it next time."""
-
-
-UNREPORTED = Verdict(Holder.UNKNOWN, "OUTCOME_UNKNOWN", PukState.UNKNOWN, wrong_puk_tries=1)
-"""A script that was fetched and of which nothing was ever heard."""
+from services.card_gateway.card.verdict import UNREPORTED, Holder, PukState, Verdict
 
 
 def judge_reset(report: Report) -> Verdict:
