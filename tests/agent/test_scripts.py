@@ -48,7 +48,15 @@ def told(report: Report) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(
     "wishes",
-    [{}, {"blocked": False}, {"key_9e": "RSA2048"}, {"compressed": True}, {"with_9e": False}],
+    [
+        {},
+        {"blocked": False},
+        {"key_9e": "RSA2048"},
+        {"compressed": True},
+        {"certificate_bytes": 3000, "compressed": True, "frame": 256},
+        {"with_9e": False},
+        {"pin_policy": "6020"},
+    ],
     ids=lambda wishes: "-".join(wishes) or "plain",
 )
 def test_a_read_through_a_reader_equals_one_on_the_model(pcsc: OwnPcscd, wishes: dict[str, object]) -> None:

@@ -22,6 +22,7 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 FASC_N = bytes.fromhex("D4E739DA739CED39CE739D836858210842108421C84210C3EB")
 """The constant that PIV-I style cards carry. It identifies nobody."""
 DEFAULT_PUK = "12345678"
+_FILLER = x509.ObjectIdentifier("2.25.1")
 VALID_FOR = timedelta(days=3 * 365)
 
 
@@ -57,16 +58,25 @@ def make_card(
     key_9e: KeyType = "P256",
     with_9e: bool = True,
     compressed: bool = False,
+    certificate_bytes: int = 0,
+    pin_policy: str = "4000",
     **parameters: Any,
 ) -> tuple[Eeprom, Facts]:
-    """A new card. `not_after` is when its 9A certificate ends; `parameters` as of `Parameters`."""
+    """A new card; `parameters` as of `Parameters`.
+
+    `not_after` is when its 9A certificate ends, `certificate_bytes` how long both are at least, `pin_policy`
+    what the discovery object says in hex: 4000 application PIN only, 6010 and 6020 a global PIN too, the last
+    one as primary; empty for a card without the object.
+    """
     limits = Parameters(**parameters)
     guid = guid or secrets.token_bytes(16)
     expires_at = (not_after or datetime.now(UTC) + VALID_FOR).replace(microsecond=0)
     key_9a, auth_key = _new_key("P256"), _new_key(key_9e)
-    cert_9a = _certificate(key_9a, subject, expires_at)
-    cert_9e = _certificate(auth_key, f"card-{guid.hex()[-8:]}", expires_at + VALID_FOR)
-    objects = {"5FC102": _chuid(guid, expires_at), "5FC105": _object(cert_9a, compressed), "7E": _DISCOVERY}
+    cert_9a = _certificate(key_9a, subject, expires_at, certificate_bytes)
+    cert_9e = _certificate(auth_key, f"card-{guid.hex()[-8:]}", expires_at + VALID_FOR, certificate_bytes)
+    objects = {"5FC102": _chuid(guid, expires_at), "5FC105": _object(cert_9a, compressed)}
+    if pin_policy:
+        objects["7E"] = _DISCOVERY + bytes.fromhex(pin_policy)
     keys = {"9A": _private(key_9a)}
     if with_9e:
         objects["5FC101"], keys["9E"] = _object(cert_9e, compressed), _private(auth_key)
@@ -85,7 +95,7 @@ def make_card(
     return eeprom, Facts(guid, cert_9a, cert_9e if with_9e else None, public, expires_at, puk)
 
 
-_DISCOVERY = bytes.fromhex("7E124F0BA0000003080000100001005F2F024000")
+_DISCOVERY = bytes.fromhex("7E124F0BA0000003080000100001005F2F02")
 
 
 def _new_key(kind: KeyType) -> PrivateKey:
@@ -94,7 +104,7 @@ def _new_key(kind: KeyType) -> PrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _certificate(key: PrivateKey, subject: str, not_after: datetime) -> bytes:
+def _certificate(key: PrivateKey, subject: str, not_after: datetime, at_least: int) -> bytes:
     """Signed by a key that is thrown away: nothing in the product trusts an issuer."""
     issuer_key = ec.generate_private_key(ec.SECP256R1())
     builder = (
@@ -106,6 +116,10 @@ def _certificate(key: PrivateKey, subject: str, not_after: datetime) -> bytes:
         .not_valid_before(not_after - 2 * VALID_FOR)
         .not_valid_after(not_after)
     )
+    if at_least:
+        # Random, as keys and signatures of a real chain are: it does not shrink when it is compressed.
+        filler = x509.UnrecognizedExtension(_FILLER, secrets.token_bytes(at_least))
+        builder = builder.add_extension(filler, critical=False)
     return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 

@@ -22,11 +22,21 @@ END_CODES = {
 """Error codes for scripts that neither completed nor were stopped by a status word."""
 
 
+UNSUPPORTED_CARD = "UNSUPPORTED_CARD"
+PIN_IS_GLOBAL = "PIN_IS_GLOBAL"
+"""The passcode that the holder types is the card's global PIN, which no PUK of this application sets."""
+
+
 @dataclass(frozen=True)
 class Unsupported:
-    """No facts: `code` says why. Only UNSUPPORTED_CARD is about the card; the others: read again."""
+    """No facts: `code` says why."""
 
     code: str
+
+    @property
+    def about_card(self) -> bool:
+        """True where the card itself is at fault; else it is worth reading again."""
+        return self.code in (UNSUPPORTED_CARD, PIN_IS_GLOBAL)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,6 @@ from services.card_gateway.ports import Outside, RegisteredCard, Work
 from services.card_gateway.use_cases import commits, making
 from services.card_gateway.use_cases.closing import Closing
 
-UNSUPPORTED = "UNSUPPORTED_CARD"
-
 
 class Reading:
     """ReportStep for READ."""
@@ -49,7 +47,7 @@ class Reading:
         self, work: Work, session: Session, step: Step, facts: CardFacts | Unsupported, now: datetime
     ) -> None:
         """ATTACHED: the card of this session, or why not."""
-        if isinstance(facts, Unsupported) and facts.code != UNSUPPORTED:
+        if isinstance(facts, Unsupported) and not facts.about_card:
             await self._read_again(work, session, facts.code, now, steps.READ_AGAIN_AFTER)
             return
         card, code = await self._recognise(work, session, step, facts)
@@ -72,7 +70,7 @@ class Reading:
     ) -> tuple[RegisteredCard | None, str]:
         """The card of ours, if it is one, else why not."""
         if isinstance(facts, Unsupported):
-            return None, UNSUPPORTED
+            return None, facts.code
         card = await work.card_by_guid(facts.guid)
         if card is None:
             return None, "CARD_UNKNOWN"

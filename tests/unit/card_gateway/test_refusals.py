@@ -68,6 +68,12 @@ async def test_a_card_of_no_known_kind_is_refused(world: World) -> None:
     assert await page.state() == ("FAILED", "UNSUPPORTED_CARD")
 
 
+async def test_a_card_whose_passcode_is_a_global_pin_is_refused_by_name(world: World) -> None:
+    reader, line = card_in_reader(pin_policy="6020")
+    await world.import_line(line)
+    await read_and_refused(world, reader, "PIN_IS_GLOBAL")
+
+
 async def test_a_card_pulled_while_it_was_read_is_read_again(world: World) -> None:
     reader, line = card_in_reader()
     await world.import_line(line)

@@ -11,6 +11,13 @@ ENTRIES: tuple[Entry, ...] = (
         " can unlock it.",
     ),
     ask_ra(
+        "PIN_IS_GLOBAL",
+        "The passcode of this smartcard cannot be set here",
+        "Your smartcard shares one passcode among several uses. It can be set only where the smartcard was"
+        " issued. We did not try any passcode on it.",
+        RA_UNLOCKS,
+    ),
+    ask_ra(
         "CARD_UNKNOWN",
         "We do not know this smartcard",
         "The smartcard is of a kind we know, but no organisation that uses this service issued it.",

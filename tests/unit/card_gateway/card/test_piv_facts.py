@@ -1,6 +1,7 @@
 """What a READ tells: on blocked cards, on cards of several makes, on cards that are broken or lie."""
 
 import gzip
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,13 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.local.virtual_card import FaultyCard, InProcessCard, VirtualCard, make_card
 from services.card_gateway import proofs
 from services.card_gateway.card.facts import CardFacts, Proof, Unsupported
+from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.profiles.puk_form import PukForm
 from services.card_gateway.card.proof import Algorithm
+from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import Answer, End, Report
 from services.card_gateway.card.tlv import encode
-from tests.unit.card_gateway.card.one_card import CARDS, DIGEST, one_card
+from tests.unit.card_gateway.card.one_card import CARDS, DIGEST, OLD_PIN, one_card
 
 
 @pytest.mark.parametrize("make", CARDS)
@@ -58,6 +63,36 @@ def test_R5_the_end_of_the_authentication_certificate_is_read() -> None:
 
     assert facts.cert_9a_der is not None
     assert proofs.expires_at(facts.cert_9a_der) == end
+
+
+@pytest.mark.parametrize("frame", [255, 256])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_certificate_of_many_frames_is_read_whole(frame: int, compressed: bool) -> None:
+    card = one_card(certificate_bytes=3000, frame=frame, compressed=compressed)
+    facts = card.read()
+
+    assert facts.cert_9a_der is not None
+    assert len(facts.cert_9a_der) > 3000
+    assert proofs.expires_at(facts.cert_9a_der) > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("policy", "refused"), [("", False), ("4000", False), ("6010", False), ("6020", True)]
+)
+def test_a_card_whose_primary_passcode_is_the_global_pin_is_refused_untouched(
+    policy: str, refused: bool
+) -> None:
+    eeprom, _ = make_card(pin=OLD_PIN, puk="40718263", pin_policy=policy)
+    report = run(
+        piv.read_script(), InProcessCard(FaultyCard(VirtualCard(eeprom))), Fill(digest=DIGEST), Insertion()
+    )
+    facts = piv.parse_read(report)
+
+    if policy == "6020":
+        assert facts == Unsupported("PIN_IS_GLOBAL")
+    else:
+        assert isinstance(facts, CardFacts)
+    assert eeprom.log == []
 
 
 def test_a_proof_is_of_the_card_that_was_read() -> None:
@@ -126,6 +161,17 @@ def test_an_imported_puk_that_no_card_takes_is_refused_without_being_shown(text:
         piv.pad_puk(text)
 
     assert not text or text not in str(refused.value)
+
+
+def test_puks_of_another_alphabet_and_length_are_data() -> None:
+    form = PukForm("0123456789ABCDEF", 4, 6, 8)
+    mac = hashlib.sha256(b"one card").digest()
+
+    assert form.derived(mac) == b"%06X\xff\xff" % (int.from_bytes(mac, "big") % 16**6)
+    assert form.as_card_has_it("00FF") == b"00FF\xff\xff\xff\xff"
+    for text in ("00f0", "000", "0000000"):
+        with pytest.raises(ValueError):
+            form.as_card_has_it(text)
 
 
 def test_a_short_imported_puk_is_padded_as_the_card_has_it() -> None:

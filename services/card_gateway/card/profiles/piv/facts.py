@@ -4,7 +4,14 @@ import hashlib
 import zlib
 
 from services.card_gateway.card import tlv
-from services.card_gateway.card.facts import END_CODES, CardFacts, Proof, Unsupported
+from services.card_gateway.card.facts import (
+    END_CODES,
+    PIN_IS_GLOBAL,
+    UNSUPPORTED_CARD,
+    CardFacts,
+    Proof,
+    Unsupported,
+)
 from services.card_gateway.card.profiles.piv.scripts import KIND
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.script import Answer, Report
@@ -14,15 +21,19 @@ MAX_CERTIFICATE = 16 * 1024
 """Bytes of one certificate after gunzip: a zip bomb ends here."""
 GUID_LENGTH = 16
 
+GLOBAL_PIN = 0x20  # bit of the PIN usage policy's first byte
+GLOBAL_IS_PRIMARY = 0x20  # the policy's second byte; 10 where the application PIN is
+
 
 def parse_read(report: Report) -> CardFacts | Unsupported:
     """The facts of a READ, or why there are none."""
     if report.end in END_CODES:
         return Unsupported(END_CODES[report.end])
     try:
-        return _facts(report)
+        facts = _facts(report)
+        return Unsupported(PIN_IS_GLOBAL) if _pin_is_global(_kept(report, "discovery")) else facts
     except (tlv.Malformed, _NotPiv):
-        return Unsupported("UNSUPPORTED_CARD")
+        return Unsupported(UNSUPPORTED_CARD)
 
 
 def parse_proof(report: Report) -> Proof | Unsupported:
@@ -70,6 +81,18 @@ def _facts(report: Report) -> CardFacts:
 def _kept(report: Report, name: str) -> bytes | None:
     answer = report.answer(name)
     return answer.data if answer is not None and answer.sw == OK else None
+
+
+def _pin_is_global(discovery: bytes | None) -> bool:
+    """True where the discovery object names the global PIN as the primary one.
+
+    Cards without the object, or without the policy in it, know the application PIN only.
+    Source: NIST SP 800-73pt1-5, 3.3.2.
+    """
+    policy = None if discovery is None else tlv.find(discovery, 0x7E, 0x5F2F)
+    if policy is None or len(policy) != 2:
+        return False
+    return bool(policy[0] & GLOBAL_PIN) and policy[1] == GLOBAL_IS_PRIMARY
 
 
 def _signature(report: Report) -> tuple[bytes | None, Algorithm | None]:

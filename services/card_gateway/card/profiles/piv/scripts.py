@@ -1,14 +1,21 @@
 """The scripts of PIV: what is sent to a card, in which order, and what may go on."""
 
+import string
+
 from services.card_gateway.card.profiles.piv import commands
+from services.card_gateway.card.profiles.puk_form import PukForm
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.script import Action, Kind, Script, Slot, StatusRule, Step
 from services.card_gateway.card.status_words import NOT_FOUND, OK, TRIES_LEFT, TRIES_MASK
 from services.card_gateway.card.verdict import Candidates, PukState
 
 KIND = "PIV"
-PUK_DIGITS = 8
-"""PUKs we set are 8 ASCII digits: the one form that every PIV card takes. 26 bits, safe behind a counter."""
+IMPORTED_PUK = PukForm(
+    string.digits + string.ascii_letters + string.punctuation + " ", 6, 8, commands.PUK_LENGTH
+)
+"""What issuers put in. YubiKey: 6 to 8 of any byte up to 7F; others: digits."""
+NEW_PUK = PukForm(string.digits, 8, 8, commands.PUK_LENGTH)
+"""What we set: the one form that every PIV card takes. 26 bits, safe behind a counter."""
 
 ANYTHING = StatusRule(0x0000, 0x0000, Action.NEXT)
 MAY_BE_ABSENT = StatusRule(NOT_FOUND)
@@ -21,17 +28,13 @@ _SIGN = {Algorithm.P256: "sign-p256", Algorithm.RSA2048: "sign-rsa2048"}
 
 
 def encode_puk(mac: bytes) -> bytes:
-    """Eight ASCII digits out of a MAC of at least 16 bytes, which keeps the bias under 2^-101."""
-    if len(mac) < 16:
-        raise ValueError("too short a MAC")
-    return str(int.from_bytes(mac, "big") % 10**PUK_DIGITS).zfill(PUK_DIGITS).encode("ascii")
+    """The PUK of a MAC, in the form that we set. Raises ValueError for a MAC under 16 bytes."""
+    return NEW_PUK.derived(mac)
 
 
 def pad_puk(text: str) -> bytes:
-    """An imported PUK of 6 to 8 ASCII characters as the card has it. Raises ValueError, without the value."""
-    if not (6 <= len(text) <= commands.PUK_LENGTH and text.isascii() and text.isprintable()):
-        raise ValueError("a PIV PUK has 6 to 8 ASCII characters")
-    return text.encode("ascii").ljust(commands.PUK_LENGTH, b"\xff")
+    """An imported PUK as the card has it. Raises ValueError, without the value."""
+    return IMPORTED_PUK.as_card_has_it(text)
 
 
 def read_script() -> Script:
