@@ -50,6 +50,7 @@ mend() {
 wanted_packages() {
   # Cards: the PC/SC service, a virtual reader, what pyscard is built with, and two judges that are not ours.
   echo pcscd vsmartcard-vpcd swig libpcsclite-dev opensc yubico-piv-tool
+  echo softhsm2 # an HSM in software: PKCS#11 for the vault's tests
   echo chromium fonts-dejavu-core util-linux
   [ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || echo postgresql
   command -v java >/dev/null || echo default-jre-headless

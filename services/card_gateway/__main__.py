@@ -1,4 +1,4 @@
-"""Composition root of card_gateway: serve, migrate, check-config, import."""
+"""Composition root of card_gateway: serve, migrate, check-config, import, vault."""
 
 import argparse
 import asyncio
@@ -8,16 +8,19 @@ from pathlib import Path
 
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
 
+from services.card_gateway import hsm, master_keys
 from services.card_gateway.access import ACCESS, AGENT_ACCESS
 from services.card_gateway.bell import ProcessBell
 from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
+from services.card_gateway.hsm import HsmKeyProvider
 from services.card_gateway.importing import import_cards
+from services.card_gateway.master_keys import FileKeyProvider, KeyProvider, KeysAway, write_key
 from services.card_gateway.servicer import AgentServicer, SessionServicer
-from services.card_gateway.settings import DatabaseSettings, Settings, VaultSettings
+from services.card_gateway.settings import DatabaseSettings, MasterKeySettings, Settings, VaultSettings
 from services.card_gateway.storage import SOURCE
 from services.card_gateway.tables import outbox, outbox_position
 from services.card_gateway.use_cases.sweeping import EVERY, FORGET_EVERY, Sweeping
-from services.card_gateway.vault import FileKeyProvider, MasterVault
+from services.card_gateway.vault import MasterVault
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
@@ -30,10 +33,18 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 log = logs.logger("card_gateway")
 
+_UNFIT = (OSError, ValueError, KeysAway)
+"""What is wrong with a file or an HSM that a setting names."""
+
 
 def vault_of(read: VaultSettings) -> MasterVault:
-    """The vault. Raises ValueError or OSError for bad key files."""
-    keys = FileKeyProvider.from_dir(read.CARD_MASTER_KEY_DIR, read.CARD_MASTER_KID)
+    """The vault. Raises BadKeys or OSError where the master keys are not as they must be, KeysAway."""
+    newest, folder = read.CARD_MASTER_KID, read.CARD_MASTER_KEY_DIR
+    keys: KeyProvider
+    if read.token is not None:
+        keys = HsmKeyProvider(read.token, newest)
+    elif folder is not None:
+        keys = FileKeyProvider.from_dir(folder, newest)
     return MasterVault(keys, SystemRandomness())
 
 
@@ -52,7 +63,10 @@ async def serve(_: argparse.Namespace) -> int:
     read = settings.load(Settings)
     logs.configure(SOURCE, read.LOG_LEVEL)
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
-    gateway = gateway_of(read, opened)
+    try:
+        gateway = gateway_of(read, opened)
+    except _UNFIT as error:
+        return _told(error)
     relay = OutboxRelay(opened, outbox, outbox_position, SOURCE, read.brokers)
     tasks: list[process.Task] = [
         relay.run,
@@ -128,9 +142,8 @@ async def check_config(_: argparse.Namespace) -> int:
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
     try:
         gateway_of(read, opened)
-    except (OSError, ValueError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 2
+    except _UNFIT as error:
+        return _told(error)
     finally:
         await opened.close()
     return 0
@@ -143,11 +156,36 @@ async def import_(options: argparse.Namespace) -> int:
     try:
         lines = sys.stdin if options.file == "-" else await asyncio.to_thread(_lines_of, Path(options.file))
         complaints = await import_cards(opened, vault_of(read), lines)
+    except _UNFIT as error:
+        return _told(error)
     finally:
         await opened.close()
     for complaint in complaints:
         print(f"line {complaint.number}: {complaint.code}", file=sys.stderr)
     return 1 if complaints else 0
+
+
+def new_key(options: argparse.Namespace) -> int:
+    """Make a master key where the settings say: a file, 0600, or inside the HSM; never over another."""
+    read = settings.load(MasterKeySettings)
+    try:
+        if read.token is not None:
+            hsm.new_key(read.token, options.kid)
+            print(f"{options.kid}: made in {read.token}")
+        elif read.CARD_MASTER_KEY_DIR is not None:
+            made = write_key(
+                read.CARD_MASTER_KEY_DIR, options.kid, SystemRandomness().token(master_keys.KEY_LENGTH)
+            )
+            print(f"{options.kid}: made in {made}")
+    except _UNFIT as error:
+        return _told(error)
+    return 0
+
+
+def _told(error: Exception) -> int:
+    """Say in one line what a process cannot start with. 2, as for a bad variable."""
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return 2
 
 
 def _lines_of(path: Path) -> list[str]:
@@ -157,5 +195,6 @@ def _lines_of(path: Path) -> list[str]:
 if __name__ == "__main__":
     commands: dict[str, process.Command] = {
         "serve": serve, "migrate": migrate, "check-config": check_config, "import": import_,
+        "vault new-key": new_key,
     }  # fmt: skip
-    process.main(SOURCE, commands, {"import": ["file"]})
+    process.main(SOURCE, commands, {"import": ["file"], "vault new-key": ["kid"]})

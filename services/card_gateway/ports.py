@@ -266,14 +266,25 @@ class Vault(Protocol):
         """The master key that new versions are derived from."""
         ...
 
-    def derive(self, purpose: str, *parts: str) -> bytes:
-        """32 bytes that only this service can make again, for tokens; never a card's secret."""
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """Every master key that is there, the newest first."""
         ...
 
-    def release(
+    def derive(self, kid: str, purpose: str, *parts: str) -> bytes:
+        """32 bytes that only this service can make again, for tokens; never a card's secret.
+
+        Raises KeyError for a key that is not there.
+        """
+        ...
+
+    async def release(
         self, authorisation: Authorisation, proof: CardProof, secret: Secret, row: Rotation, now: datetime
     ) -> Puks:
-        """The one exit of a PUK. Raises NotReleased where authorisation, proof and time do not fit."""
+        """The one exit of a PUK. Raises NotReleased where authorisation, proof and time do not fit.
+
+        Waits at most 2 s for the keys; then, and where one is not there, NotReleased too: it may pass.
+        """
         ...
 
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
+from services.card_gateway.hsm import TokenAddress
 from services.runtime.settings import KafkaSettings, ProcessSettings
 
 
@@ -14,10 +15,41 @@ class DatabaseSettings(BaseSettings):
     CARD_GATEWAY_DATABASE_URL: str = Field(repr=False)
 
 
-class VaultSettings(DatabaseSettings):
+class MasterKeySettings(BaseSettings):
+    """Where the master keys are: in files or in an HSM."""
+
+    CARD_MASTER_KEY_DIR: Path | None = Field(None, description="<kid>.key, 32 raw bytes each")
+    CARD_MASTER_PKCS11_MODULE: Path | None = Field(None, description="an HSM instead: the vendor's library")
+    CARD_MASTER_PKCS11_TOKEN_LABEL: str | None = Field(None, min_length=1, max_length=32)
+    CARD_MASTER_PKCS11_PIN_FILE: Path | None = None
+
+    @model_validator(mode="after")
+    def _files_or_hsm(self) -> "MasterKeySettings":
+        hsm = (
+            self.CARD_MASTER_PKCS11_MODULE,
+            self.CARD_MASTER_PKCS11_TOKEN_LABEL,
+            self.CARD_MASTER_PKCS11_PIN_FILE,
+        )
+        if any(hsm) == bool(self.CARD_MASTER_KEY_DIR) or (any(hsm) and not all(hsm)):
+            raise ValueError(
+                "CARD_MASTER_KEY_DIR, or all of CARD_MASTER_PKCS11_MODULE, _TOKEN_LABEL, _PIN_FILE instead"
+            )
+        return self
+
+    @property
+    def token(self) -> TokenAddress | None:
+        """The HSM's token; None where the keys are files."""
+        module, label, pin = (
+            self.CARD_MASTER_PKCS11_MODULE,
+            self.CARD_MASTER_PKCS11_TOKEN_LABEL,
+            self.CARD_MASTER_PKCS11_PIN_FILE,
+        )
+        return TokenAddress(module, label, pin) if module and label and pin else None
+
+
+class VaultSettings(MasterKeySettings, DatabaseSettings):
     """All that `import` needs."""
 
-    CARD_MASTER_KEY_DIR: Path
     CARD_MASTER_KID: str = Field(min_length=1, max_length=64)
 
 

@@ -5,11 +5,12 @@ The master may stay where it is kept: all that is asked of it is `KeyProvider.ma
 Source: architecture §5.
 """
 
+import asyncio
 import hashlib
 import hmac
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
@@ -19,6 +20,7 @@ from services.card_gateway.card.profiles import Profile
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.step import RESET_BEGINS_WITHIN
+from services.card_gateway.master_keys import KeyProvider, KeysAway
 from services.card_gateway.ports import Authorisation, CardProof, NotReleased, Puks
 from services.runtime.randomness import Randomness
 
@@ -33,51 +35,28 @@ NONCE = 12
 RELEASES_A_MINUTE = 300
 """More resets than that one process does not see in a minute; a thief would."""
 
-
-class KeyProvider(Protocol):
-    """Keeps master keys: a file on one machine, an HSM where they may not leave it."""
-
-    @property
-    def newest_kid(self) -> str:
-        """The key that new versions are derived from."""
-        ...
-
-    def mac(self, kid: str, message: bytes) -> bytes:
-        """HMAC-SHA-256 under one key, 32 bytes. Raises KeyError for a key that is not there."""
-        ...
+ANSWERED_WITHIN = 2.0
+"""Seconds that a release waits for an HSM. Its transaction is open so long; others wait 3 s for a lock."""
 
 
-class FileKeyProvider:
-    """Master keys in files `<kid>.key`, 32 raw bytes each."""
+@dataclass(frozen=True)
+class _Standing:
+    """What is derived from one master key once, and kept in memory only."""
 
-    def __init__(self, keys: dict[str, bytes], newest_kid: str) -> None:
-        if newest_kid not in keys or any(len(key) != 32 for key in keys.values()):
-            raise ValueError("master keys have 32 bytes each, and the newest must be there")
-        self._keys = keys
-        self._newest_kid = newest_kid
-
-    @classmethod
-    def from_dir(cls, folder: Path, newest_kid: str) -> "FileKeyProvider":
-        """Read all keys of a folder. Raises ValueError where one is not 32 bytes long."""
-        return cls({file.stem: file.read_bytes() for file in sorted(folder.glob("*.key"))}, newest_kid)
-
-    @property
-    def newest_kid(self) -> str:
-        """The key that new versions are derived from."""
-        return self._newest_kid
-
-    def mac(self, kid: str, message: bytes) -> bytes:
-        """HMAC-SHA-256 under one key, 32 bytes."""
-        return hmac.digest(self._keys[kid], message, hashlib.sha256)
+    tokens: bytes = field(repr=False)
+    wrapping: AESGCMSIV = field(repr=False)
 
 
 class MasterVault:
     """Keeps the contract of `ports.Vault`."""
 
     def __init__(self, keys: KeyProvider, randomness: Randomness) -> None:
+        """Ask for what is derived once. Raises KeysAway."""
         self._keys = keys
         self._randomness = randomness
-        self._token_key = keys.mac(keys.newest_kid, TOKENS)
+        self._standing = {kid: _standing(keys, kid) for kid in keys.kids}
+        # A call into an HSM cannot be cut short: a thread of its own waits, and the next calls behind it.
+        self._aside = ThreadPoolExecutor(1, "hsm") if keys.waits else None
         self._released: dict[tuple[str, datetime], datetime] = {}
         """When each reset's secret was first let out: the same one again is no further release."""
 
@@ -86,20 +65,26 @@ class MasterVault:
         """The master key that new versions are derived from."""
         return self._keys.newest_kid
 
-    def derive(self, purpose: str, *parts: str) -> bytes:
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """Every master key that is there, the newest first."""
+        newest = self._keys.newest_kid
+        return (newest, *sorted(self._standing.keys() - {newest}))
+
+    def derive(self, kid: str, purpose: str, *parts: str) -> bytes:
         """32 bytes that only this service can make again, for tokens; never a card's secret."""
         message = b"".join(
             len(part).to_bytes(2, "big") + part for part in (p.encode() for p in (purpose, *parts))
         )
-        return hmac.digest(self._token_key, message, hashlib.sha256)
+        return hmac.digest(self._standing[kid].tokens, message, hashlib.sha256)
 
     def seal_imported(self, card_ref: str, profile: str, puk: str) -> tuple[bytes, str]:
         """Seal a card's factory PUK; returns it with the key id. Raises ValueError for what is no PUK."""
         plain = profiles.BY_KIND[profile].pad_puk(puk)
         kid, nonce = self._keys.newest_kid, self._randomness.token(NONCE)
-        return nonce + self._wrapping(kid).encrypt(nonce, plain, _bound_to(card_ref, 0)), kid
+        return nonce + self._standing[kid].wrapping.encrypt(nonce, plain, _bound_to(card_ref, 0)), kid
 
-    def release(
+    async def release(
         self, authorisation: Authorisation, proof: CardProof, secret: Secret, row: Rotation, now: datetime
     ) -> Puks:
         """The one exit of a PUK. Raises NotReleased where authorisation, proof and time do not fit."""
@@ -113,10 +98,15 @@ class MasterVault:
             raise NotReleased("TOO_LATE")
         self._count((row.rotation_id, authorisation.sent_at), now)
         profile = profiles.BY_KIND[authorisation.profile]
-        return Puks(
-            self._puk(profile, secret, row.version, row.kid),
-            self._puk(profile, secret, row.next_version, row.next_kid),
-        )
+        try:
+            async with asyncio.timeout(ANSWERED_WITHIN):
+                current = await self._puk(profile, secret, row.version, row.kid)
+                following = await self._puk(profile, secret, row.next_version, row.next_kid)
+        except (KeysAway, TimeoutError):
+            raise NotReleased("KEYS_AWAY") from None
+        except KeyError:
+            raise NotReleased("KEY_MISSING") from None
+        return Puks(current, following)
 
     def _count(self, reset: tuple[str, datetime], now: datetime) -> None:
         lately = {each: at for each, at in self._released.items() if now - at < timedelta(minutes=1)}
@@ -125,22 +115,30 @@ class MasterVault:
         lately.setdefault(reset, now)
         self._released = lately
 
-    def _puk(self, profile: Profile, secret: Secret, version: int, kid: str) -> bytes:
+    async def _puk(self, profile: Profile, secret: Secret, version: int, kid: str) -> bytes:
         if version == 0:
             return self._opened(secret)
-        return profile.encode_puk(self._keys.mac(kid, _bound_to(secret.card_ref, version)))
+        return profile.encode_puk(await self._mac(kid, _bound_to(secret.card_ref, version)))
+
+    async def _mac(self, kid: str, message: bytes) -> bytes:
+        if self._aside is None:
+            return self._keys.mac(kid, message)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._aside, self._keys.mac, kid, message)
 
     def _opened(self, secret: Secret) -> bytes:
         if secret.imported is None:
             raise NotReleased("ERR1009")
         nonce, sealed = secret.imported[:NONCE], secret.imported[NONCE:]
         try:
-            return self._wrapping(secret.imported_kid).decrypt(nonce, sealed, _bound_to(secret.card_ref, 0))
+            wrapping = self._standing[secret.imported_kid].wrapping
+            return wrapping.decrypt(nonce, sealed, _bound_to(secret.card_ref, 0))
         except InvalidTag:
             raise NotReleased("VAULT_DAMAGED") from None
 
-    def _wrapping(self, kid: str) -> AESGCMSIV:
-        return AESGCMSIV(self._keys.mac(kid, WRAPPING))
+
+def _standing(keys: KeyProvider, kid: str) -> _Standing:
+    return _Standing(keys.mac(kid, TOKENS), AESGCMSIV(keys.mac(kid, WRAPPING)))
 
 
 def _bound_to(card_ref: str, version: int) -> bytes:

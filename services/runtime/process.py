@@ -8,7 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.runtime import logs
 
@@ -91,22 +91,39 @@ def main(
 ) -> None:
     """Run one command of a process: `python -m services.<process> <command> [argument …]`.
 
-    `arguments` names the positional arguments of a command. Core files are off, since memory
-    holds secrets.
+    A command of two words belongs to a group: `vault keys`. `arguments` names what a command takes: `file`
+    must be given, `--dry-run` may be, and `--report FILE` may be with a value. Core files are off, since
+    memory holds secrets.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    parser = argparse.ArgumentParser(prog=f"python -m services.{process}")
-    chosen = parser.add_subparsers(dest="command", required=True)
-    for name, command in commands.items():
-        sub = chosen.add_parser(name, help=(inspect.getdoc(command) or "").partition("\n")[0])
-        for argument in (arguments or {}).get(name, ()):
-            sub.add_argument(argument)
-    options = parser.parse_args()
+    options = _parser(process, commands, arguments or {}).parse_args()
     logs.configure(process)
     outcome = commands[options.command](options)
     if inspect.isawaitable(outcome):
         outcome = asyncio.run(_awaited(outcome))
     raise SystemExit(outcome)
+
+
+def _parser(
+    process: str, commands: Mapping[str, Command], arguments: Mapping[str, Sequence[str]]
+) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m services.{process}")
+    chosen = parser.add_subparsers(metavar="command", required=True)
+    groups: dict[str, Any] = {"": chosen}
+    for name, command in commands.items():
+        group, _, word = name.rpartition(" ")
+        if group not in groups:
+            below = chosen.add_parser(group, help=f"{group} …")
+            groups[group] = below.add_subparsers(metavar="command", required=True)
+        sub = groups[group].add_parser(word, help=(inspect.getdoc(command) or "").partition("\n")[0])
+        sub.set_defaults(command=name)
+        for argument in arguments.get(name, ()):
+            flag, _, value = argument.partition(" ")
+            if value:
+                sub.add_argument(flag, metavar=value)
+            else:
+                sub.add_argument(flag, **({"action": "store_true"} if flag.startswith("-") else {}))
+    return parser
 
 
 async def _awaited(outcome: Awaitable[int]) -> int:

@@ -14,7 +14,8 @@ from typing import Any
 
 from deploy.local.stack import Stack
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.vault import FileKeyProvider, _bound_to
+from services.card_gateway.master_keys import FileKeyProvider
+from services.card_gateway.vault import _bound_to
 from tests.faults.armed_stack import ArmedStack
 from tests.journeys.person import codes_mailed
 

@@ -18,13 +18,16 @@ from services.card_gateway.use_cases.proving import Proving
 from services.card_gateway.use_cases.reading import Reading
 from services.card_gateway.use_cases.resetting import Resetting
 from services.runtime.errors import invalid
-from services.runtime.randomness import digest_of, text_token
+from services.runtime.randomness import digest_of
 
 LONGEST_WAIT = 25.0
 """Seconds an agent may wait for something to do."""
 
 ATTACH_ANSWERED_AGAIN_WITHIN = timedelta(seconds=120)
 """How long the same attempt is given the same token: long enough for every retry."""
+
+TOKEN = "agent-token"  # noqa: S105 - what a token is for
+"""The same attempt makes the same token, so that it need not be kept."""
 
 _STEPS_OF = {
     State.ATTACHED: (StepKind.READ,),
@@ -63,7 +66,7 @@ class Agents:
             if made_in is not None:
                 return self._attached_before(await work.session(made_in), agent_public_key, attempt_id)
             session_id, now = outside.randomness.uuid7(), outside.clock.now()
-            token = self._token_of(session_id, attempt_id)
+            token = offers.new_token(outside, TOKEN, session_id, attempt_id)
             new = Session(
                 session_id, State.NEW, 1, agent_public_key, digest_of(token), now, Sighting(reader, now)
             )
@@ -140,10 +143,6 @@ class Agents:
             return await self._resetting.fetch(session.session_id) or idle, 0
         return order(session, step, now), 0
 
-    def _token_of(self, session_id: str, attempt_id: str) -> str:
-        """The token of one attempt: the same attempt makes the same, so that it need not be kept."""
-        return text_token(self._outside.vault.derive("agent-token", session_id, attempt_id))
-
     def _attached(self, session: Session, token: str) -> Attached:
         offer = offers.offer_of(self._outside, session)
         if offer is None:
@@ -155,8 +154,10 @@ class Agents:
         now = self._outside.clock.now()
         if session is None or now - session.created_at >= ATTACH_ANSWERED_AGAIN_WITHIN:
             raise invalid("ATTEMPT_OVER")
-        token = self._token_of(session.session_id, attempt_id)
-        if session.agent_public_key != key or session.agent_token_digest != digest_of(token):
+        token = offers.token_of(
+            self._outside, session.agent_token_digest, TOKEN, session.session_id, attempt_id
+        )
+        if session.agent_public_key != key or not token:
             raise invalid("ATTEMPT_OVER")
         return self._attached(session, token)
 

@@ -8,12 +8,15 @@ from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.session import Session
 from services.card_gateway.domain.words import Reason, Route, State
 from services.card_gateway.ports import Outside, Work
-from services.card_gateway.use_cases import commits, making
+from services.card_gateway.use_cases import commits, making, offers
 from services.runtime.errors import invalid
-from services.runtime.randomness import digest_of, text_token
+from services.runtime.randomness import digest_of
 
 CLAIM_ANSWERED_AGAIN_WITHIN = timedelta(seconds=120)
 """How long the same attempt is given the same claim: long enough for every retry."""
+
+CLAIM = "claim"
+"""The same attempt makes the same claim, so that it need not be kept."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ class Claiming:
             session = await work.lock_session(found.session_id)
             if session is None:
                 return "PAIRING_UNKNOWN"
-            claim = self._claim_of(session, attempt_id)
             if session.state is State.NEW and found.is_good(self._outside.clock.now()):
+                claim = offers.new_token(self._outside, CLAIM, session.session_id, attempt_id)
                 return Claimed(await self._claim(work, session, claim, reason, route), claim)
-            return self._claimed_before(session, claim)
+            return self._claimed_before(session, attempt_id)
 
     async def _find_offer(self, work: Work, asked: Pairing, source: str) -> pairing.Pairing | str:
         """The offer a page means, good or used; wrong codes are counted, wrong addresses need not be."""
@@ -85,13 +88,9 @@ class Claiming:
         await work.tell(sessions.started(claimed))
         return await work.store(session, claimed)
 
-    def _claim_of(self, session: Session, attempt_id: str) -> str:
-        """The claim of one attempt: the same attempt makes the same, so that it need not be kept."""
-        return text_token(self._outside.vault.derive("claim", session.session_id, attempt_id))
-
-    def _claimed_before(self, session: Session, claim: str) -> Claimed | str:
+    def _claimed_before(self, session: Session, attempt_id: str) -> Claimed | str:
         """The same answer for the attempt that claimed it, while a retry may come; to others none."""
         now = self._outside.clock.now()
         recent = session.started_at is not None and now - session.started_at < CLAIM_ANSWERED_AGAIN_WITHIN
-        same = session.claim_digest == digest_of(claim)
-        return Claimed(session, claim) if recent and same else "PAIRING_UNKNOWN"
+        claim = offers.token_of(self._outside, session.claim_digest, CLAIM, session.session_id, attempt_id)
+        return Claimed(session, claim) if recent and claim else "PAIRING_UNKNOWN"

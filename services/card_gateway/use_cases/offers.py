@@ -15,6 +15,20 @@ from services.card_gateway.use_cases import commits
 from services.runtime.randomness import digest_of, text_token
 
 
+def token_of(outside: Outside, digest: bytes | None, purpose: str, *parts: str) -> str:
+    """The token that was made of these parts and is stored as `digest`; empty where it was another.
+
+    It may have been made before the master key was rotated, or by a replica that had not yet learnt of that.
+    """
+    made = (text_token(outside.vault.derive(kid, purpose, *parts)) for kid in outside.vault.kids)
+    return next((token for token in made if digest_of(token) == digest), "")
+
+
+def new_token(outside: Outside, purpose: str, *parts: str) -> str:
+    """A token that need not be kept: whoever has its parts and the key makes it again."""
+    return text_token(outside.vault.derive(outside.vault.newest_kid, purpose, *parts))
+
+
 @dataclass(frozen=True)
 class Offer:
     """What the agent opens, and what it shows."""
@@ -25,12 +39,12 @@ class Offer:
 
 
 def offer_of(outside: Outside, session: Session) -> Offer | None:
-    """The offer that is good now; None once the session is claimed."""
-    if session.pairing_ends_at is None:
+    """The offer that is good now; None once the session is claimed, or where its key is gone."""
+    if session.pairing_ends_at is None or session.pairing_kid not in outside.vault.kids:
         return None
-    where = (session.session_id, str(session.pairing_round))
-    token = text_token(outside.vault.derive("page-address", *where))
-    code = pairings.code_of(outside.vault.derive("pairing-code", *where))
+    kid, where = session.pairing_kid, (session.session_id, str(session.pairing_round))
+    token = text_token(outside.vault.derive(kid, "page-address", *where))
+    code = pairings.code_of(outside.vault.derive(kid, "pairing-code", *where))
     return Offer(token, code, session.pairing_ends_at)
 
 
@@ -53,11 +67,14 @@ def next_round(outside: Outside, session: Session, now: datetime) -> Session:
 
 
 def is_due(outside: Outside, session: Session, now: datetime) -> bool:
-    """True when the offer would end during a poll, or was made with a key that is not the newest now."""
+    """True when the offer would end during a poll, or was made with a key that is gone.
+
+    Not with one that is merely no longer the newest: replicas learn of a new key one after another.
+    """
     if session.pairing_ends_at is None:
         return False
     ends_soon = session.pairing_ends_at - now < pairings.RENEW_WITHIN
-    return ends_soon or session.pairing_kid != outside.vault.newest_kid
+    return ends_soon or session.pairing_kid not in outside.vault.kids
 
 
 async def renew(outside: Outside, session_id: str) -> Session | None:

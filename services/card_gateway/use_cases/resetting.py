@@ -113,7 +113,7 @@ class Resetting:
         )  # fmt: skip
         proof = CardProof(session.session_id, card.card_ref, step.created_at)
         try:
-            puks = self._outside.vault.release(authorisation, proof, secret, row, now)
+            puks = await self._outside.vault.release(authorisation, proof, secret, row, now)
         except NotReleased as kept:
             if kept.code != "TOO_LATE":
                 raise

@@ -39,11 +39,12 @@ from services.card_gateway.domain.journal import Rotation
 from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.words import Reason, Route
 from services.card_gateway.importing import import_cards
+from services.card_gateway.master_keys import FileKeyProvider
 from services.card_gateway.rows import rotation_of
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
 from services.card_gateway.use_cases.orders import Next, Order
 from services.card_gateway.use_cases.pages import Seen
-from services.card_gateway.vault import FileKeyProvider, MasterVault
+from services.card_gateway.vault import MasterVault
 from services.runtime import faults, grants, hpke
 from services.runtime.database import Database, migrate
 from services.runtime.grants import Grant, GrantSigner, GrantVerifier, HolderGrant, UnlockGrant, thumbprint
@@ -210,7 +211,7 @@ class World:
         pairs = [(row.version, row.kid) for row in opened] + [
             (row.next_version, row.next_kid) for row in opened
         ]
-        return {self.vault._puk(piv, secret, *pair) for pair in pairs or [(secret.version, secret.kid)]}
+        return {await self.vault._puk(piv, secret, *pair) for pair in pairs or [(secret.version, secret.kid)]}
 
     async def sweep(self) -> int:
         return await until_answered(self.gateway.sweeping.turn)

@@ -8,9 +8,10 @@ from services.card_gateway.card import runner
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.words import Reason, Route
+from services.card_gateway.master_keys import FileKeyProvider
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
 from services.card_gateway.use_cases.orders import Idle, Order, Over
-from services.card_gateway.vault import FileKeyProvider, MasterVault
+from services.card_gateway.vault import MasterVault
 from services.runtime.errors import ServiceError
 from tests.ports.card_gateway.world import (
     GATEWAY_NAME,

@@ -9,8 +9,9 @@ import pytest
 
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
+from services.card_gateway.master_keys import FileKeyProvider
 from services.card_gateway.ports import Authorisation, CardProof, NotReleased
-from services.card_gateway.vault import RELEASES_A_MINUTE, FileKeyProvider, MasterVault
+from services.card_gateway.vault import RELEASES_A_MINUTE, MasterVault
 from tests.fakes.clock import NOON
 from tests.fakes.randomness import SeededRandomness
 
@@ -36,8 +37,8 @@ AUTHORISATION = Authorisation("session", CARD, "a1" * 16, "row", NOON, NOON + ti
 PROOF = CardProof("session", CARD, NOON)
 
 
-def test_a_derived_puk_is_eight_digits_of_the_mac_over_card_and_version() -> None:
-    puks = vault().release(AUTHORISATION, PROOF, secret(), row(), NOON)
+async def test_a_derived_puk_is_eight_digits_of_the_mac_over_card_and_version() -> None:
+    puks = await vault().release(AUTHORISATION, PROOF, secret(), row(), NOON)
     mac = hmac.digest(MASTER, bytes.fromhex(CARD) + (1).to_bytes(4, "big"), hashlib.sha256)
 
     assert puks.current == b"%08d" % (int.from_bytes(mac, "big") % 10**8)
@@ -46,8 +47,8 @@ def test_a_derived_puk_is_eight_digits_of_the_mac_over_card_and_version() -> Non
 
 
 @pytest.mark.parametrize("puk", ["40718263", "407182"])
-def test_version_0_is_the_imported_value_as_the_card_has_it(puk: str) -> None:
-    puks = vault().release(AUTHORISATION, PROOF, secret(0, puk), row(0), NOON)
+async def test_version_0_is_the_imported_value_as_the_card_has_it(puk: str) -> None:
+    puks = await vault().release(AUTHORISATION, PROOF, secret(0, puk), row(0), NOON)
 
     assert puks.current == puk.encode().ljust(8, b"\xff")
 
@@ -69,18 +70,20 @@ def test_version_0_is_the_imported_value_as_the_card_has_it(puk: str) -> None:
     ],
     ids=str,
 )
-def test_I2_nothing_leaves_where_authorisation_proof_and_time_do_not_fit(changed: dict[str, object]) -> None:
+async def test_I2_nothing_leaves_where_authorisation_proof_and_time_do_not_fit(
+    changed: dict[str, object],
+) -> None:
     fitting = {"authorisation": AUTHORISATION, "proof": PROOF, "secret": secret(), "row": row(), "now": NOON}
 
     with pytest.raises(NotReleased):
-        vault().release(**(fitting | changed))  # type: ignore[arg-type]
+        await vault().release(**(fitting | changed))  # type: ignore[arg-type]
 
 
-def test_S45_a_sealed_value_in_another_cards_row_does_not_open() -> None:
+async def test_S45_a_sealed_value_in_another_cards_row_does_not_open() -> None:
     swapped = replace(secret(0), imported=secret(0, card_ref=OTHER_CARD).imported)
 
     with pytest.raises(NotReleased, match="VAULT_DAMAGED"):
-        vault().release(AUTHORISATION, PROOF, swapped, row(0), NOON)
+        await vault().release(AUTHORISATION, PROOF, swapped, row(0), NOON)
 
 
 def reset_number(number: int) -> tuple[Authorisation, CardProof, Secret, Rotation]:
@@ -88,34 +91,41 @@ def reset_number(number: int) -> tuple[Authorisation, CardProof, Secret, Rotatio
     return replace(AUTHORISATION, rotation_id=name), PROOF, secret(), replace(row(), rotation_id=name)
 
 
-def test_no_more_leave_in_a_minute_than_one_process_could_need() -> None:
+async def test_no_more_leave_in_a_minute_than_one_process_could_need() -> None:
     kept = vault()
     for number in range(RELEASES_A_MINUTE):
-        kept.release(*reset_number(number), NOON)
+        await kept.release(*reset_number(number), NOON)
     with pytest.raises(NotReleased, match="TOO_MANY_RELEASES"):
-        kept.release(*reset_number(RELEASES_A_MINUTE), NOON)
+        await kept.release(*reset_number(RELEASES_A_MINUTE), NOON)
 
     later = NOON + timedelta(minutes=1)
     fresh = replace(AUTHORISATION, begin_before=later + timedelta(seconds=1)), replace(PROOF, proved_at=later)
-    assert kept.release(*fresh, secret(), row(), later).current
+    assert (await kept.release(*fresh, secret(), row(), later)).current
 
 
-def test_one_agent_that_asks_again_and_again_uses_up_nobody_elses_releases() -> None:
+async def test_one_agent_that_asks_again_and_again_uses_up_nobody_elses_releases() -> None:
     kept = vault()
     for _ in range(RELEASES_A_MINUTE + 1):
-        kept.release(AUTHORISATION, PROOF, secret(), row(), NOON)
+        await kept.release(AUTHORISATION, PROOF, secret(), row(), NOON)
 
-    assert kept.release(*reset_number(1), NOON).current
+    assert (await kept.release(*reset_number(1), NOON)).current
 
 
-def test_tokens_differ_by_purpose_and_by_each_part() -> None:
+async def test_tokens_differ_by_purpose_and_by_each_part() -> None:
     derive = vault().derive
-    made = [derive("a", "bc"), derive("ab", "c"), derive("a", "b", "c"), derive("a", "bd")]
+    parts = [
+        ("k2", "a", "bc"),
+        ("k2", "ab", "c"),
+        ("k2", "a", "b", "c"),
+        ("k2", "a", "bd"),
+        ("k1", "a", "bc"),
+    ]
+    made = [derive(*each) for each in parts]
 
-    assert len(set(made)) == 4
+    assert len(set(made)) == len(parts)
 
 
 @pytest.mark.parametrize("puk", ["", "12345", "123456789", "12345\n78", "1234567é"])
-def test_what_is_no_puk_is_not_sealed(puk: str) -> None:
+async def test_what_is_no_puk_is_not_sealed(puk: str) -> None:
     with pytest.raises(ValueError, match="PUK"):
         vault().seal_imported(CARD, "PIV", puk)
