@@ -106,8 +106,13 @@ def _make_all(keys: Keys) -> None:
             _write(raw, secrets.token_bytes(32))
 
 
-def issue(keys: Keys, process: str, *, name: str | None = None) -> tuple[bytes, bytes]:
-    """A certificate and its key, PEM, from our authority for `process`; `name`: another SPIFFE path."""
+def issue(
+    keys: Keys, process: str, *, name: str | None = None, now: datetime | None = None
+) -> tuple[bytes, bytes]:
+    """A certificate and its key, PEM, from our authority for `process`.
+
+    `name`: another SPIFFE path. `now`: another day of issue.
+    """
     authority = x509.load_pem_x509_certificate(keys.ca.read_bytes())
     authority_key = load_pem_private_key((keys.folder / "ca.key").read_bytes(), None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
@@ -118,7 +123,7 @@ def issue(keys: Keys, process: str, *, name: str | None = None) -> tuple[bytes, 
         x509.DNSName((name or process).replace("_", "-")),
     ]
     certificate = (
-        _builder(_named(process), authority.subject, key.public_key())
+        _builder(_named(process), authority.subject, key.public_key(), now)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
@@ -171,9 +176,9 @@ def _named(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime | None = None
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

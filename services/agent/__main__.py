@@ -1,117 +1,75 @@
-"""The workstation agent: `python -m services.agent run [smartcard-unlock:…] | version`."""
+"""The workstation agent's commands: `smartcard-unlock-agent`, or `python -m services.agent`."""
 
 import argparse
-import asyncio
-import ctypes
-import fcntl
-import os
-import random
-import resource
-import signal
 import sys
-from contextlib import suppress
-from importlib.metadata import version as version_of
+from pathlib import Path
 
 from services.agent.addresses import is_link
-from services.agent.backoff import Backoff
-from services.agent.calls import GatewayCalls
-from services.agent.console import Console, browser
-from services.agent.journal import Journal
-from services.agent.ports import Window
-from services.agent.readers import PcscService
-from services.agent.session import Agent
 from services.agent.settings import AgentSettings
-from services.agent.spare import Spare
-from services.agent.status_file import StatusFile
-from services.agent.steps import Steps
-from services.agent.watch import Watch
-from services.runtime import logs
-from services.runtime.clock import SystemClock
-from services.runtime.randomness import SystemRandomness
 from services.runtime.settings import load
+from services.runtime.version import VERSION
 
-PR_SET_DUMPABLE = 4  # linux/prctl.h
-VERSION = version_of("smartcard-unlock")
-FAILED, BAD_ARGUMENT, ALREADY_RUNNING = 1, 2, 3
+BAD_ARGUMENT = 2
+ABOUT = """Unlocks the smartcard in this computer's reader, together with a page in your browser."""
+STARTS = """Commands:
+  run      start it: shows where the page is, and asks you before anything is changed on your card
+  doctor   looks at reader, card, network and settings, and says what is wrong and how to mend it
+  version  prints the version
+
+Settings come from the environment, from ~/.config/smartcard-unlock/agent.env, or from
+/etc/smartcard-unlock/agent.env, which IT prepares. Nothing here ever asks for a security code:
+that belongs on the page."""
 
 
 def main() -> int:
     """Run one command; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m services.agent")
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="offer this workstation's reader and carry out steps")
-    run.add_argument("link", nargs="?", default="smartcard-unlock:", help="what a web link gives; unread")
-    commands.add_parser("version", help="print the version")
-    options = parser.parse_args()
-    if options.command == "version":
-        sys.stdout.write(VERSION + "\n")
-        return 0
+    options = _parser().parse_args()
+    match options.command:
+        case "version":
+            sys.stdout.write(VERSION + "\n")
+            return 0
+        case "doctor":
+            return _doctor(options.bundle, as_json=options.json)
     if not is_link(options.link):
         sys.stderr.write("not a smartcard-unlock: link\n")
         return BAD_ARGUMENT
-    _keep_memory_private()
-    return _run(load(AgentSettings))
+    return _run()
 
 
-def _run(settings: AgentSettings) -> int:
-    logs.configure("agent", settings.LOG_LEVEL)
-    journal = Journal(settings.AGENT_STATE_DIR)
-    lock = os.open(settings.AGENT_STATE_DIR / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.stderr.write("the agent is already running\n")
-        return ALREADY_RUNNING
-    try:
-        asyncio.run(_serve(settings, journal))
-    except Exception as error:
-        # Its kind and no more: what it carries may be a secret.
-        logs.logger("main").error("agent_failed", error=type(error).__name__)
-        return FAILED
-    return 0
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smartcard-unlock-agent",
+        description=ABOUT,
+        epilog=STARTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="see below")
+    run = commands.add_parser("run", description="Offer this computer's reader to the unlock page.")
+    run.add_argument("link", nargs="?", default="smartcard-unlock:", help="what a web link gives; not read")
+    doctor = commands.add_parser(
+        "doctor",
+        description="Look at this computer. Asks for no passcode and spends no try of the card."
+        " Ends within 45 seconds: with 0 if there is nothing to mend, else with 1.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.add_argument(
+        "--bundle", type=Path, metavar="FILE.zip", help="also write a file for IT; it holds no secret"
+    )
+    commands.add_parser("version", description="Print the version.")
+    return parser
 
 
-async def _serve(settings: AgentSettings, journal: Journal) -> None:
-    """Put the parts together and run until SIGTERM or SIGINT."""
-    wall, share, service = SystemClock().now, random.SystemRandom().random, PcscService()
-    console = Console(sys.stdout, settings.WEB_ORIGIN, browser if settings.OPEN_BROWSER == "yes" else None)
-    window: Window = console
-    if settings.AGENT_STATUS_FILE is not None:
-        window = StatusFile(settings.AGENT_STATUS_FILE, console, VERSION, wall)
-    watch = Watch(service, Backoff(0.1, 2.0, share))
-    gateway = GatewayCalls(settings.CARD_GATEWAY_ADDRESS, settings.TLS_CA_FILE, VERSION, wall)
-    steps = Steps(service, watch, window, journal, settings.GATEWAY_NAME)
-    randomness = SystemRandomness()
-    spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)
-    agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)
-    _on_signals(console, agent)
-    following = asyncio.create_task(watch.run())
-    try:
-        await watch.first_look()
-        await agent.run()
-    finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
-        await gateway.close()
+def _run() -> int:
+    # The reader library may be missing; `doctor` must still start and say so.
+    from services.agent.running import run
+
+    return run(load(AgentSettings))
 
 
-def _on_signals(console: Console, agent: Agent) -> None:
-    def end() -> None:
-        console.close()
-        agent.stop()
+def _doctor(bundle: Path | None, *, as_json: bool) -> int:
+    from services.agent.doctor.command import doctor
 
-    for number in (signal.SIGTTIN, signal.SIGTTOU):  # in the background the answer is no, not a stop
-        signal.signal(number, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, end)
-
-
-def _keep_memory_private() -> None:
-    """No core file and no debugger of the same user: memory holds PINs and PUKs for moments."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(AttributeError, OSError):  # Linux only
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    return doctor(bundle, as_json=as_json)
 
 
 if __name__ == "__main__":

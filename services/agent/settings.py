@@ -3,9 +3,19 @@
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+MACHINE_FILE = Path("/etc/smartcard-unlock/agent.env")
+"""Settings that IT gives to every account of a machine: NAME=value lines."""
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "grpc_proxy", "NO_PROXY", "no_proxy")
 
 
 def _state_dir() -> Path:
@@ -29,3 +39,44 @@ class AgentSettings(BaseSettings):
     OPEN_BROWSER: Literal["yes", "no"] = "no"
     AGENT_STATE_DIR: Path = Field(default_factory=_state_dir, description="0700; one agent each")
     AGENT_STATUS_FILE: Path | None = Field(None, description="JSON for another program; none: not written")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, then the account's own file, then the machine's.
+
+        A program that a browser or a desktop starts has none of our variables in its environment.
+        """
+        files = (own_file(), MACHINE_FILE)
+        return (init_settings, env_settings, *(DotEnvSettingsSource(settings_cls, file) for file in files))
+
+
+def own_file() -> Path:
+    """Return where an account keeps settings of its own."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "smartcard-unlock" / "agent.env"
+
+
+def reader_socket() -> Path:
+    """Return where the PC/SC library of Linux looks for its service."""
+    return Path(os.environ.get("PCSCLITE_CSOCK_NAME") or "/run/pcscd/pcscd.comm")
+
+
+def proxies() -> dict[str, str]:
+    """Return the proxies that are set: host and port of each, never a user or a password."""
+    found = {name: os.environ[name] for name in PROXIES if os.environ.get(name)}
+    return {name: "set" if name.lower() == "no_proxy" else _host_and_port(url) for name, url in found.items()}
+
+
+def _host_and_port(url: str) -> str:
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        return f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
+    except ValueError:
+        return "not an address"

@@ -87,16 +87,16 @@ class Watch:
     def _judged(self, states: Mapping[str, int]) -> Facts:
         readers = []
         for name, state in sorted(states.items()):
-            presence = _presence(state)
-            self._note_insertion(name, presence, state >> COUNTER_SHIFT)
-            readers.append(Reader(name, presence))
+            found = presence(state)
+            self._note_insertion(name, found, state >> COUNTER_SHIFT)
+            readers.append(Reader(name, found))
         return Facts(service_up=True, readers=tuple(readers))
 
-    def _note_insertion(self, name: str, presence: Presence, counter: int) -> None:
+    def _note_insertion(self, name: str, found: Presence, counter: int) -> None:
         known = self._insertions.get(name)
-        if presence is Presence.EMPTY or (known is not None and known[0] not in (-1, counter)):
+        if found is Presence.EMPTY or (known is not None and known[0] not in (-1, counter)):
             self._insertions.pop(name, None)
-        if presence is not Presence.EMPTY:
+        if found is not Presence.EMPTY:
             _, insertion = self._insertions.get(name, (counter, Insertion()))
             self._insertions[name] = (counter, insertion)
 
@@ -116,7 +116,8 @@ def _look(context: ReaderContext, known: Mapping[str, int]) -> dict[str, int]:
     return {name: states[name] for name in asked if name in states}
 
 
-def _presence(state: int) -> Presence:
+def presence(state: int) -> Presence:
+    """Return what a reader's state says of the card in it."""
     if state & STATE_MUTE:
         return Presence.MUTE
     return Presence.PRESENT if state & STATE_PRESENT else Presence.EMPTY

@@ -65,12 +65,22 @@ WRITTEN = frozenset({"AGENT_STATUS_FILE"})
 
 def load(kind: type[S]) -> S:
     """Read the settings, or end the process with 2 and a line for each bad variable."""
+    settings, problems = read(kind)
+    if settings is None:
+        for name, problem in problems.items():
+            print(f"{name}: {problem}", file=sys.stderr)
+        raise SystemExit(2)
+    return settings
+
+
+def read(kind: type[S]) -> tuple[S | None, dict[str, str]]:
+    """Return the settings, or None and what is wrong with each bad variable."""
     try:
         settings = kind()
     except ValidationError as error:
-        _end_with({".".join(map(str, each["loc"])): each["msg"] for each in error.errors()})
-    _end_with(dict.fromkeys(_missing(settings), "no such file"))
-    return settings
+        return None, {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()}
+    problems = dict.fromkeys(_missing(settings), "no such file")
+    return (None if problems else settings), problems
 
 
 def _missing(settings: BaseSettings) -> list[str]:
@@ -82,10 +92,3 @@ def _missing(settings: BaseSettings) -> list[str]:
         for ending, is_there in there.items()
         if name.endswith(ending) and name not in WRITTEN and value and not is_there(value)
     ]
-
-
-def _end_with(problems: dict[str, str]) -> None:
-    for name, problem in problems.items():
-        print(f"{name}: {problem}", file=sys.stderr)
-    if problems:
-        raise SystemExit(2)

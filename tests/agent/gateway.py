@@ -23,6 +23,7 @@ from deploy.local.keys import Keys, issue
 from services.card_gateway.card.script import Report, Script
 from services.runtime.hpke import pin_info, seal
 from services.runtime.randomness import SystemRandomness
+from services.runtime.version import VERSION
 from tests.agent.wire import from_wire, to_wire
 
 PAGE = "http://127.0.0.1:8080/open/"
@@ -43,6 +44,8 @@ class ScriptedGateway(AgentServiceServicer):
         self.claimed: set[str] = set()
         self.ended: dict[str, pb.SessionEnded] = {}
         self.lost: set[str] = set()
+        self.ahead = timedelta(0)
+        """How far this gateway's clock is ahead of the workstation's."""
         self.refused_attaches = 0
         """How many Attach calls are still refused as not allowed."""
         self._steps: list[pb.Step] = []
@@ -113,7 +116,10 @@ class ScriptedGateway(AgentServiceServicer):
         self.attached[session_id] = request
         self.session_id = self.session_id or session_id
         await self.tell()
-        return pb.AttachResponse(session_id=session_id, agent_token="t" * 43, pairing=_pairing(session_id))
+        offer = pb.AttachResponse(session_id=session_id, agent_token="t" * 43, pairing=_pairing(session_id))
+        offer.gateway_time.FromDatetime(datetime.now(UTC) + self.ahead)
+        offer.gateway_version = VERSION
+        return offer
 
     async def NextStep(self, request: pb.NextStepRequest, context: Any) -> pb.NextStepResponse:
         session_id = request.session_id

@@ -14,6 +14,7 @@ from services.card_gateway.use_cases.offers import Offer
 from services.card_gateway.use_cases.orders import Idle, Order, Over
 from services.runtime.errors import unavailable
 from services.runtime.timestamps import timestamp_of
+from services.runtime.version import VERSION
 from services.runtime.words import matching_words
 
 
@@ -37,6 +38,8 @@ class AgentServicer(agents_pb2_grpc.AgentServiceServicer):
             agent_token=attached.agent_token,
             pairing=self._pairing(attached.offer),
             words=matching_words(session.session_id, session.agent_public_key),
+            gateway_time=timestamp_of(attached.given_at),
+            gateway_version=VERSION,
         )
 
     async def NextStep(  # noqa: N802

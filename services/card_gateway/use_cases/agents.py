@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.card_gateway.card.proof import AGENT_KEY_LENGTH
 from services.card_gateway.card.script import Report
@@ -45,6 +45,8 @@ class Attached:
     session: Session
     agent_token: str = field(repr=False)
     offer: Offer
+    given_at: datetime
+    """The gateway's clock as it answered."""
 
 
 class Agents:
@@ -147,7 +149,7 @@ class Agents:
         offer = offers.offer_of(self._outside, session)
         if offer is None:
             raise invalid("ATTEMPT_OVER")
-        return Attached(session, token, offer)
+        return Attached(session, token, offer, self._outside.clock.now())
 
     def _attached_before(self, session: Session | None, key: bytes, attempt_id: str) -> Attached:
         """The same answer to the same attempt, while a retry may come and nobody has claimed it."""

@@ -3,11 +3,21 @@
 A code is stable and is what people quote; the sentences may be improved at any time.
 """
 
-from services.web.domain.catalogue import browser, card, holder, security_code, service, session, workstation
+from services.web.domain.catalogue import (
+    browser,
+    card,
+    holder,
+    program,
+    security_code,
+    service,
+    session,
+    workstation,
+)
 from services.web.domain.entry import Ask, Entry
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ("The reader and the workstation", workstation.ENTRIES),
+    ("The unlock program", program.ENTRIES),
     ("Your smartcard", card.ENTRIES),
     ("You and your profile", holder.ENTRIES),
     ("The security code", security_code.ENTRIES),

@@ -296,10 +296,14 @@ class AttachResponse(_message.Message):
     AGENT_TOKEN_FIELD_NUMBER: _builtins.int
     PAIRING_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
+    GATEWAY_TIME_FIELD_NUMBER: _builtins.int
+    GATEWAY_VERSION_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The unlock session."""
     agent_token: _builtins.str
     """Bearer token of this agent for this session. SECRET."""
+    gateway_version: _builtins.str
+    """Version of the gateway, such as `0.1.0`."""
     @_builtins.property
     def pairing(self) -> Global___Pairing:
         """Where a page can claim it."""
@@ -308,6 +312,10 @@ class AttachResponse(_message.Message):
     def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Three words that page and agent both show."""
 
+    @_builtins.property
+    def gateway_time(self) -> _timestamp_pb2.Timestamp:
+        """The gateway's clock; UTC. For `doctor`, which compares the workstation's with it."""
+
     def __init__(
         self,
         *,
@@ -315,10 +323,12 @@ class AttachResponse(_message.Message):
         agent_token: _builtins.str = ...,
         pairing: Global___Pairing | None = ...,
         words: _abc.Iterable[_builtins.str] | None = ...,
+        gateway_time: _timestamp_pb2.Timestamp | None = ...,
+        gateway_version: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["pairing", b"pairing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gateway_time", b"gateway_time", "pairing", b"pairing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_token", b"agent_token", "pairing", b"pairing", "session_id", b"session_id", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_token", b"agent_token", "gateway_time", b"gateway_time", "gateway_version", b"gateway_version", "pairing", b"pairing", "session_id", b"session_id", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,94 @@
+"""The agent's composition root: settings → reader service, gateway, window → its life, until a signal."""
+
+import asyncio
+import ctypes
+import fcntl
+import os
+import random
+import resource
+import signal
+import sys
+from contextlib import suppress
+
+from services.agent.backoff import Backoff
+from services.agent.calls import GatewayCalls
+from services.agent.console import Console, browser
+from services.agent.journal import Journal
+from services.agent.ports import Window
+from services.agent.readers import PcscService
+from services.agent.session import Agent
+from services.agent.settings import AgentSettings
+from services.agent.spare import Spare
+from services.agent.status_file import StatusFile
+from services.agent.steps import Steps
+from services.agent.watch import Watch
+from services.runtime import logs
+from services.runtime.clock import SystemClock
+from services.runtime.randomness import SystemRandomness
+from services.runtime.version import VERSION
+
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+FAILED, ALREADY_RUNNING = 1, 3
+
+
+def run(settings: AgentSettings) -> int:
+    """Run the agent until a signal; return the exit status."""
+    _keep_memory_private()
+    logs.configure("agent", settings.LOG_LEVEL)
+    journal = Journal(settings.AGENT_STATE_DIR)
+    lock = os.open(settings.AGENT_STATE_DIR / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.stderr.write("the agent is already running\n")
+        return ALREADY_RUNNING
+    try:
+        asyncio.run(_serve(settings, journal))
+    except Exception as error:
+        # Its kind and no more: what it carries may be a secret.
+        logs.logger("main").error("agent_failed", error=type(error).__name__)
+        return FAILED
+    return 0
+
+
+async def _serve(settings: AgentSettings, journal: Journal) -> None:
+    """Put the parts together and run until SIGTERM or SIGINT."""
+    wall, share, service = SystemClock().now, random.SystemRandom().random, PcscService()
+    console = Console(sys.stdout, settings.WEB_ORIGIN, browser if settings.OPEN_BROWSER == "yes" else None)
+    window: Window = console
+    if settings.AGENT_STATUS_FILE is not None:
+        window = StatusFile(settings.AGENT_STATUS_FILE, console, VERSION, wall)
+    watch = Watch(service, Backoff(0.1, 2.0, share))
+    gateway = GatewayCalls(settings.CARD_GATEWAY_ADDRESS, settings.TLS_CA_FILE, VERSION, wall)
+    steps = Steps(service, watch, window, journal, settings.GATEWAY_NAME)
+    randomness = SystemRandomness()
+    spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)
+    agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)
+    _on_signals(console, agent)
+    following = asyncio.create_task(watch.run())
+    try:
+        await watch.first_look()
+        await agent.run()
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await gateway.close()
+
+
+def _on_signals(console: Console, agent: Agent) -> None:
+    def end() -> None:
+        console.close()
+        agent.stop()
+
+    for number in (signal.SIGTTIN, signal.SIGTTOU):  # in the background the answer is no, not a stop
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+
+
+def _keep_memory_private() -> None:
+    """No core file and no debugger of the same user: memory holds PINs and PUKs for moments."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(AttributeError, OSError):  # Linux only
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
