@@ -8,33 +8,36 @@ from collections.abc import Callable
 
 from services.agent.holding import Hold
 from services.agent.ports import ReaderService
+from services.card_gateway.card import profiles
+from services.card_gateway.card.apdu import VERIFY
+from services.card_gateway.card.facts import CardFacts, Unsupported
 from services.card_gateway.card.guard import Insertion
-from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.profiles.piv import commands
 from services.card_gateway.card.runner import Fill, run
-from services.card_gateway.card.script import Action, Kind, Script, StatusRule, Step
+from services.card_gateway.card.script import Script, Step
 
 SCRIPT_SECONDS = 8.0
 """Longest look: five commands, of which two fetch a certificate."""
 LOOK_SECONDS = 16.0
 """Taking the card from another program, the look, and giving it back."""
 
-_ANYTHING = StatusRule(0x0000, 0x0000, Action.NEXT)
-FREE_READ = Script(
-    Kind.READ,
-    (
-        Step("select", commands.SELECT),
-        Step("chuid", commands.get_data(commands.CHUID), keep=True),
-        Step("cert-9a", commands.get_data(commands.CERTIFICATE_9A), rules=(_ANYTHING,), keep=True),
-        Step("cert-9e", commands.get_data(commands.CERTIFICATE_9E), rules=(_ANYTHING,), keep=True),
-        Step("tries", commands.TRIES, rules=(_ANYTHING,)),
-    ),
-)
-"""VERIFY without data is its only command on the passcode: it asks, and spends nothing. No signature, and no
-clearing of what another program has verified: on such a card the tries are not told."""
+
+def _free() -> Script:
+    """Return READ without its signature, and without its clearing of what another program has verified."""
+    whole = profiles.read_script()
+    steps = tuple(step for step in whole.steps if step.slot is None and not _clears(step))
+    return Script(whole.kind, steps)
 
 
-def look(service: ReaderService, reader: str) -> piv.CardFacts | piv.Unsupported:
+def _clears(step: Step) -> bool:
+    return (step.command.ins, step.command.p1) == (VERIFY, 0xFF)
+
+
+FREE_READ = _free()
+"""VERIFY without data is its only command on the passcode: it asks, and spends nothing. Where another program
+has verified the passcode, the card does not tell its tries."""
+
+
+def look(service: ReaderService, reader: str) -> CardFacts | Unsupported:
     """Read the card and leave it as it is, without a reset. Raises CannotHold."""
     hold = Hold(service, reader)
     try:
@@ -43,7 +46,7 @@ def look(service: ReaderService, reader: str) -> piv.CardFacts | piv.Unsupported
         hold.leave()
     finally:
         hold.close()
-    return piv.parse_read(report)
+    return profiles.parse_read(report)
 
 
 def _timer(seconds: float) -> Callable[[], bool]:

@@ -17,7 +17,7 @@ from services.agent.look import LOOK_SECONDS, look
 from services.agent.pcsc_codes import NO_ACCESS, NO_SERVICE, SECURITY_VIOLATION, SERVICE_STOPPED
 from services.agent.ports import PcscError, ReaderService
 from services.agent.watch import presence
-from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.facts import CardFacts, Unsupported
 
 SERVICE_SECONDS = 4.0
 """Longest answer of the reader service, as `watch` has it."""
@@ -117,12 +117,12 @@ def check_card(service: ReaderService, reader: str, now: datetime) -> Finding:
         facts = look(service, reader)
     except CannotHold as cannot:
         return fault("card", cannot.rule)
-    if isinstance(facts, piv.Unsupported):
+    if isinstance(facts, Unsupported):
         return fault("card", facts.code)
     return judge_card(facts, now)
 
 
-def judge_card(facts: piv.CardFacts, now: datetime) -> Finding:
+def judge_card(facts: CardFacts, now: datetime) -> Finding:
     """Say what was seen of a card; the heaviest thing counts."""
     seen: dict[str, str | int] = {"kind": facts.kind, "last four": facts.guid.hex().upper()[-4:]}
     ends = {
