@@ -52,6 +52,8 @@ wanted_packages() {
   echo pcscd vsmartcard-vpcd swig libpcsclite-dev opensc yubico-piv-tool
   echo softhsm2 # an HSM in software: PKCS#11 for the vault's tests
   echo chromium fonts-dejavu-core util-linux
+  # The agent's window and its entry on a desktop: a screen without a monitor, and three judges of desktop files.
+  echo xvfb xdg-utils desktop-file-utils libglib2.0-bin
   [ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || echo postgresql
   command -v java >/dev/null || echo default-jre-headless
   command -v mvn >/dev/null || echo maven
@@ -59,7 +61,7 @@ wanted_packages() {
   command -v npm >/dev/null || echo npm
   command -v gcc >/dev/null || echo gcc
   command -v python3 >/dev/null || echo python3
-  if [ "$(command -v python3)" = /usr/bin/python3 ]; then echo python3-venv python3-dev; fi
+  if [ "$(command -v python3)" = /usr/bin/python3 ]; then echo python3-venv python3-dev python3-tk; fi
 }
 
 missing_packages() {

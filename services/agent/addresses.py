@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-LINK = re.compile(r"smartcard-unlock:[A-Z0-9-]*")
+LINK = re.compile(r"smartcard-unlock:[A-Z0-9-]{0,16}")
 """The link that may start the agent. It carries no authority: nothing is read from it."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

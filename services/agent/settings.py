@@ -57,10 +57,19 @@ class AgentSettings(BaseSettings):
         return (init_settings, env_settings, *(DotEnvSettingsSource(settings_cls, file) for file in files))
 
 
+def config_home() -> Path:
+    """Return an account's folder for configuration. Source: XDG Base Directory Specification."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def data_home() -> Path:
+    """Return an account's folder for data, such as the entries of its desktop."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+
+
 def own_file() -> Path:
     """Return where an account keeps settings of its own."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "smartcard-unlock" / "agent.env"
+    return config_home() / "smartcard-unlock" / "agent.env"
 
 
 def reader_socket() -> Path:
