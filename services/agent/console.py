@@ -97,7 +97,8 @@ class Console:
 
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         """Ask on the controlling terminal; only the word yes is a yes."""
-        text = f"New passcode for card …{_plain(question.last_four)}? Words: {' '.join(words)}. Type yes: "
+        text = f"{messages.question(_plain(question.last_four), question.last_try)} "
+        text += f"Words: {' '.join(words)}. Type yes: "
         return await asyncio.to_thread(self._ask, text, time.monotonic() + seconds)
 
     def close(self) -> None:

@@ -14,6 +14,9 @@ PROBLEMS = {
     "RESET_BY_OTHER": "Another program interrupted the card. Close other programs that use the smartcard.",
     "TIMED_OUT": "The card took too long to answer. Take it out, insert it again.",
     "STOPPED": "The card refused. Read in the browser what to do.",
+    "TRIES_NOT_TOLD": "The card did not say how many tries are left. Take it out and insert it again.",
+    "PIN_TRIES_SPENT": "Too many wrong passcodes. Take the card out and insert it again.",
+    "LAST_TRY": "One try is left, so the passcode was not tried. Read in the browser what to do.",
     "DECLINED": "You did not say yes, so nothing was changed.",
     "PROVE_AGAIN": "The card must be checked once more. Go on in the browser.",
     "TOO_LATE": "That took too long. Go on in the browser.",
@@ -24,7 +27,7 @@ PROBLEMS = {
 OTHER = "Something went wrong. Quote this code to IT."
 
 OUTCOMES = {
-    "SUCCESS": "Done: the card is unlocked, with the new passcode.",
+    "SUCCESS": "Done: the card works, with the new passcode.",
     "FAILED": "The card was not unlocked. Read in the browser what to do.",
     "UNKNOWN": "It is not known yet whether the card took the passcode. Leave the card in the reader.",
     "RESOLVED": "It is known now how it ended. Read it in the browser.",
@@ -35,7 +38,15 @@ WORKING = {
     "PROVE": "Checking the card. Leave it in.",
     "RESET": "Setting the new passcode. Leave the card in.",
     "RECOVER": "Setting the new passcode. Leave the card in.",
+    "CHANGE": "Changing the passcode. Leave the card in.",
 }
+
+
+def question(last_four: str, last_try: bool) -> str:
+    """Return what is asked before a passcode is set."""
+    asked = f"New passcode for card …{last_four}?"
+    warning = " This is the last try: a wrong current passcode locks the card."
+    return asked + warning if last_try else asked
 
 
 def problem(code: str) -> str:

@@ -96,6 +96,8 @@ class Question:
 
     last_four: str
     reason: str
+    last_try: bool = False
+    """CHANGE: a wrong current passcode may block the card."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class Order:
     question: Question | None = None
     sealed_pin: bytes = field(default=b"", repr=False)
     pin_attempt_id: str = ""
+    sealed_current_pin: bytes = field(default=b"", repr=False)
+    """CHANGE only."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""The agent's key of a session, and the new PIN that the page sealed to it."""
+"""The agent's key of a session, and the PINs that the page sealed to it."""
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from services.runtime.hpke import NotSealedForUs, open_sealed, pin_info
+from services.runtime.hpke import NotSealedForUs, current_pin_info, open_sealed, pin_info
 
 
 class PinNotOpened(Exception):
@@ -20,12 +20,21 @@ def public_key_of(private_key: bytes) -> bytes:
 
 
 def open_pin(private_key: bytes, sealed: bytes, session_id: str, attempt_id: str) -> str:
-    """Return the PIN as the person typed it. Raises PinNotOpened.
+    """Return the new PIN as the person typed it. Raises PinNotOpened.
 
     Whether the digits are good enough is judged by the card library before it sends them.
     """
+    return _opened(private_key, sealed, pin_info(session_id, attempt_id))
+
+
+def open_current_pin(private_key: bytes, sealed: bytes, session_id: str, attempt_id: str) -> str:
+    """Return the PIN that the person says the card has now. Raises PinNotOpened."""
+    return _opened(private_key, sealed, current_pin_info(session_id, attempt_id))
+
+
+def _opened(private_key: bytes, sealed: bytes, info: bytes) -> str:
     try:
         key = X25519PrivateKey.from_private_bytes(private_key)
-        return open_sealed(key, sealed, pin_info(session_id, attempt_id)).decode("ascii")
+        return open_sealed(key, sealed, info).decode("ascii")
     except (NotSealedForUs, UnicodeError):
         raise PinNotOpened from None

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from services.agent.holding import CannotHold, Hold
 from services.agent.journal import Journal
-from services.agent.ports import Doing, Order, ReaderService, Session, Window
-from services.agent.sealing import PinNotOpened, open_pin
+from services.agent.ports import Doing, Order, Question, ReaderService, Session, Window
+from services.agent.sealing import PinNotOpened, open_current_pin, open_pin
 from services.agent.watch import Watch
 from services.card_gateway.card.guard import Refused, check
 from services.card_gateway.card.proof import Purpose, challenge_digest
@@ -28,7 +28,7 @@ KEEP_SECONDS = 10.0
 RUNS = 3
 """How often a script is begun anew that another program's card reset cut short before any secret left."""
 
-_ON_KEPT_HANDLE = frozenset({Kind.RESET, Kind.RECOVER})
+_ON_KEPT_HANDLE = frozenset({Kind.RESET, Kind.RECOVER, Kind.CHANGE})
 _PURPOSES = {Kind.READ: Purpose.READ, Kind.PROVE: Purpose.RESET}
 
 
@@ -40,6 +40,8 @@ class Proven:
     session_id: str
     until: float
     """On the monotonic clock."""
+    question: Question
+    """What the person said yes to."""
 
 
 class Steps:
@@ -57,6 +59,7 @@ class Steps:
         self._service, self._watch, self._window, self._journal = service, watch, window, journal
         self._gateway_name, self._now = gateway_name, now
         self._proven: Proven | None = None
+        self._agreed: Question | None = None
         self._due: asyncio.Task[None] | None = None
 
     async def run(self, session: Session, order: Order) -> Report:
@@ -101,11 +104,11 @@ class Steps:
             check(order.script)
         except Refused as refused:
             return _not_sent(End.REFUSED, refused.rule)
-        if order.script.kind in _ON_KEPT_HANDLE and not self._may_reset(session):
+        if order.script.kind in _ON_KEPT_HANDLE and not self._may_set_pin(session):
             return _not_sent(End.NOT_RUN, "PROVE_AGAIN")
         return None
 
-    def _may_reset(self, session: Session) -> bool:
+    def _may_set_pin(self, session: Session) -> bool:
         """Only within its time, on a handle whose card was proven after the person's yes."""
         proven = self._proven
         return proven is not None and proven.session_id == session.session_id and self._now() < proven.until
@@ -114,6 +117,7 @@ class Steps:
         """Ask before a proof that leads to a reset, while no card is held."""
         if order.script.kind is not Kind.PROVE:
             return None
+        self._agreed = None
         await self.release()
         if order.question is None:  # without the question there can be no reset: no reason to sign either
             return _not_sent(End.REFUSED, "NO_QUESTION")
@@ -123,15 +127,25 @@ class Steps:
             return _not_sent(End.DECLINED, "")
         if self._now() >= order.begin_by:
             return _not_sent(End.NOT_RUN, "TOO_LATE")
+        self._agreed = order.question
         return None
 
     def _fill(self, session: Session, order: Order) -> Fill:
         if order.script.kind in _ON_KEPT_HANDLE:
-            opened = open_pin(session.private_key, order.sealed_pin, session.session_id, order.pin_attempt_id)
-            return Fill(pin=opened)
+            return self._opened(session, order)
         purpose = _PURPOSES[order.script.kind]
         name, public = self._gateway_name, session.public_key
         return Fill(digest=challenge_digest(purpose, name, session.session_id, order.nonce, public))
+
+    def _opened(self, session: Session, order: Order) -> Fill:
+        """The passcodes out of their seals; the last try only where the person said yes to it here."""
+        context = (session.session_id, order.pin_attempt_id)
+        pin = open_pin(session.private_key, order.sealed_pin, *context)
+        if order.script.kind is not Kind.CHANGE:
+            return Fill(pin=pin)
+        current = open_current_pin(session.private_key, order.sealed_current_pin, *context)
+        last_try = self._proven is not None and self._proven.question.last_try
+        return Fill(pin=pin, current_pin=current, last_try=last_try)
 
     def _on_card(self, session: Session, script: Script, fill: Fill) -> Report:
         """Hold the card for one script; runs on a thread of its own."""
@@ -173,8 +187,9 @@ class Steps:
             report = self._run(script, fill, hold)
             keep = script.leave_open and report.end is End.COMPLETED and hold.leave()
         finally:
-            if keep:
-                self._proven = Proven(hold, session.session_id, self._now() + KEEP_SECONDS)
+            if keep and self._agreed is not None:
+                until = self._now() + KEEP_SECONDS
+                self._proven = Proven(hold, session.session_id, until, self._agreed)
             else:
                 hold.close()
         return report

@@ -44,9 +44,13 @@ def to_order(step: pb.Step, received: float, wall: Callable[[], datetime]) -> Or
         script = _script(step.script)
     except (ValueError, KeyError):
         raise OrderRefused(step.step_id, "UNKNOWN_KIND") from None
-    question = Question(step.question.last_four, step.question.reason) if step.HasField("question") else None
+    asked = step.question
+    question = Question(asked.last_four, asked.reason, asked.last_try) if step.HasField("question") else None
     begin_by = received + _seconds_left(step, wall)
-    return Order(step.step_id, script, step.nonce, begin_by, question, step.sealed_pin, step.pin_attempt_id)
+    return Order(
+        step.step_id, script, step.nonce, begin_by, question, step.sealed_pin, step.pin_attempt_id,
+        step.sealed_current_pin,
+    )  # fmt: skip
 
 
 def to_report(session_id: str, token: str, step_id: str, report: Report) -> pb.ReportStepRequest:

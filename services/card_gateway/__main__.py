@@ -55,7 +55,10 @@ def gateway_of(read: Settings, opened: Database) -> Gateway:
         GrantSigner.from_file(SOURCE, read.GRANT_SIGNING_KEY_FILE),
         GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, SOURCE, clock),
     )
-    return compose(opened, vault_of(read), grants, clock, SystemRandomness(), read.GATEWAY_NAME)
+    return compose(
+        opened, vault_of(read), grants, clock, SystemRandomness(), read.GATEWAY_NAME,
+        change_needs_code=read.CHANGE_NEEDS_CODE,
+    )  # fmt: skip
 
 
 async def serve(_: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ _AGENTS = "/smartcard_unlock.card_gateway.v1.AgentService"
 ACCESS: dict[str, frozenset[str]] = {
     f"{_SESSIONS}/StartSession": frozenset({"web"}),
     f"{_SESSIONS}/GetSession": frozenset({"web"}),
+    f"{_SESSIONS}/ChangeReason": frozenset({"web"}),
     f"{_SESSIONS}/Authorise": frozenset({"web"}),
     f"{_SESSIONS}/ResetPin": frozenset({"web"}),
 }

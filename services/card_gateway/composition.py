@@ -63,6 +63,8 @@ def compose(
     clock: Clock,
     randomness: Randomness,
     gateway_name: str,
+    *,
+    change_needs_code: bool = False,
 ) -> Gateway:
     """Put the parts together."""
     bell = ProcessBell()
@@ -77,6 +79,7 @@ def compose(
         clock=clock,
         randomness=randomness,
         gateway_name=gateway_name,
+        change_needs_code=change_needs_code,
     )
     return Gateway(
         outside=outside,

@@ -334,3 +334,5 @@ class Outside:
     randomness: Randomness
     gateway_name: str
     """Goes into every digest a card signs; the agents are configured with the same."""
+    change_needs_code: bool = False
+    """Reason CHANGE asks for a mailed code too, as the letter of S2 has it. R2."""

@@ -26,7 +26,7 @@ _PLAIN = (
 
 _CARD = (
     "card_ref", "profile", "guid", "chuid_hash", "pin_tries_left", "pin_blocked", "blocked_now",
-    "certificate_expires_at",
+    "certificate_expires_at", "reset_refused",
 )  # fmt: skip
 
 
@@ -92,7 +92,9 @@ def row_of_step(step: Step) -> dict[str, Any]:
 
 def step_of(row: Row) -> Step:
     """The step of a row."""
-    return Step(**(dict(row) | {"kind": StepKind(row["kind"])}))
+    absent: dict[str, Any] = {"sealed_current_pin": row["sealed_current_pin"] or b""}
+    absent["last_try"] = bool(row["last_try"])
+    return Step(**(dict(row) | absent | {"kind": StepKind(row["kind"])}))
 
 
 def row_of_rotation(rotation: Rotation) -> dict[str, Any]:

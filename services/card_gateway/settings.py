@@ -61,5 +61,6 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
         min_length=1, max_length=64, description="signed by cards; agents have the same"
     )
     WEB_ORIGIN: str = Field(pattern=r"^https?://[^/]+$", description="what an agent opens, without a path")
+    CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in identity")
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path

@@ -45,6 +45,7 @@ sessions = Table(
     Column("pin_blocked", Boolean, nullable=True),
     Column("blocked_now", Boolean, nullable=True),
     Column("certificate_expires_at", UtcDateTime, nullable=True),
+    Column("reset_refused", String(32), nullable=True),
     Column("holder_ref", String(32), nullable=True),
     Column("organisation", String(64), nullable=True),
     Column("address_version", Integer, nullable=True),
@@ -99,6 +100,8 @@ steps = Table(
     Column("rotation_id", String(36), nullable=False),
     Column("tries_before", Integer, nullable=False),
     Column("sent_at", UtcDateTime, nullable=True),
+    Column("sealed_current_pin", LargeBinary, nullable=True),
+    Column("last_try", Boolean, nullable=True),
 )
 
 attempts = Table(

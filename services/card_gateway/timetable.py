@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, delete, or_, select
 from services.card_gateway import tables
 from services.card_gateway.domain.pairing import GUESS_WINDOW
 from services.card_gateway.domain.session import KEPT
-from services.card_gateway.domain.step import RESETS, StepKind
+from services.card_gateway.domain.step import SET_PIN, StepKind
 from services.card_gateway.domain.words import State
 from services.card_gateway.use_cases.commits import FORGET
 from services.runtime.database import Database
@@ -47,7 +47,7 @@ class SqlTimetable:
         )
         resetting = and_(
             _S.state == State.RESETTING.value,
-            _T.kind.in_([kind.value for kind in RESETS]),
+            _T.kind.in_([kind.value for kind in SET_PIN]),
             or_(
                 and_(_T.sent_at.is_(None), _T.created_at <= proved_unsent),
                 _T.created_at <= proved_sent,

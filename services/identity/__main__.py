@@ -43,6 +43,7 @@ def compose(read: IdentitySettings, opened: Database) -> Holders:
             randomness=randomness,
             grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
             signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
+            change_needs_code=read.CHANGE_NEEDS_CODE,
         )
     )
 

@@ -29,6 +29,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
                 masked_address=answer.masked_address,
                 expires_at=timestamp_of(answer.expires_at),
                 registration_authority=authority,
+                nudge=answer.nudge,
             )
             return identity.ResolveHolderResponse(resolved=resolved)
         refused = identity.HolderRefused(code=answer.code, registration_authority=authority)

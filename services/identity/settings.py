@@ -21,5 +21,6 @@ class DatabaseSettings(BaseSettings):
 class IdentitySettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`."""
 
+    CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in card_gateway")
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path

@@ -36,6 +36,8 @@ class Resolved:
     masked_address: str = field(repr=False)
     expires_at: datetime
     registration_authority: RegistrationAuthority
+    nudge: str = ""
+    """Why no code could be sent, where none is needed this time. R30, R34."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Parts:
     randomness: Randomness
     grants: GrantReader
     signer: GrantWriter
+    change_needs_code: bool = False
+    """Reason CHANGE asks for a mailed code too. R2."""
 
 
 class Holders:
@@ -79,12 +83,17 @@ class Holders:
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
-            refusal, address = await _judge(view, held, card, now)
+            refusal, mail, address = await _judge(view, held, card, now)
+        if refusal is None and needs_mail(
+            card.reason, card.route, change_needs_code=self._parts.change_needs_code
+        ):
+            refusal = mail
         if held is None or refusal is not None:
             return await self._refuse(card, held, refusal or Refusal.CARD_UNKNOWN, now)
         grant = self._grant(card, held, address, now)
         mask = masked(address.address) if address.address else ""
-        return Resolved(self._parts.signer.sign(grant), mask, grant.expires_at, held.registration_authority)
+        token, authority = self._parts.signer.sign(grant), held.registration_authority
+        return Resolved(token, mask, grant.expires_at, authority, mail.value if mail else "")
 
     async def _refuse(
         self, card: CardGrant, held: HeldCard | None, refusal: Refusal, now: datetime
@@ -147,16 +156,14 @@ class Holders:
 
 async def _judge(
     view: View, held: HeldCard | None, card: CardGrant, now: datetime
-) -> tuple[Refusal | None, Address]:
-    """Return the first reason against, and the address that messages of this session may go to."""
+) -> tuple[Refusal | None, Refusal | None, Address]:
+    """Return what is against the card, against mail, and the address that messages may go to."""
     if held is None:
-        return Refusal.CARD_UNKNOWN, NO_ADDRESS
+        return Refusal.CARD_UNKNOWN, None, NO_ADDRESS
     refusal = card_refusal(held, card.certificate_expires_at, now)
     if refusal is not None:
-        return refusal, NO_ADDRESS
+        return refusal, None, NO_ADDRESS
     address = held.address or NO_ADDRESS
     entries = await view.allow_list_for(domain_of(address.address)) if address.address else []
     against = mail_refusal(held.address, entries)
-    if against is None:
-        return None, address
-    return (against if needs_mail(card.reason, card.route) else None), NO_ADDRESS
+    return None, against, address if against is None else NO_ADDRESS

@@ -14,6 +14,9 @@ from services.card_gateway.card.status_words import BLOCKED, is_wrong_reference,
 
 MAX_PUKS = 2
 """Commands with a PUK in one script, and wrong PUKs in one insertion: three can end a card for good."""
+MAX_WRONG_PINS = 3
+"""Wrong current PINs in one insertion: whoever mistypes three times takes the card out and thinks."""
+LAST_TRY = 1
 MAX_RULES = 8
 MAX_NAME = 32
 
@@ -118,6 +121,11 @@ def _is_change_puk(step: Step) -> bool:
     return header and len(step.command.data) == 16 and not step.slot
 
 
+def _is_change_pin(step: Step) -> bool:
+    header = _header(step.command) == (apdu.CHANGE_REFERENCE_DATA, 0x00, 0x80)
+    return header and len(step.command.data) == 16 and step.slot is Slot.PIN_CHANGE and step.slot_offset == 0
+
+
 def _header(command: Command) -> tuple[int, int, int]:
     return command.ins, command.p1, command.p2
 
@@ -134,6 +142,7 @@ _SHAPES: dict[str, Callable[[Step], bool]] = {
     "SIGN_9E": _is_card_signature,
     "RESET_RETRY_COUNTER": _is_reset_retry_counter,
     "CHANGE_PUK": _is_change_puk,
+    "CHANGE_PIN": _is_change_pin,
 }
 _READ = frozenset({"SELECT", "GET_DATA", "TRIES", "METADATA", "SIGN_9E"})
 _ALLOWED: dict[Kind, frozenset[str]] = {
@@ -141,6 +150,7 @@ _ALLOWED: dict[Kind, frozenset[str]] = {
     Kind.PROVE: _READ,
     Kind.RESET: _READ | {"RESET_RETRY_COUNTER", "CHANGE_PUK"},
     Kind.RECOVER: _READ | {"RESET_RETRY_COUNTER"},
+    Kind.CHANGE: _READ | {"CHANGE_PIN"},
 }
 
 
@@ -158,9 +168,13 @@ def _jumps(script: Script) -> Iterator[tuple[Step, str]]:
 
 def _check_secrets(script: Script) -> None:
     """Every way to a secret leads over the check of the card's identity."""
-    secret = [index for index, step in enumerate(script.steps) if step.carries_puk]
-    if len(secret) > MAX_PUKS:
+    puks = [index for index, step in enumerate(script.steps) if step.carries_puk]
+    pins = [index for index, step in enumerate(script.steps) if step.carries_current_pin]
+    if len(puks) > MAX_PUKS:
         raise Refused("TOO_MANY_PUKS")
+    if len(pins) > 1:
+        raise Refused("TOO_MANY_PINS")
+    secret = sorted(puks + pins)
     if any(script.steps[index].keep for index in secret):
         raise Refused("SECRET_STEP_KEPT")
     if not secret:
@@ -184,6 +198,7 @@ class Insertion:
 
     wrong_puks: int = 0
     near_the_end: bool = False
+    wrong_pins: int = 0
 
     def allows_puk(self) -> bool:
         """False once a further wrong PUK might be the card's last."""
@@ -200,3 +215,26 @@ class Insertion:
             self.near_the_end = True
         if not is_wrong_reference(sw):
             self.wrong_puks -= 1
+
+    def refuses_pin(self, tries_left: int | None, *, last_try: bool) -> str:
+        """Which rule forbids to send the holder's current PIN now; empty where none does.
+
+        `tries_left` is what the card said in the same script; None where it said nothing. The last
+        try is spent only where the person was asked for it (`last_try`).
+        """
+        if self.wrong_pins >= MAX_WRONG_PINS:
+            return "PIN_TRIES_SPENT"
+        if tries_left is None:
+            return "TRIES_NOT_TOLD"
+        if tries_left < LAST_TRY or (tries_left == LAST_TRY and not last_try):
+            return "LAST_TRY"
+        return ""
+
+    def sends_pin(self) -> None:
+        """Count the loss before the send: the answer may never come."""
+        self.wrong_pins += 1
+
+    def heard_of_pin(self, sw: int) -> None:
+        """Judge the answer to a command that carried the current PIN."""
+        if not is_wrong_reference(sw) and sw != BLOCKED:
+            self.wrong_pins -= 1

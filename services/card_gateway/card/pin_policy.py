@@ -21,6 +21,14 @@ class Weakness(Enum):
     SEQUENCE = "SEQUENCE"
     DATE = "DATE"
     COMMON = "COMMON"
+    CURRENT_FORM = "CURRENT_FORM"
+    """What was typed as the current passcode can be none; sent, it would spend a try."""
+    SAME = "SAME"
+    """The new passcode is the current one."""
+
+
+MIN_CURRENT_LENGTH = 4
+"""Digits of a passcode that a card may have from elsewhere; the rules for new ones do not hold for it."""
 
 
 _COMMON = frozenset(
@@ -81,6 +89,14 @@ def weakness(pin: str) -> Weakness | None:
     if _is_date(pin):
         return Weakness.DATE
     return Weakness.COMMON if pin in _COMMON else None
+
+
+def change_weakness(current: str, new: str) -> Weakness | None:
+    """Why these two are no change, before a try is spent on it; whether `new` is good is `weakness`."""
+    digits = current.isascii() and current.isdigit()
+    if not digits or not MIN_CURRENT_LENGTH <= len(current) <= MAX_LENGTH:
+        return Weakness.CURRENT_FORM
+    return Weakness.SAME if current == new else None
 
 
 def _repeats(pin: str) -> bool:

@@ -17,10 +17,10 @@ from services.card_gateway.card.apdu import (
     exchange,
 )
 from services.card_gateway.card.guard import Insertion, Refused, check
-from services.card_gateway.card.pin_policy import weakness
+from services.card_gateway.card.pin_policy import change_weakness, weakness
 from services.card_gateway.card.proof import pkcs1_block
 from services.card_gateway.card.script import SLOT_LENGTH, Action, Answer, End, Report, Script, Slot, Step
-from services.card_gateway.card.status_words import OK
+from services.card_gateway.card.status_words import OK, tries
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,11 @@ class Fill:
     """What the agent puts into the slots; `repr` shows none of it."""
 
     pin: str | None = field(default=None, repr=False)
-    """The digits as opened from their seal."""
+    """The new digits as opened from their seal."""
+    current_pin: str | None = field(default=None, repr=False)
+    """CHANGE only: the digits that the holder knows, as opened from their seal."""
+    last_try: bool = False
+    """CHANGE only: the person said yes to spending the card's last try."""
     digest: bytes | None = field(default=None, repr=False)
     """The 32 bytes of `proof.challenge_digest`."""
 
@@ -60,7 +64,7 @@ def run(
         return Report((), End.REFUSED, rule=refused.rule)
     except _PinRefused as refused:
         return Report((), End.PIN_REFUSED, rule=str(refused))
-    return _Run(card, insertion, on_send, on_answer, out_of_time).steps(script, commands)
+    return _Run(card, insertion, fill.last_try, on_send, on_answer, out_of_time).steps(script, commands)
 
 
 class _Run:
@@ -68,11 +72,13 @@ class _Run:
         self,
         card: CardPort,
         insertion: Insertion,
+        last_try: bool,
         on_send: Callable[[str], None],
         on_answer: Callable[[str, int], None],
         out_of_time: Callable[[], bool],
     ) -> None:
-        self._card, self._insertion = card, insertion
+        self._card, self._insertion, self._last_try = card, insertion, last_try
+        self._pin_tries: int | None = None
         self._on_send, self._on_answer, self._out_of_time = on_send, on_answer, out_of_time
         self._answers: list[Answer] = []
 
@@ -84,8 +90,9 @@ class _Run:
             target = ""
             if self._out_of_time():
                 return self._report(End.TIMED_OUT)
-            if step.carries_puk and not self._insertion.allows_puk():
-                return self._report(End.STOPPED, rule="PUK_TRIES_SPENT")
+            forbidden = self._forbidden(step)
+            if forbidden:
+                return self._report(End.STOPPED, rule=forbidden)
             try:
                 sw, data = self._send(step, commands[step.name])
             except CardFault as fault:
@@ -98,13 +105,27 @@ class _Run:
             target = rule.target if rule.action is Action.JUMP else ""
         return self._report(End.COMPLETED)
 
+    def _forbidden(self, step: Step) -> str:
+        """Which rule forbids this step now; empty where none does."""
+        if step.carries_puk and not self._insertion.allows_puk():
+            return "PUK_TRIES_SPENT"
+        if step.carries_current_pin:
+            return self._insertion.refuses_pin(self._pin_tries, last_try=self._last_try)
+        return ""
+
     def _send(self, step: Step, command: Command) -> tuple[int, bytes]:
         self._on_send(step.name)
         if step.carries_puk:
             self._insertion.sends_puk()
+        if step.carries_current_pin:
+            self._insertion.sends_pin()
         response = exchange(self._card, command)
         if step.carries_puk:
             self._insertion.heard(response.sw)
+        if step.carries_current_pin:
+            self._insertion.heard_of_pin(response.sw)
+        if step.asks_for_tries:
+            self._pin_tries = tries(response.sw).left
         self._answers.append(Answer(step.name, response.sw, response.data if step.keep else b""))
         self._on_answer(step.name, response.sw)
         return response.sw, response.data
@@ -127,10 +148,18 @@ def _filled(step: Step, fill: Fill) -> Command:
     """The command with its slot filled. Raises Refused for what the caller did not bring."""
     if step.slot is None:
         return step.command
-    value = _pin(fill.pin) if step.slot is Slot.PIN else _digest(fill.digest, step.slot)
+    value = _value(step.slot, fill)
     data = step.command.data
     end = step.slot_offset + SLOT_LENGTH[step.slot]
     return replace(step.command, data=data[: step.slot_offset] + value + data[end:])
+
+
+def _value(slot: Slot, fill: Fill) -> bytes:
+    if slot is Slot.PIN:
+        return _pin(fill.pin)
+    if slot is Slot.PIN_CHANGE:
+        return _current_pin(fill.current_pin, fill.pin) + _pin(fill.pin)
+    return _digest(fill.digest, slot)
 
 
 def _pin(pin: str | None) -> bytes:
@@ -139,6 +168,19 @@ def _pin(pin: str | None) -> bytes:
     weak = weakness(pin)
     if weak is not None:
         raise _PinRefused(f"PIN_{weak.value}")
+    return _padded(pin)
+
+
+def _current_pin(current: str | None, new: str | None) -> bytes:
+    if current is None:
+        raise Refused("NO_CURRENT_PIN")
+    weak = change_weakness(current, new or "")
+    if weak is not None:
+        raise _PinRefused(f"PIN_{weak.value}")
+    return _padded(current)
+
+
+def _padded(pin: str) -> bytes:
     return pin.encode("ascii").ljust(SLOT_LENGTH[Slot.PIN], b"\xff")
 
 

@@ -7,7 +7,7 @@ goes forward, so it always ends. How it is checked is in `guard`, how it is run 
 from dataclasses import dataclass, field
 from enum import Enum
 
-from services.card_gateway.card.apdu import CHANGE_REFERENCE_DATA, RESET_RETRY_COUNTER, Command
+from services.card_gateway.card.apdu import CHANGE_REFERENCE_DATA, RESET_RETRY_COUNTER, VERIFY, Command
 from services.card_gateway.card.status_words import OK
 
 MAX_STEPS = 64
@@ -20,6 +20,8 @@ class Kind(Enum):
     PROVE = "PROVE"
     RESET = "RESET"
     RECOVER = "RECOVER"
+    CHANGE = "CHANGE"
+    """Replace the PIN by the PIN that the holder knows; no PUK is in it."""
 
 
 class Slot(Enum):
@@ -31,9 +33,11 @@ class Slot(Enum):
     """The 32-byte digest the agent built."""
     DIGEST_RSA2048 = "DIGEST_RSA2048"
     """The 256-byte PKCS #1 v1.5 block of that digest."""
+    PIN_CHANGE = "PIN_CHANGE"
+    """The current PIN and the new one, each padded with FF to 8 bytes."""
 
 
-SLOT_LENGTH = {Slot.PIN: 8, Slot.DIGEST_P256: 32, Slot.DIGEST_RSA2048: 256}
+SLOT_LENGTH = {Slot.PIN: 8, Slot.DIGEST_P256: 32, Slot.DIGEST_RSA2048: 256, Slot.PIN_CHANGE: 16}
 """Bytes a slot takes in the command's data; the gateway sends zeros there."""
 
 
@@ -85,7 +89,20 @@ class Step:
     @property
     def carries_puk(self) -> bool:
         """True where a PUK is sent, and so a try of the PUK may be spent."""
+        if self.carries_current_pin:
+            return False
         return self.command.ins in (RESET_RETRY_COUNTER, CHANGE_REFERENCE_DATA)
+
+    @property
+    def carries_current_pin(self) -> bool:
+        """True where the holder's current PIN is sent, and so a try of the PIN may be spent."""
+        return self.slot is Slot.PIN_CHANGE
+
+    @property
+    def asks_for_tries(self) -> bool:
+        """True for a VERIFY without data: its answer is how many tries the PIN has."""
+        command = self.command
+        return command.ins == VERIFY and command.p1 == 0x00 and not command.data and self.slot is None
 
 
 @dataclass(frozen=True)
@@ -148,7 +165,10 @@ class Report:
         return None if answer is None else answer.sw
 
 
+_PIN_SLOTS = (Slot.PIN, Slot.PIN_CHANGE)
+
+
 def secret_sent(script: Script, report: Report) -> bool:
     """True if a PIN or a PUK may have reached the card: then the script must not be run again."""
     sent = {answer.name for answer in report.answers} | {report.in_flight}
-    return any(step.name in sent for step in script.steps if step.carries_puk or step.slot is Slot.PIN)
+    return any(step.name in sent for step in script.steps if step.carries_puk or step.slot in _PIN_SLOTS)

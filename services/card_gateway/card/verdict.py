@@ -1,4 +1,4 @@
-"""What a report of a RESET or RECOVER can mean, in words that all profiles share.
+"""What a report of a RESET, RECOVER or CHANGE can mean, in words that all profiles share.
 
 Two facts, judged apart: a card may have taken the new PIN and not the new PUK. Where the card may or
 may not have acted, the verdict is UNKNOWN, never a guess.
@@ -6,6 +6,8 @@ may not have acted, the verdict is UNKNOWN, never a guess.
 
 from dataclasses import dataclass, field
 from enum import Enum
+
+from services.card_gateway.card.status_words import Tries
 
 
 class PukState(Enum):
@@ -41,6 +43,8 @@ class Holder(Enum):
     UNKNOWN = "UNKNOWN"
     NOT_ATTEMPTED = "NOT_ATTEMPTED"
     """The PIN is what it was; the same session may try again."""
+    WRONG_PIN = "WRONG_PIN"
+    """CHANGE: the current PIN was not the card's. A try is spent; the same session may try again."""
 
 
 @dataclass(frozen=True)
@@ -61,5 +65,19 @@ class Verdict:
     """RECOVER: the candidate that was sent and not answered; `order_candidates` wants it next time."""
 
 
+@dataclass(frozen=True)
+class ChangeVerdict:
+    """What the report of a CHANGE means: only the PIN is in question."""
+
+    holder: Holder
+    code: str = ""
+    """Stable error code; empty for SUCCESS."""
+    tries: Tries | None = None
+    """What the card last said of its PIN; None where it said nothing."""
+
+
 UNREPORTED = Verdict(Holder.UNKNOWN, "OUTCOME_UNKNOWN", PukState.UNKNOWN, wrong_puk_tries=1)
 """A script that was fetched and of which nothing was ever heard."""
+
+UNREPORTED_CHANGE = ChangeVerdict(Holder.UNKNOWN, "OUTCOME_UNKNOWN")
+"""The same of a CHANGE: no READ can tell which PIN stands."""

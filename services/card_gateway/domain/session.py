@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.domain.facts import Actor, CardRead, SessionOutcome, SessionStarted
 from services.card_gateway.domain.readers import Sighting
+from services.card_gateway.domain.reasons import reason_for
 from services.card_gateway.domain.words import ActorKind, OutcomeKind, Reason, Route, SecretLabel, State
 
 DEADLINE = timedelta(minutes=45)
@@ -44,6 +45,8 @@ class Card:
     blocked_now: bool
     """As the last READ saw it."""
     certificate_expires_at: datetime
+    reset_refused: str | None = None
+    """Reason CHANGE: why this card's PUK could not be used, should the holder need that after all."""
 
     @property
     def last_four(self) -> str:
@@ -53,13 +56,14 @@ class Card:
 
 @dataclass(frozen=True)
 class Authority:
-    """Who was let through, by whom, from the grants that were spent."""
+    """Who was let through, by whom, from the grants that were spent or shown."""
 
     holder_ref: str
     organisation: str
     address_version: int
     actor: Actor
-    authorised_at: datetime
+    authorised_at: datetime | None
+    """None where no UnlockGrant was spent: CHANGE, which the current PIN authorises on the card."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,22 @@ def claim(session: Session, digest: bytes, reason: Reason, route: Route, now: da
 def take_card(session: Session, card: Card) -> Session:
     """ATTACHED → CARD_READ: a card of ours signed with its own key."""
     _require(session, State.ATTACHED)
-    return replace(session, state=State.CARD_READ, card=card, code="")
+    reason = reason_for(started(session).reason, blocked=card.blocked_now)
+    return replace(session, state=State.CARD_READ, card=card, reason=reason, code="")
+
+
+def without_reset(session: Session, code: str) -> Session:
+    """CARD_READ: the holder may change the passcode, and would be refused a reset with this code."""
+    return replace(session, card=replace(session.knows_card(), reset_refused=code))
+
+
+def restate(session: Session, reason: Reason) -> Session:
+    """Another reason for the same card; whoever was let through for the one before is not for this."""
+    _require(session, State.CARD_READ)
+    card = session.knows_card()
+    reason = reason_for(reason, blocked=card.blocked_now)
+    card = replace(card, pin_blocked=card.blocked_now)
+    return replace(session, reason=reason, card=card, authority=None, code="")
 
 
 def authorise(session: Session, authority: Authority) -> Session:
@@ -134,6 +153,14 @@ def prove(session: Session) -> Session:
     return replace(session, state=State.PROVING, code="")
 
 
+def prove_by_pin(session: Session, authority: Authority) -> Session:
+    """CARD_READ → PROVING: a CHANGE, which the current PIN authorises."""
+    _require(session, State.CARD_READ)
+    if session.reason is not Reason.CHANGE:
+        raise WrongState
+    return replace(session, state=State.PROVING, authority=authority, code="")
+
+
 def reset(session: Session) -> Session:
     """PROVING → RESETTING: the card proved itself anew."""
     _require(session, State.PROVING)
@@ -141,9 +168,21 @@ def reset(session: Session) -> Session:
 
 
 def go_back(session: Session, code: str) -> Session:
-    """PROVING, RESETTING or UNKNOWN → AUTHORISED: nothing was spent, the person may try again."""
+    """PROVING, RESETTING or UNKNOWN → where the passcode was chosen: the person may try again."""
     _require(session, State.PROVING, State.RESETTING, State.UNKNOWN)
-    return replace(session, state=State.AUTHORISED, code=code)
+    return replace(session, state=chosen_in(session), code=code)
+
+
+def chosen_in(session: Session) -> State:
+    """The state from which a PIN was sent: AUTHORISED, or CARD_READ for a CHANGE without a code."""
+    by_grant = session.authority is not None and session.authority.authorised_at is not None
+    return State.AUTHORISED if by_grant else State.CARD_READ
+
+
+def counted(session: Session, tries_left: int | None, *, blocked: bool) -> Session:
+    """The session with what its card last said of the PIN's tries."""
+    card = replace(session.knows_card(), pin_tries_left=tries_left, blocked_now=blocked)
+    return replace(session, card=card)
 
 
 def lose_sight(session: Session, code: str) -> Session:

@@ -1,7 +1,8 @@
 """What a READ says of a session whose reset nobody saw the end of.
 
 Only a card that was blocked can tell: unblocked now, the reset took effect; blocked as before, it
-did not. A card that was not blocked (FORGOTTEN) tells nothing: a new reset ends it.
+did not. A card that was not blocked (FORGOTTEN, CHANGE) tells nothing: a new reset ends it, or the holder
+who proves one of the two passcodes by a CHANGE.
 Source: architecture §3, states.
 """
 
@@ -31,9 +32,8 @@ def finding(card: Card, blocked_now: bool) -> Finding:
 
 def read_again(session: Session, blocked_now: bool, tries_left: int | None, now: datetime) -> Session:
     """UNKNOWN → RESOLVED where the card was unblocked, else AUTHORISED for another try."""
-    card = session.knows_card()
-    found = finding(card, blocked_now)
-    session = replace(session, card=replace(card, blocked_now=blocked_now, pin_tries_left=tries_left))
+    found = finding(session.knows_card(), blocked_now)
+    session = sessions.counted(session, tries_left, blocked=blocked_now)
     if found is Finding.UNBLOCKED:
         return sessions.end(session, State.RESOLVED, "", now, success=True)
     session = sessions.go_back(session, "OUTCOME_UNKNOWN")

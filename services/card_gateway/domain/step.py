@@ -30,9 +30,12 @@ class StepKind(Enum):
     PROVE = "PROVE"
     RESET = "RESET"
     RECOVER = "RECOVER"
+    CHANGE = "CHANGE"
 
 
 RESETS = (StepKind.RESET, StepKind.RECOVER)
+SET_PIN = (*RESETS, StepKind.CHANGE)
+"""Steps that follow a proof and set a PIN."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,13 @@ class Step:
     begin_before: datetime
     """First instant at which the agent must not begin any more."""
     sealed_pin: bytes = field(default=b"", repr=False)
+    sealed_current_pin: bytes = field(default=b"", repr=False)
+    """CHANGE, and the PROVE before it."""
     pin_attempt_id: str = ""
+    last_try: bool = False
+    """CHANGE, and the PROVE before it: the person wants to spend the last try."""
     rotation_id: str = ""
     tries_before: int = 0
     """RESET, RECOVER: the believed tries before the send."""
     sent_at: datetime | None = None
-    """RESET, RECOVER: when it was first fetched, durable before the secret leaves."""
+    """When a step that sets a PIN was first fetched, durable before the secret leaves."""

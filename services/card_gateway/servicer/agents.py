@@ -6,12 +6,13 @@ from smartcard_unlock.card_gateway.v1 import agents_pb2 as wire
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc
 
 from services.card_gateway.domain import pairing
+from services.card_gateway.domain.step import Step
 from services.card_gateway.ports import NotReleased
 from services.card_gateway.servicer.scripts import report_of, script
 from services.card_gateway.servicer.words import attempt_of, readers_of
 from services.card_gateway.use_cases.agents import Agents
 from services.card_gateway.use_cases.offers import Offer
-from services.card_gateway.use_cases.orders import Idle, Order, Over
+from services.card_gateway.use_cases.orders import Idle, Order, Over, Question
 from services.runtime.errors import unavailable
 from services.runtime.timestamps import timestamp_of
 from services.runtime.version import VERSION
@@ -84,8 +85,8 @@ class AgentServicer(agents_pb2_grpc.AgentServiceServicer):
 
 def _step(order: Order) -> wire.Step:
     step, asked = order.step, order.question
-    question = wire.Question(last_four=asked.last_four, reason=asked.reason) if asked else None
-    secret = {} if asked else {"sealed_pin": step.sealed_pin, "pin_attempt_id": step.pin_attempt_id}
+    question = _question(asked) if asked else None
+    secret: dict[str, Any] = {} if asked else _sealed(step)
     return wire.Step(
         step_id=step.step_id,
         script=script(order.script),
@@ -93,5 +94,17 @@ def _step(order: Order) -> wire.Step:
         begin_before=timestamp_of(step.begin_before),
         question=question,
         sent_at=timestamp_of(order.given_at),
-        **secret,  # type: ignore[arg-type]
+        **secret,
     )
+
+
+def _question(asked: Question) -> wire.Question:
+    return wire.Question(last_four=asked.last_four, reason=asked.reason, last_try=asked.last_try)
+
+
+def _sealed(step: Step) -> dict[str, Any]:
+    return {
+        "sealed_pin": step.sealed_pin,
+        "sealed_current_pin": step.sealed_current_pin,
+        "pin_attempt_id": step.pin_attempt_id,
+    }

@@ -10,13 +10,14 @@ from services.card_gateway.domain.words import SecretLabel
 from services.card_gateway.events import label
 from services.card_gateway.servicer import words
 from services.card_gateway.use_cases.claiming import Claiming, Pairing
+from services.card_gateway.use_cases.making import Wish
 from services.card_gateway.use_cases.pages import Pages
 from services.runtime.timestamps import timestamp_of
 from services.runtime.words import matching_words
 
 
 class SessionServicer(card_gateway_pb2_grpc.SessionServiceServicer):
-    """StartSession, GetSession, Authorise and ResetPin."""
+    """StartSession, GetSession, ChangeReason, Authorise and ResetPin."""
 
     def __init__(self, claiming: Claiming, pages: Pages) -> None:
         self._claiming = claiming
@@ -67,7 +68,21 @@ class SessionServicer(card_gateway_pb2_grpc.SessionServiceServicer):
             reason=words.reason(session.reason),
             route=words.route(session.route),
             secret_label=label(session.label if session.ended_at else SecretLabel.NONE),
+            objection=seen.objection,
+            code_needed=seen.code_needed,
         )
+
+    async def ChangeReason(  # noqa: N802
+        self, request: wire.ChangeReasonRequest, context: Any
+    ) -> wire.ChangeReasonResponse:
+        """Take another reason."""
+        refused = await self._pages.change_reason(
+            request.session_id,
+            request.claim,
+            words.reason_of(request.reason),
+            words.attempt_of(request.attempt_id),
+        )
+        return wire.ChangeReasonResponse(refused_code=refused)
 
     async def Authorise(  # noqa: N802
         self, request: wire.AuthoriseRequest, context: Any
@@ -86,13 +101,13 @@ class SessionServicer(card_gateway_pb2_grpc.SessionServiceServicer):
         self, request: wire.ResetPinRequest, context: Any
     ) -> wire.ResetPinResponse:
         """Ask for a new PIN."""
-        refused = await self._pages.reset_pin(
-            request.session_id,
-            request.claim,
-            request.sealed_pin,
-            request.holder_grant,
-            words.attempt_of(request.attempt_id),
+        wish = Wish(
+            sealed_pin=request.sealed_pin,
+            attempt_id=words.attempt_of(request.attempt_id),
+            sealed_current_pin=request.sealed_current_pin,
+            last_try=request.spend_last_try,
         )
+        refused = await self._pages.reset_pin(request.session_id, request.claim, wish, request.holder_grant)
         return wire.ResetPinResponse(refused_code=refused)
 
 

@@ -8,10 +8,11 @@ from services.card_gateway.card.proof import AGENT_KEY_LENGTH
 from services.card_gateway.card.script import Report
 from services.card_gateway.domain.readers import ReaderState, Sighting
 from services.card_gateway.domain.session import ENDED, Session
-from services.card_gateway.domain.step import RESETS, Step, StepKind
+from services.card_gateway.domain.step import SET_PIN, Step, StepKind
 from services.card_gateway.domain.words import State
 from services.card_gateway.ports import Outside
 from services.card_gateway.use_cases import callers, commits, offers
+from services.card_gateway.use_cases.changing import Changing
 from services.card_gateway.use_cases.offers import Offer
 from services.card_gateway.use_cases.orders import Idle, Next, Order, Over, order
 from services.card_gateway.use_cases.proving import Proving
@@ -33,7 +34,7 @@ _STEPS_OF = {
     State.ATTACHED: (StepKind.READ,),
     State.UNKNOWN: (StepKind.READ,),
     State.PROVING: (StepKind.PROVE,),
-    State.RESETTING: RESETS,
+    State.RESETTING: SET_PIN,
 }
 """Which step a state waits for; other kinds are there only for a report that may still come."""
 
@@ -57,6 +58,7 @@ class Agents:
         self._reading = Reading(outside)
         self._proving = Proving(outside)
         self._resetting = Resetting(outside)
+        self._changing = Changing(outside)
 
     async def attach(self, agent_public_key: bytes, reader: ReaderState, attempt_id: str) -> Attached:
         """Make a session (NEW) and offer it."""
@@ -108,6 +110,8 @@ class Agents:
             await self._reading.report(session_id, step, report)
         elif step is not None and step.kind is StepKind.PROVE:
             await self._proving.report(session_id, step, report)
+        elif step is not None and step.kind is StepKind.CHANGE:
+            await self._changing.report(session_id, step, report)
         elif step is not None:
             await self._resetting.report(session_id, step, report)
         # A proof whose answer was lost is reported again: its step is gone, the reset still waits.
@@ -141,7 +145,7 @@ class Agents:
             return idle, 0
         if now < step.not_before:
             return idle, (step.not_before - now).total_seconds()
-        if step.kind in RESETS:
+        if step.kind in SET_PIN:
             return await self._resetting.fetch(session.session_id) or idle, 0
         return order(session, step, now), 0
 

@@ -1,5 +1,7 @@
 """What the grants of others entitle to here: checked against our own rows, claim by claim."""
 
+from datetime import datetime
+
 from services.card_gateway.domain.facts import Actor
 from services.card_gateway.domain.session import Authority, Session
 from services.card_gateway.domain.words import ActorKind, Route
@@ -28,11 +30,16 @@ def unlock_permitted(outside: Outside, session: Session, token: str, holder: Hol
     return grant
 
 
-def authority_of(outside: Outside, holder: HolderGrant, unlock: UnlockGrant) -> Authority:
+def authority_of(holder: HolderGrant, unlock: UnlockGrant, now: datetime) -> Authority:
     """What the session keeps of the two grants."""
     actor = Actor(ActorKind(unlock.actor_kind), unlock.actor_ref or holder.holder_ref)
-    now = outside.clock.now()
     return Authority(holder.holder_ref, holder.organisation, holder.address_version, actor, now)
+
+
+def authority_of_holder(holder: HolderGrant) -> Authority:
+    """What a CHANGE keeps of its one grant: the card itself judges the current PIN. I2."""
+    actor = Actor(ActorKind.HOLDER, holder.holder_ref)
+    return Authority(holder.holder_ref, holder.organisation, holder.address_version, actor, None)
 
 
 def _binds(grant: Grant, session: Session) -> bool:

@@ -46,9 +46,9 @@ class Claiming:
     ) -> Claimed | str:
         """Claim the session on offer, once. A refused code: PAIRING_UNKNOWN, TOO_MANY_GUESSES.
 
-        Raises BAD_REQUEST for what no script exists for yet: CHANGE, RA_IN_PERSON.
+        Raises BAD_REQUEST for what no script exists for yet: RA_IN_PERSON.
         """
-        if not attempt_id or route is not Route.SELF or reason is Reason.CHANGE:
+        if not attempt_id or route is not Route.SELF:
             raise invalid()
         async with self._outside.books.begin(commits.START_SESSION) as work:
             found = await self._find_offer(work, pairing_, source)

@@ -10,7 +10,7 @@ from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.facts import SWEEPER, Actor
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.session import Card, Session
-from services.card_gateway.domain.step import RESETS, Step, StepKind
+from services.card_gateway.domain.step import SET_PIN, Step, StepKind
 from services.card_gateway.domain.words import OutcomeKind, SecretLabel, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import making
@@ -87,7 +87,9 @@ class Closing:
 
         The step stays, without its PIN, for a report that comes late. None: there was no step.
         """
-        step = next((each for each in await work.steps(session.session_id) if each.kind in RESETS), None)
+        step = next((each for each in await work.steps(session.session_id) if each.kind in SET_PIN), None)
+        if step is not None and step.kind is StepKind.CHANGE:
+            return await self._give_up_change(work, session, step, now)
         row = await work.rotation(step.rotation_id) if step else None
         secret = await work.lock_secret(session.knows_card().card_ref)
         if step is None or row is None or secret is None:
@@ -98,8 +100,21 @@ class Closing:
             await work.drop_step(step.step_id)
             return await work.store(session, sessions.go_back(session, "PROOF_TIMED_OUT"))
         await self._leave_unsettled(work, session.knows_card(), step, row, secret, now)
-        lost = sessions.lose_sight(session, UNREPORTED.code)
-        lost = sessions.labelled(lost, SecretLabel.UNSETTLED, secret.version, secret.kid)
+        session_with_label = sessions.labelled(session, SecretLabel.UNSETTLED, secret.version, secret.kid)
+        return await self._lose_sight(work, session, session_with_label, step, now)
+
+    async def _give_up_change(self, work: Work, session: Session, step: Step, now: datetime) -> Session:
+        """No secret of ours left; the current PIN may have."""
+        if step.sent_at is None:
+            await work.drop_step(step.step_id)
+            return await work.store(session, sessions.go_back(session, "PROOF_TIMED_OUT"))
+        return await self._lose_sight(work, session, session, step, now)
+
+    async def _lose_sight(
+        self, work: Work, session: Session, labelled: Session, step: Step, now: datetime
+    ) -> Session:
+        """RESETTING → UNKNOWN, and a READ as soon as the card is back."""
+        lost = sessions.lose_sight(labelled, UNREPORTED.code)
         await work.put_step(making.without_pin(step))
         await work.put_step(making.read_step(self._outside, lost, now))
         marked, outcome = sessions.told(lost, OutcomeKind.UNKNOWN, now, SWEEPER)

@@ -24,6 +24,7 @@ ON_THE_REQUEST_PATH = (
     REPORT_RESET,
 )
 
+CHANGE_REASON = "card_gateway.change_reason"
 RENEW_PAIRING = "card_gateway.renew_pairing"
 NOTE_ATTENDANCE = "card_gateway.note_attendance"
 SWEEP = "card_gateway.sweep"

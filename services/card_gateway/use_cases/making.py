@@ -1,14 +1,15 @@
 """Steps are made with whatever brings a session to where they are needed, never while an agent polls."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.card_gateway.card import profiles
 from services.card_gateway.card.proof import NONCE_LENGTH
 from services.card_gateway.card.verdict import PukState
-from services.card_gateway.domain import budget
+from services.card_gateway.domain import budget, reasons
 from services.card_gateway.domain import step as steps
 from services.card_gateway.domain.journal import Rotation, RowState
+from services.card_gateway.domain.reasons import Abilities
 from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step, StepKind
 from services.card_gateway.ports import Outside, View, Work
@@ -21,6 +22,20 @@ async def within_budget(view: View, card_ref: str, now: datetime) -> bool:
     secret = await view.secret(card_ref)
     failed = await view.failed_resets(card_ref, now - budget.FAILED_WINDOW)
     return secret is not None and secret.allows(failed)
+
+
+def abilities(card: Card) -> Abilities:
+    """What the card's kind can do about its PIN."""
+    profile = profiles.BY_KIND[card.profile]
+    return Abilities(profile.CHANGE is not None, profile.UNBLOCKS_ONLY_BLOCKED)
+
+
+def objection(session: Session) -> str:
+    """Why the session's reason does not fit its card; empty where it does, or before a card was read."""
+    card, reason = session.card, session.reason
+    if card is None or reason is None:
+        return ""
+    return reasons.objection(reason, blocked=card.blocked_now, abilities=abilities(card))
 
 
 async def drop_steps(work: Work, session_id: str) -> None:
@@ -38,13 +53,34 @@ def read_step(outside: Outside, session: Session, now: datetime, pause: timedelt
     )  # fmt: skip
 
 
-def prove_step(outside: Outside, session_id: str, sealed_pin: bytes, attempt_id: str, now: datetime) -> Step:
-    """A PROVE, which keeps the sealed PIN until the card has proved itself."""
+@dataclass(frozen=True)
+class Wish:
+    """What a page asks for with a passcode; sealed to the agent's key."""
+
+    sealed_pin: bytes = field(repr=False)
+    attempt_id: str
+    sealed_current_pin: bytes = field(default=b"", repr=False)
+    """Reason CHANGE, and only there."""
+    last_try: bool = False
+    """Reason CHANGE: the person wants to spend the last try of the current PIN."""
+
+
+def prove_step(outside: Outside, session_id: str, wish: Wish, now: datetime) -> Step:
+    """A PROVE, which keeps what was sealed until the card has proved itself."""
     random = outside.randomness
     return Step(
         random.uuid7(), session_id, StepKind.PROVE, random.token(NONCE_LENGTH), now,
         not_before=now, begin_before=now + steps.PROVE_BEGINS_WITHIN,
-        sealed_pin=sealed_pin, pin_attempt_id=attempt_id,
+        sealed_pin=wish.sealed_pin, pin_attempt_id=wish.attempt_id,
+        sealed_current_pin=wish.sealed_current_pin, last_try=wish.last_try,
+    )  # fmt: skip
+
+
+def change_step(outside: Outside, proved: Step, now: datetime) -> Step:
+    """What follows the PROVE of a CHANGE."""
+    return replace(
+        proved, step_id=outside.randomness.uuid7(), kind=StepKind.CHANGE, created_at=now,
+        not_before=now, begin_before=now + steps.RESET_BEGINS_WITHIN,
     )  # fmt: skip
 
 
@@ -60,7 +96,7 @@ def reset_step(outside: Outside, proved: Step, row: Rotation, now: datetime) -> 
 
 def without_pin(step: Step) -> Step:
     """A step that is kept only for its report."""
-    return replace(step, sealed_pin=b"", pin_attempt_id="")
+    return replace(step, sealed_pin=b"", sealed_current_pin=b"", pin_attempt_id="")
 
 
 def first_candidate(card: Card, row: Rotation) -> PukState:

@@ -16,6 +16,8 @@ class Question:
 
     last_four: str
     reason: str
+    last_try: bool = False
+    """CHANGE: a wrong current PIN may block the card."""
 
 
 @dataclass(frozen=True)
@@ -54,4 +56,4 @@ def order(session: Session, step: Step, now: datetime) -> Order:
     card = session.knows_card()
     script = profiles.BY_KIND[card.profile].prove_script(card.chuid_hash, card.algorithm)
     reason = session.reason.value if session.reason else ""
-    return Order(step, script, now, Question(card.last_four, reason))
+    return Order(step, script, now, Question(card.last_four, reason, step.last_try))

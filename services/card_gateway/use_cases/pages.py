@@ -2,16 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from services.card_gateway.card.guard import LAST_TRY
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.facts import SessionAuthorised
 from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.session import Session
-from services.card_gateway.domain.words import State
+from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import authority, callers, commits, making
+from services.card_gateway.use_cases.making import Wish
 from services.runtime.errors import invalid
-from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, thumbprint
+from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant, thumbprint
 
 LONGEST_WAIT = 20.0
 """Seconds a page may wait for news."""
@@ -29,10 +32,14 @@ class Seen:
     session: Session
     reader: ReaderState
     card_grant: str = field(repr=False)
+    objection: str = ""
+    """CARD_READ: why the reason does not fit the card."""
+    code_needed: bool = True
+    """An UnlockGrant must be spent before a passcode can be set."""
 
 
 class Pages:
-    """GetSession, Authorise and ResetPin."""
+    """GetSession, ChangeReason, Authorise and ResetPin."""
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
@@ -50,8 +57,23 @@ class Pages:
                 first = first or reader
                 left = 0 if self._outside.bell.closed else until - loop.time()
                 if session.version > since or reader is not first or left <= 0:
-                    return Seen(session, reader, self._card_grant(session))
+                    return self._seen(session, reader)
                 await ear.wait(min(left, LOOK_AGAIN_AFTER))
+
+    async def change_reason(self, session_id: str, claim: str, reason: Reason, attempt_id: str) -> str:
+        """Say anew why the holder came. Empty when the session has this reason, else why not."""
+        async with self._outside.books.begin(commits.CHANGE_REASON) as work:
+            session = callers.for_page(await work.lock_session(session_id), claim)
+            if await self._was_made(work, "ChangeReason", attempt_id, session):
+                return ""
+            if (refused := self._out_of_turn(session, State.CARD_READ)) is not None:
+                return refused
+            if reason is not Reason.CHANGE and (code := session.knows_card().reset_refused):
+                return code
+            await making.drop_steps(work, session_id)
+            await work.store(session, sessions.restate(session, reason))
+            await work.remember("ChangeReason", attempt_id, session_id, self._outside.clock.now())
+        return ""
 
     async def authorise(
         self, session_id: str, claim: str, unlock_grant: str, holder_grant: str, attempt_id: str
@@ -69,45 +91,67 @@ class Pages:
                 unlock = authority.unlock_permitted(outside, session, unlock_grant, holder)
             except GrantRefused:
                 return GrantRefused.code
+            if making.objection(session) == "UNBLOCKS_ONLY_BLOCKED":
+                return "UNBLOCKS_ONLY_BLOCKED"
             if not await making.within_budget(work, session.knows_card().card_ref, outside.clock.now()):
                 return "BUDGET_SPENT"
             if not await work.spend(unlock.jti, session_id, unlock.expires_at):
                 return "GRANT_SPENT"
-            given = authority.authority_of(outside, holder, unlock)
+            now = outside.clock.now()
+            given = authority.authority_of(holder, unlock, now)
             await work.store(session, sessions.authorise(session, given))
-            await work.remember("Authorise", attempt_id, session_id, given.authorised_at)
-            await work.tell(SessionAuthorised(session_id, given.actor, given.authorised_at))
+            await work.remember("Authorise", attempt_id, session_id, now)
+            await work.tell(SessionAuthorised(session_id, given.actor, now))
         return ""
 
-    async def reset_pin(
-        self, session_id: str, claim: str, sealed_pin: bytes, holder_grant: str, attempt_id: str
-    ) -> str:
+    async def reset_pin(self, session_id: str, claim: str, wish: Wish, holder_grant: str) -> str:
         """Let the agent ask the person and prove the card. Empty when it is asked, else why not."""
-        if not 0 < len(sealed_pin) <= MAX_SEALED_PIN:
+        if not 0 < len(wish.sealed_pin) <= MAX_SEALED_PIN or len(wish.sealed_current_pin) > MAX_SEALED_PIN:
             raise invalid()
         outside = self._outside
         async with outside.books.begin(commits.RESET_PIN) as work:
             session = callers.for_page(await work.lock_session(session_id), claim)
-            if await self._was_made(work, "ResetPin", attempt_id, session):
+            if await self._was_made(work, "ResetPin", wish.attempt_id, session):
                 return ""
-            if session.state in (State.NEW, State.ATTACHED, State.CARD_READ):
-                return "NOT_AUTHORISED"
-            if (refused := self._out_of_turn(session, State.AUTHORISED)) is not None:
+            if bool(wish.sealed_current_pin) is not (session.reason is Reason.CHANGE):
+                raise invalid()
+            if (refused := self._may_not_choose(session)) is not None:
                 return refused
             try:
-                authority.holder_let_through(outside, session, holder_grant)
+                holder = authority.holder_let_through(outside, session, holder_grant)
             except GrantRefused:
                 return GrantRefused.code
             now = outside.clock.now()
-            if not await making.within_budget(work, session.knows_card().card_ref, now):
-                return "BUDGET_SPENT"
-            if self._reader_of(session) is ReaderState.NO_CARD:
-                return "NO_CARD"
+            if refused := await self._why_not(work, session, wish, now):
+                return refused
             await making.drop_steps(work, session_id)
-            await work.put_step(making.prove_step(outside, session_id, sealed_pin, attempt_id, now))
-            await work.store(session, sessions.prove(session))
-            await work.remember("ResetPin", attempt_id, session_id, now)
+            await work.put_step(making.prove_step(outside, session_id, wish, now))
+            await work.store(session, _proving(session, holder))
+            await work.remember("ResetPin", wish.attempt_id, session_id, now)
         return ""
+
+    def _may_not_choose(self, session: Session) -> str | None:
+        """Why no passcode may be chosen in this state; None where one may."""
+        wanted = State.AUTHORISED if self._code_needed(session) else sessions.chosen_in(session)
+        if wanted is State.AUTHORISED and session.state in (State.NEW, State.ATTACHED, State.CARD_READ):
+            return "NOT_AUTHORISED"
+        return self._out_of_turn(session, wanted)
+
+    async def _why_not(self, work: Work, session: Session, wish: Wish, now: datetime) -> str:
+        """Why the card is not touched now; empty where it may be."""
+        card = session.knows_card()
+        if session.reason is Reason.CHANGE:
+            if objection := making.objection(session):
+                return objection
+            if card.pin_tries_left == LAST_TRY and not wish.last_try:
+                return "LAST_TRY"
+        elif not await making.within_budget(work, card.card_ref, now):
+            return "BUDGET_SPENT"
+        return "NO_CARD" if self._reader_of(session) is ReaderState.NO_CARD else ""
+
+    def _code_needed(self, session: Session) -> bool:
+        """A CHANGE is authorised by the current PIN, on the card, unless the setting asks for a code too."""
+        return session.reason is not Reason.CHANGE or self._outside.change_needs_code
 
     async def _was_made(self, work: Work, call: str, attempt_id: str, session: Session) -> bool:
         """True where this very attempt succeeded before. Raises BAD_REQUEST for another session's."""
@@ -122,6 +166,10 @@ class Pages:
         if session.is_over(self._outside.clock.now()):
             return "SESSION_ENDED"
         return None if session.state is wanted else "WRONG_STATE"
+
+    def _seen(self, session: Session, reader: ReaderState) -> Seen:
+        objection = making.objection(session) if session.state is State.CARD_READ else ""
+        return Seen(session, reader, self._card_grant(session), objection, self._code_needed(session))
 
     def _reader_of(self, session: Session) -> ReaderState:
         sighting = self._outside.attendance.sighting(session.session_id, session.sighting)
@@ -148,3 +196,9 @@ class Pages:
                 certificate_expires_at=card.certificate_expires_at,
             )
         )
+
+
+def _proving(session: Session, holder: HolderGrant) -> Session:
+    if session.state is State.CARD_READ:
+        return sessions.prove_by_pin(session, authority.authority_of_holder(holder))
+    return sessions.prove(session)

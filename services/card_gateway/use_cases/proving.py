@@ -12,7 +12,7 @@ from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.session import Session
 from services.card_gateway.domain.step import Step
-from services.card_gateway.domain.words import State
+from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import commits, making
 from services.card_gateway.use_cases.closing import Closing
@@ -62,6 +62,9 @@ class Proving:
         proof = profiles.BY_KIND[card.profile].parse_proof(report)
         if registered is None or not self._is_genuine(session, step, registered.key_9e, proof):
             await self._closing.end(work, session, session, State.FAILED, "CARD_NOT_GENUINE", now)
+        elif session.reason is Reason.CHANGE:
+            await work.put_step(making.change_step(self._outside, step, now))
+            await work.store(session, sessions.reset(session))
         elif secret is None or not await making.within_budget(work, card.card_ref, now):
             await self._closing.end(work, session, session, State.FAILED, "BUDGET_SPENT", now)
         else:

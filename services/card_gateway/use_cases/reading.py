@@ -13,7 +13,7 @@ from services.card_gateway.domain import step as steps
 from services.card_gateway.domain.budget import FLOOR
 from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
-from services.card_gateway.domain.words import OutcomeKind, State
+from services.card_gateway.domain.words import OutcomeKind, Reason, State
 from services.card_gateway.ports import Outside, RegisteredCard, Work
 from services.card_gateway.use_cases import commits, making
 from services.card_gateway.use_cases.closing import Closing
@@ -60,7 +60,9 @@ class Reading:
         await self._closing.settle_others(work, card.card_ref, step, blocked, now)
         taken = sessions.take_card(session, self._card_of(card, facts))
         code = await self._why_not(work, card, facts, now)
-        if code:
+        if code and taken.reason is Reason.CHANGE:  # which needs no secret of ours
+            await work.store(session, sessions.without_reset(taken, code))
+        elif code:
             await self._closing.end(work, session, taken, State.FAILED, code, now)
         else:
             await work.store(session, taken)

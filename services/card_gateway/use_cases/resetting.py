@@ -15,10 +15,11 @@ from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.facts import SecretReleased
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.session import Card, Session
-from services.card_gateway.domain.step import RESETS, Step, StepKind
+from services.card_gateway.domain.step import SET_PIN, Step, StepKind
 from services.card_gateway.domain.words import SecretLabel, State
 from services.card_gateway.ports import Authorisation, CardProof, NotReleased, Outside, Puks, View, Work
 from services.card_gateway.use_cases import commits, making
+from services.card_gateway.use_cases.changing import Changing
 from services.card_gateway.use_cases.closing import Closing
 from services.card_gateway.use_cases.orders import Order
 
@@ -28,11 +29,12 @@ _MAY_STILL_END = (State.RESETTING, State.UNKNOWN, State.AUTHORISED)
 
 
 class Resetting:
-    """Fetching and reporting RESET and RECOVER."""
+    """Fetching and reporting RESET and RECOVER; fetching CHANGE, which differs in what is sent."""
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
         self._closing = Closing(outside)
+        self._changing = Changing(outside)
 
     async def fetch(self, session_id: str) -> Order | None:
         """The reset that waits for this session's agent; SENT is durable before a PUK leaves.
@@ -82,6 +84,10 @@ class Resetting:
 
     async def _send(self, work: Work, session: Session, step: Step, now: datetime) -> Step:
         """Write down, before anything leaves, that it leaves and what it may cost."""
+        if step.kind is StepKind.CHANGE:
+            sent = replace(step, sent_at=now)
+            await work.put_step(sent)
+            return sent
         card = session.knows_card()
         row = await work.rotation(step.rotation_id)
         secret = await work.lock_secret(card.card_ref)
@@ -103,6 +109,8 @@ class Resetting:
         return sent
 
     async def _order(self, view: View, session: Session, step: Step) -> Order:
+        if step.kind is StepKind.CHANGE:
+            return self._changing.order(session, step)
         card, now = session.knows_card(), self._outside.clock.now()
         row, secret = await view.rotation(step.rotation_id), await view.secret(card.card_ref)
         if row is None or secret is None or session.authority is None or step.sent_at is None:
@@ -156,7 +164,7 @@ class Resetting:
 
 
 async def _reset_step(view: View, session_id: str) -> Step | None:
-    return next((each for each in await view.steps(session_id) if each.kind in RESETS), None)
+    return next((each for each in await view.steps(session_id) if each.kind in SET_PIN), None)
 
 
 def _judge(card: Card, step: Step, report: Report) -> Verdict:

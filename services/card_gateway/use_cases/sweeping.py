@@ -10,7 +10,7 @@ from services.card_gateway.domain import settling
 from services.card_gateway.domain import step as steps
 from services.card_gateway.domain.facts import SWEEPER
 from services.card_gateway.domain.session import Session
-from services.card_gateway.domain.step import RESETS, Step, StepKind
+from services.card_gateway.domain.step import SET_PIN, Step, StepKind
 from services.card_gateway.domain.words import State
 from services.card_gateway.ports import Outside, Timetable, Work
 from services.card_gateway.use_cases import commits
@@ -85,7 +85,7 @@ class Sweeping:
             if session.state is State.PROVING and step.kind is StepKind.PROVE and _is_late(step, now):
                 await work.drop_step(step.step_id)
                 return await work.store(session, sessions.go_back(session, "PROOF_TIMED_OUT"))
-            if session.state is State.RESETTING and step.kind in RESETS and _is_late(step, now):
+            if session.state is State.RESETTING and step.kind in SET_PIN and _is_late(step, now):
                 return await self._closing.give_up(work, session, now) or session
         return session
 

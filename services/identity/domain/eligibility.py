@@ -23,9 +23,9 @@ class Refusal(Enum):
     EMAIL_DOMAIN_NOT_ALLOWED = "EMAIL_DOMAIN_NOT_ALLOWED"
 
 
-def needs_mail(reason: str, route: str) -> bool:
-    """Tell whether the way leads over a mailed code: not where the PIN or the RA vouches instead."""
-    return route == "SELF" and reason != "CHANGE"
+def needs_mail(reason: str, route: str, *, change_needs_code: bool = False) -> bool:
+    """Tell whether the way leads over a mailed code: not where the PIN or the RA vouches instead. R2."""
+    return route == "SELF" and (reason != "CHANGE" or change_needs_code)
 
 
 def card_refusal(held: HeldCard, certificate_expires_at: datetime, now: datetime) -> Refusal | None:

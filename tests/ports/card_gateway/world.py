@@ -42,6 +42,7 @@ from services.card_gateway.importing import import_cards
 from services.card_gateway.master_keys import FileKeyProvider
 from services.card_gateway.rows import rotation_of
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
+from services.card_gateway.use_cases.making import Wish
 from services.card_gateway.use_cases.orders import Next, Order
 from services.card_gateway.use_cases.pages import Seen
 from services.card_gateway.vault import MasterVault
@@ -285,7 +286,12 @@ class Agent:
             return Report((), End.NOT_RUN)
         purpose = Purpose.READ if order.script.kind is Kind.READ else Purpose.RESET
         digest = challenge_digest(purpose, GATEWAY_NAME, self.session_id, order.step.nonce, self.public_key)
-        fill = runner.Fill(pin=self._pin(order), digest=digest)
+        fill = runner.Fill(
+            pin=self._pin(order),
+            digest=digest,
+            current_pin=self._current_pin(order),
+            last_try=order.step.last_try,
+        )
         report = runner.run(order.script, self.reader.port, fill, self.reader.insertion)
         if not order.script.leave_open:
             self.reader.port.reset()
@@ -293,10 +299,16 @@ class Agent:
         return report
 
     def _pin(self, order: Order) -> str | None:
-        if order.script.kind not in (Kind.RESET, Kind.RECOVER):
+        if order.script.kind not in (Kind.RESET, Kind.RECOVER, Kind.CHANGE):
             return None
         info = hpke.pin_info(self.session_id, order.step.pin_attempt_id)
         return hpke.open_sealed(self.key, order.step.sealed_pin, info).decode()
+
+    def _current_pin(self, order: Order) -> str | None:
+        if order.script.kind is not Kind.CHANGE:
+            return None
+        info = hpke.current_pin_info(self.session_id, order.step.pin_attempt_id)
+        return hpke.open_sealed(self.key, order.step.sealed_current_pin, info).decode()
 
 
 @dataclass
@@ -365,6 +377,7 @@ class Page:
         self, unlock: UnlockGrant | None = None, holder: HolderGrant | None = None, attempt: str = ""
     ) -> str:
         attempt = attempt or self.world.randomness.uuid7()
+        await self.follow_reason()
         unlock_token = signed(self.world.otp, unlock or self.unlock_grant())
         holder_token = self.world.identity.sign(holder or self.holder_grant())
         return await until_answered(
@@ -373,14 +386,39 @@ class Page:
             )
         )
 
-    async def reset_pin(self, pin: str, holder: HolderGrant | None = None, attempt: str = "") -> str:
+    async def follow_reason(self) -> None:
+        """Speak of the session's reason from now on, as identity does, which reads the CardGrant."""
+        self.reason = (await self.see()).session.reason or self.reason
+
+    async def reset_pin(
+        self,
+        pin: str,
+        holder: HolderGrant | None = None,
+        attempt: str = "",
+        *,
+        current: str = "",
+        last_try: bool = False,
+    ) -> str:
+        """`current`: reason CHANGE only."""
         attempt = attempt or self.world.randomness.uuid7()
-        info = hpke.pin_info(self.session_id, attempt)
-        sealed = hpke.seal(self.agent.public_key, pin.encode(), info)
+        await self.follow_reason()
+        wish = Wish(self._sealed(pin, hpke.pin_info(self.session_id, attempt)), attempt)
+        if current:
+            sealed = self._sealed(current, hpke.current_pin_info(self.session_id, attempt))
+            wish = replace(wish, sealed_current_pin=sealed, last_try=last_try)
         token = self.world.identity.sign(holder or self.holder_grant())
         return await until_answered(
-            lambda: self.world.gateway.pages.reset_pin(self.session_id, self.claim, sealed, token, attempt)
+            lambda: self.world.gateway.pages.reset_pin(self.session_id, self.claim, wish, token)
         )
+
+    async def change_reason(self, reason: Reason, attempt: str = "") -> str:
+        attempt = attempt or self.world.randomness.uuid7()
+        return await until_answered(
+            lambda: self.world.gateway.pages.change_reason(self.session_id, self.claim, reason, attempt)
+        )
+
+    def _sealed(self, pin: str, info: bytes) -> bytes:
+        return hpke.seal(self.agent.public_key, pin.encode(), info)
 
 
 def signed(signer: GrantSigner, grant: Grant) -> str:

@@ -1,5 +1,6 @@
 """Who may unlock, on real SQL with a clock that stands still."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -131,6 +132,22 @@ async def test_R2_R36_no_mailbox_is_needed_where_no_code_is_mailed(
     answer = await world.resolve(**way)
 
     assert (answer.masked_address, world.verify(answer.holder_grant).address_version) == ("", 0)
+    assert answer.nudge == ("EMAIL_DOMAIN_NOT_ALLOWED" if email else "NO_EMAIL")
+
+
+async def test_R30_R34_who_has_an_address_is_not_nudged(world: World) -> None:
+    await world.populate()
+
+    answer = await world.resolve(reason="CHANGE")
+    assert (answer.nudge, world.verify(answer.holder_grant).address_version) == ("", 1)
+
+
+async def test_R2_with_change_needs_code_a_change_needs_a_mailbox_as_the_others_do(world: World) -> None:
+    await world.populate(holder={"email": None})
+    world.holders._parts = replace(world.holders._parts, change_needs_code=True)
+
+    assert isinstance(await world.resolve(reason="CHANGE"), Refused)
+    assert isinstance(await world.resolve(route="RA_IN_PERSON"), Resolved)
 
 
 async def test_D1_a_refusal_is_told_once_a_session_with_its_actor(world: World) -> None:

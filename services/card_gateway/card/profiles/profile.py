@@ -5,7 +5,19 @@ from typing import Protocol
 from services.card_gateway.card.facts import CardFacts, Proof, Unsupported
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.script import Report, Script
-from services.card_gateway.card.verdict import Candidates, PukState, Verdict
+from services.card_gateway.card.verdict import Candidates, ChangeVerdict, PukState, Verdict
+
+
+class ChangeOfPin(Protocol):
+    """How a kind of card replaces its PIN by the PIN that the holder knows. A module is one."""
+
+    def change_script(self, chuid_hash: bytes, *, last_try: bool) -> Script:
+        """Tries first, then the change; `last_try`: also where one try is left."""
+        ...
+
+    def judge_change(self, report: Report) -> ChangeVerdict:
+        """Judge what a CHANGE did."""
+        ...
 
 
 class Profile(Protocol):
@@ -13,6 +25,10 @@ class Profile(Protocol):
 
     KIND: str
     """Its word in imports, rows and facts."""
+    CHANGE: ChangeOfPin | None
+    """None for a kind of card that has no script for it: CHANGE_UNSUPPORTED."""
+    UNBLOCKS_ONLY_BLOCKED: bool
+    """True where a card gives a new PIN without the current one only once that is blocked."""
 
     def parse_read(self, report: Report) -> CardFacts | Unsupported:
         """The facts of a READ, or why there are none."""

@@ -1,6 +1,6 @@
 """What a smartcard may be refused for, and what it may refuse."""
 
-from services.web.domain.entry import RA_UNLOCKS, Entry, ask_ra
+from services.web.domain.entry import RA_UNLOCKS, Entry, ask_ra, report
 
 ENTRIES: tuple[Entry, ...] = (
     ask_ra(
@@ -61,6 +61,62 @@ ENTRIES: tuple[Entry, ...] = (
         "The unlock key of your smartcard was refused too many times, so your smartcard does not take it"
         " any more.",
         "Contact your Registration Authority (smartcard team). You need a new smartcard.",
+    ),
+    report(
+        "CARD_LOCKED",
+        "Your smartcard is locked",
+        "A wrong passcode was entered too many times, so your smartcard does not take any passcode now, not"
+        " even the right one.",
+        "Choose to unlock it: we send a security code to the email address on your profile.",
+    ),
+    report(
+        "CARD_NOT_LOCKED",
+        "Your smartcard is not locked",
+        "We read your smartcard, and it still takes a passcode.",
+        "If you know your passcode, you can use it or change it. If you have forgotten it, set a new one.",
+    ),
+    ask_ra(
+        "UNBLOCKS_ONLY_BLOCKED",
+        "Your smartcard can only get a new passcode once it is locked",
+        "This kind of smartcard does not take a new passcode from us while it still takes the old one.",
+        "If you remember your passcode, choose to change it. If not, contact your Registration Authority"
+        " (smartcard team).",
+    ),
+    ask_ra(
+        "CHANGE_UNSUPPORTED",
+        "You cannot change the passcode of this kind of smartcard here",
+        "We can set a new passcode on this kind of smartcard, but not by means of the one it has.",
+        "If you have forgotten your passcode or your smartcard is locked, choose that. If not, contact your"
+        " Registration Authority (smartcard team).",
+    ),
+    report(
+        "CURRENT_PIN_WRONG",
+        "That is not the passcode your smartcard has now",
+        "Your smartcard refused the current passcode you entered. Your passcode was not changed, and one try"
+        " is used up.",
+        "Enter your current passcode again. If you do not know it, choose ‘I have forgotten my passcode’.",
+    ),
+    report(
+        "LAST_TRY",
+        "Your smartcard has only one try left",
+        "One more wrong passcode would lock your smartcard, so the unlock program did not try it."
+        " Nothing was changed on your smartcard.",
+        "If you are sure of your passcode, say so and enter it. If not, choose ‘I have forgotten my"
+        " passcode’.",
+    ),
+    report(
+        "TRIES_NOT_TOLD",
+        "Your smartcard did not say how many tries are left",
+        "We do not send a passcode to a smartcard that may be about to lock. Another program may be using it."
+        " Nothing was changed on your smartcard.",
+        "Close other programs that use the smartcard, take it out, put it in again, and try again.",
+    ),
+    report(
+        "PIN_TRIES_SPENT",
+        "Too many wrong passcodes",
+        "The unlock program sends no more than 3 wrong passcodes before the smartcard is taken out.",
+        "Take your smartcard out, put it in again, and try again. If you do not know your passcode, choose"
+        " ‘I have forgotten my passcode’.",
     ),
     ask_ra(
         "PIN_REFUSED_BY_CARD",

@@ -7,9 +7,10 @@ from deploy.local.virtual_card import Eeprom, Fault, FaultyCard, InProcessCard, 
 from services.card_gateway.card.facts import CardFacts
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.profiles.piv import changing
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import Kind, Report, Script
-from services.card_gateway.card.verdict import PukState, Verdict
+from services.card_gateway.card.verdict import ChangeVerdict, PukState, Verdict
 
 OLD_PIN, NEW_PIN, OTHER_PIN = "739154", "860247", "52840713"
 CURRENT, NEXT, STRANGE = b"40718263", b"55512340", b"99999990"
@@ -48,8 +49,11 @@ class OneCard:
         self.port.insert()
         self.insertion = Insertion()
 
-    def run(self, script: Script, pin: str = NEW_PIN) -> Report:
-        fill = Fill(pin=pin if script.kind in (Kind.RESET, Kind.RECOVER) else None, digest=DIGEST)
+    def run(
+        self, script: Script, pin: str = NEW_PIN, current: str = OLD_PIN, *, last_try: bool = False
+    ) -> Report:
+        sets_pin = script.kind in (Kind.RESET, Kind.RECOVER, Kind.CHANGE)
+        fill = Fill(pin=pin if sets_pin else None, digest=DIGEST, current_pin=current, last_try=last_try)
         report = run(script, self.port, fill, self.insertion)
         self.port.reset()
         return report
@@ -66,6 +70,10 @@ class OneCard:
         blocked = self.read().pin_blocked
         candidates = piv.order_candidates(CURRENT, NEXT, pin_blocked=blocked, lost=lost)
         return piv.judge_recover(self.run(piv.recover_script(self.chuid_hash, candidates), pin))
+
+    def change(self, current: str = OLD_PIN, pin: str = NEW_PIN, *, last_try: bool = False) -> ChangeVerdict:
+        script = changing.change_script(self.chuid_hash, last_try=last_try)
+        return changing.judge_change(self.run(script, pin, current, last_try=last_try))
 
     def puk_is(self, verdict: Verdict) -> bool:
         """Whether the card agrees with what the verdict says of its PUK."""

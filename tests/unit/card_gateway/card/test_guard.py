@@ -7,6 +7,7 @@ import pytest
 from services.card_gateway.card.apdu import Command
 from services.card_gateway.card.guard import Insertion, Refused, check
 from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.profiles.piv import changing
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import Action, End, Kind, Script, Slot, StatusRule, Step
@@ -17,6 +18,7 @@ TO_SIGN = bytes.fromhex("7C2482008120") + bytes(32)
 READ = piv.read_script()
 PROVE = piv.prove_script(HASH, Algorithm.RSA2048)
 RESET = piv.reset_script(HASH, CURRENT, NEXT)
+CHANGE = changing.change_script(HASH, last_try=True)
 RECOVER = piv.recover_script(HASH, piv.order_candidates(CURRENT, NEXT, pin_blocked=True))
 SELECT, CHUID, UNBLOCK, ROTATE = RESET.steps[:4]
 
@@ -29,7 +31,7 @@ def with_pin(ins: int, p1: int, p2: int, data: bytes, offset: int) -> Step:
     return Step("extra", Command(0, ins, p1, p2, data), Slot.PIN, offset)
 
 
-@pytest.mark.parametrize("script", [READ, PROVE, RESET, RECOVER], ids=lambda script: script.kind.name)
+@pytest.mark.parametrize("script", [READ, PROVE, RESET, RECOVER, CHANGE], ids=lambda script: script.kind.name)
 def test_our_own_scripts_are_allowed(script: Script) -> None:
     check(script)
 

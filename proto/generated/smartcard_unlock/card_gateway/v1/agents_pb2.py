@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-smartcard_unlock/card_gateway/v1/agents.proto\x12 smartcard_unlock.card_gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x01\n\rAttachRequest\x12\x18\n\x10\x61gent_public_key\x18\x01 \x01(\x0c\x12\x15\n\ragent_version\x18\x02 \x01(\t\x12>\n\x07readers\x18\x03 \x01(\x0b\x32-.smartcard_unlock.card_gateway.v1.ReaderFacts\x12\x12\n\nattempt_id\x18\x04 \x01(\t\"\\\n\x0bReaderFacts\x12\x12\n\nservice_up\x18\x01 \x01(\x08\x12\x39\n\x07readers\x18\x02 \x03(\x0b\x32(.smartcard_unlock.card_gateway.v1.Reader\"X\n\x06Reader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12@\n\x08presence\x18\x02 \x01(\x0e\x32..smartcard_unlock.card_gateway.v1.CardPresence\"\xd4\x01\n\x0e\x41ttachResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61gent_token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12:\n\x07pairing\x18\x03 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.Pairing\x12\r\n\x05words\x18\x04 \x03(\t\x12\x30\n\x0cgateway_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fgateway_version\x18\x06 \x01(\t\"o\n\x07Pairing\x12\x19\n\x0cpage_address\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cpairing_code\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x95\x01\n\x0fNextStepRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61gent_token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12>\n\x07readers\x18\x03 \x01(\x0b\x32-.smartcard_unlock.card_gateway.v1.ReaderFacts\x12\x14\n\x0cwait_seconds\x18\x04 \x01(\r\"\xd1\x01\n\x10NextStepResponse\x12\x36\n\x04step\x18\x01 \x01(\x0b\x32&.smartcard_unlock.card_gateway.v1.StepH\x00\x12<\n\x07nothing\x18\x02 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.NothingH\x00\x12?\n\x05\x65nded\x18\x03 \x01(\x0b\x32..smartcard_unlock.card_gateway.v1.SessionEndedH\x00\x42\x06\n\x04next\"V\n\x07Nothing\x12:\n\x07pairing\x18\x01 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.Pairing\x12\x0f\n\x07\x63laimed\x18\x02 \x01(\x08\"-\n\x0cSessionEnded\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\"\xae\x02\n\x04Step\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x38\n\x06script\x18\x02 \x01(\x0b\x32(.smartcard_unlock.card_gateway.v1.Script\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12\x30\n\x0c\x62\x65gin_before\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x08question\x18\x05 \x01(\x0b\x32*.smartcard_unlock.card_gateway.v1.Question\x12\x17\n\nsealed_pin\x18\x06 \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0epin_attempt_id\x18\x07 \x01(\t\x12+\n\x07sent_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"-\n\x08Question\x12\x11\n\tlast_four\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x81\x01\n\x06Script\x12:\n\x04kind\x18\x01 \x01(\x0e\x32,.smartcard_unlock.card_gateway.v1.ScriptKind\x12;\n\x05steps\x18\x02 \x03(\x0b\x32,.smartcard_unlock.card_gateway.v1.ScriptStep\"\x83\x02\n\nScriptStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12:\n\x07\x63ommand\x18\x02 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.Command\x12\x34\n\x04slot\x18\x03 \x01(\x0e\x32&.smartcard_unlock.card_gateway.v1.Slot\x12\x13\n\x0bslot_offset\x18\x04 \x01(\r\x12;\n\x05rules\x18\x05 \x03(\x0b\x32,.smartcard_unlock.card_gateway.v1.StatusRule\x12\x0c\n\x04keep\x18\x06 \x01(\x08\x12\x15\n\rexpect_sha256\x18\x07 \x01(\x0c\"f\n\x07\x43ommand\x12\x0b\n\x03\x63la\x18\x01 \x01(\r\x12\x0b\n\x03ins\x18\x02 \x01(\r\x12\n\n\x02p1\x18\x03 \x01(\r\x12\n\n\x02p2\x18\x04 \x01(\r\x12\x11\n\x04\x64\x61ta\x18\x05 \x01(\x0c\x42\x03\x80\x01\x01\x12\x0f\n\x02le\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x05\n\x03_le\"z\n\nStatusRule\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x0c\n\x04mask\x18\x02 \x01(\r\x12>\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32..smartcard_unlock.card_gateway.v1.StatusAction\x12\x0e\n\x06target\x18\x04 \x01(\t\"\xe8\x01\n\x11ReportStepRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61gent_token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x0f\n\x07step_id\x18\x03 \x01(\t\x12\x39\n\x07\x61nswers\x18\x04 \x03(\x0b\x32(.smartcard_unlock.card_gateway.v1.Answer\x12\x38\n\x03\x65nd\x18\x05 \x01(\x0e\x32+.smartcard_unlock.card_gateway.v1.ScriptEnd\x12\x11\n\tin_flight\x18\x06 \x01(\t\x12\x0c\n\x04rule\x18\x07 \x01(\t\"4\n\x06\x41nswer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"J\n\x12ReportStepResponse\x12\x34\n\x04next\x18\x01 \x01(\x0b\x32&.smartcard_unlock.card_gateway.v1.Step*y\n\x0c\x43\x61rdPresence\x12\x1d\n\x19\x43\x41RD_PRESENCE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41RD_PRESENCE_EMPTY\x10\x01\x12\x19\n\x15\x43\x41RD_PRESENCE_PRESENT\x10\x02\x12\x16\n\x12\x43\x41RD_PRESENCE_MUTE\x10\x03*\x86\x01\n\nScriptKind\x12\x1b\n\x17SCRIPT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10SCRIPT_KIND_READ\x10\x01\x12\x15\n\x11SCRIPT_KIND_PROVE\x10\x02\x12\x15\n\x11SCRIPT_KIND_RESET\x10\x03\x12\x17\n\x13SCRIPT_KIND_RECOVER\x10\x04*Y\n\x04Slot\x12\x14\n\x10SLOT_UNSPECIFIED\x10\x00\x12\x0c\n\x08SLOT_PIN\x10\x01\x12\x14\n\x10SLOT_DIGEST_P256\x10\x02\x12\x17\n\x13SLOT_DIGEST_RSA2048\x10\x03*u\n\x0cStatusAction\x12\x1d\n\x19STATUS_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12STATUS_ACTION_NEXT\x10\x01\x12\x16\n\x12STATUS_ACTION_JUMP\x10\x02\x12\x16\n\x12STATUS_ACTION_STOP\x10\x03*\xc7\x02\n\tScriptEnd\x12\x1a\n\x16SCRIPT_END_UNSPECIFIED\x10\x00\x12\x18\n\x14SCRIPT_END_COMPLETED\x10\x01\x12\x16\n\x12SCRIPT_END_STOPPED\x10\x02\x12\x18\n\x14SCRIPT_END_CARD_GONE\x10\x03\x12\x1b\n\x17SCRIPT_END_CARD_CHANGED\x10\x04\x12\x16\n\x12SCRIPT_END_REFUSED\x10\x05\x12\x18\n\x14SCRIPT_END_TIMED_OUT\x10\x06\x12\x17\n\x13SCRIPT_END_DECLINED\x10\x07\x12\x1a\n\x16SCRIPT_END_READER_BUSY\x10\x08\x12\x1a\n\x16SCRIPT_END_INTERRUPTED\x10\t\x12\x16\n\x12SCRIPT_END_NOT_RUN\x10\n\x12\x1a\n\x16SCRIPT_END_PIN_REFUSED\x10\x0b\x32\xe7\x02\n\x0c\x41gentService\x12k\n\x06\x41ttach\x12/.smartcard_unlock.card_gateway.v1.AttachRequest\x1a\x30.smartcard_unlock.card_gateway.v1.AttachResponse\x12q\n\x08NextStep\x12\x31.smartcard_unlock.card_gateway.v1.NextStepRequest\x1a\x32.smartcard_unlock.card_gateway.v1.NextStepResponse\x12w\n\nReportStep\x12\x33.smartcard_unlock.card_gateway.v1.ReportStepRequest\x1a\x34.smartcard_unlock.card_gateway.v1.ReportStepResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-smartcard_unlock/card_gateway/v1/agents.proto\x12 smartcard_unlock.card_gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x01\n\rAttachRequest\x12\x18\n\x10\x61gent_public_key\x18\x01 \x01(\x0c\x12\x15\n\ragent_version\x18\x02 \x01(\t\x12>\n\x07readers\x18\x03 \x01(\x0b\x32-.smartcard_unlock.card_gateway.v1.ReaderFacts\x12\x12\n\nattempt_id\x18\x04 \x01(\t\"\\\n\x0bReaderFacts\x12\x12\n\nservice_up\x18\x01 \x01(\x08\x12\x39\n\x07readers\x18\x02 \x03(\x0b\x32(.smartcard_unlock.card_gateway.v1.Reader\"X\n\x06Reader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12@\n\x08presence\x18\x02 \x01(\x0e\x32..smartcard_unlock.card_gateway.v1.CardPresence\"\xd4\x01\n\x0e\x41ttachResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61gent_token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12:\n\x07pairing\x18\x03 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.Pairing\x12\r\n\x05words\x18\x04 \x03(\t\x12\x30\n\x0cgateway_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fgateway_version\x18\x06 \x01(\t\"o\n\x07Pairing\x12\x19\n\x0cpage_address\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cpairing_code\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x95\x01\n\x0fNextStepRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61gent_token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12>\n\x07readers\x18\x03 \x01(\x0b\x32-.smartcard_unlock.card_gateway.v1.ReaderFacts\x12\x14\n\x0cwait_seconds\x18\x04 \x01(\r\"\xd1\x01\n\x10NextStepResponse\x12\x36\n\x04step\x18\x01 \x01(\x0b\x32&.smartcard_unlock.card_gateway.v1.StepH\x00\x12<\n\x07nothing\x18\x02 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.NothingH\x00\x12?\n\x05\x65nded\x18\x03 \x01(\x0b\x32..smartcard_unlock.card_gateway.v1.SessionEndedH\x00\x42\x06\n\x04next\"V\n\x07Nothing\x12:\n\x07pairing\x18\x01 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.Pairing\x12\x0f\n\x07\x63laimed\x18\x02 \x01(\x08\"-\n\x0cSessionEnded\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\"\xcf\x02\n\x04Step\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x38\n\x06script\x18\x02 \x01(\x0b\x32(.smartcard_unlock.card_gateway.v1.Script\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12\x30\n\x0c\x62\x65gin_before\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x08question\x18\x05 \x01(\x0b\x32*.smartcard_unlock.card_gateway.v1.Question\x12\x17\n\nsealed_pin\x18\x06 \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0epin_attempt_id\x18\x07 \x01(\t\x12+\n\x07sent_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x12sealed_current_pin\x18\t \x01(\x0c\x42\x03\x80\x01\x01\"?\n\x08Question\x12\x11\n\tlast_four\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08last_try\x18\x03 \x01(\x08\"\x81\x01\n\x06Script\x12:\n\x04kind\x18\x01 \x01(\x0e\x32,.smartcard_unlock.card_gateway.v1.ScriptKind\x12;\n\x05steps\x18\x02 \x03(\x0b\x32,.smartcard_unlock.card_gateway.v1.ScriptStep\"\x83\x02\n\nScriptStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12:\n\x07\x63ommand\x18\x02 \x01(\x0b\x32).smartcard_unlock.card_gateway.v1.Command\x12\x34\n\x04slot\x18\x03 \x01(\x0e\x32&.smartcard_unlock.card_gateway.v1.Slot\x12\x13\n\x0bslot_offset\x18\x04 \x01(\r\x12;\n\x05rules\x18\x05 \x03(\x0b\x32,.smartcard_unlock.card_gateway.v1.StatusRule\x12\x0c\n\x04keep\x18\x06 \x01(\x08\x12\x15\n\rexpect_sha256\x18\x07 \x01(\x0c\"f\n\x07\x43ommand\x12\x0b\n\x03\x63la\x18\x01 \x01(\r\x12\x0b\n\x03ins\x18\x02 \x01(\r\x12\n\n\x02p1\x18\x03 \x01(\r\x12\n\n\x02p2\x18\x04 \x01(\r\x12\x11\n\x04\x64\x61ta\x18\x05 \x01(\x0c\x42\x03\x80\x01\x01\x12\x0f\n\x02le\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x05\n\x03_le\"z\n\nStatusRule\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x0c\n\x04mask\x18\x02 \x01(\r\x12>\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32..smartcard_unlock.card_gateway.v1.StatusAction\x12\x0e\n\x06target\x18\x04 \x01(\t\"\xe8\x01\n\x11ReportStepRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x18\n\x0b\x61gent_token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x0f\n\x07step_id\x18\x03 \x01(\t\x12\x39\n\x07\x61nswers\x18\x04 \x03(\x0b\x32(.smartcard_unlock.card_gateway.v1.Answer\x12\x38\n\x03\x65nd\x18\x05 \x01(\x0e\x32+.smartcard_unlock.card_gateway.v1.ScriptEnd\x12\x11\n\tin_flight\x18\x06 \x01(\t\x12\x0c\n\x04rule\x18\x07 \x01(\t\"4\n\x06\x41nswer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"J\n\x12ReportStepResponse\x12\x34\n\x04next\x18\x01 \x01(\x0b\x32&.smartcard_unlock.card_gateway.v1.Step*y\n\x0c\x43\x61rdPresence\x12\x1d\n\x19\x43\x41RD_PRESENCE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41RD_PRESENCE_EMPTY\x10\x01\x12\x19\n\x15\x43\x41RD_PRESENCE_PRESENT\x10\x02\x12\x16\n\x12\x43\x41RD_PRESENCE_MUTE\x10\x03*\x9e\x01\n\nScriptKind\x12\x1b\n\x17SCRIPT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10SCRIPT_KIND_READ\x10\x01\x12\x15\n\x11SCRIPT_KIND_PROVE\x10\x02\x12\x15\n\x11SCRIPT_KIND_RESET\x10\x03\x12\x17\n\x13SCRIPT_KIND_RECOVER\x10\x04\x12\x16\n\x12SCRIPT_KIND_CHANGE\x10\x05*n\n\x04Slot\x12\x14\n\x10SLOT_UNSPECIFIED\x10\x00\x12\x0c\n\x08SLOT_PIN\x10\x01\x12\x14\n\x10SLOT_DIGEST_P256\x10\x02\x12\x17\n\x13SLOT_DIGEST_RSA2048\x10\x03\x12\x13\n\x0fSLOT_PIN_CHANGE\x10\x04*u\n\x0cStatusAction\x12\x1d\n\x19STATUS_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12STATUS_ACTION_NEXT\x10\x01\x12\x16\n\x12STATUS_ACTION_JUMP\x10\x02\x12\x16\n\x12STATUS_ACTION_STOP\x10\x03*\xc7\x02\n\tScriptEnd\x12\x1a\n\x16SCRIPT_END_UNSPECIFIED\x10\x00\x12\x18\n\x14SCRIPT_END_COMPLETED\x10\x01\x12\x16\n\x12SCRIPT_END_STOPPED\x10\x02\x12\x18\n\x14SCRIPT_END_CARD_GONE\x10\x03\x12\x1b\n\x17SCRIPT_END_CARD_CHANGED\x10\x04\x12\x16\n\x12SCRIPT_END_REFUSED\x10\x05\x12\x18\n\x14SCRIPT_END_TIMED_OUT\x10\x06\x12\x17\n\x13SCRIPT_END_DECLINED\x10\x07\x12\x1a\n\x16SCRIPT_END_READER_BUSY\x10\x08\x12\x1a\n\x16SCRIPT_END_INTERRUPTED\x10\t\x12\x16\n\x12SCRIPT_END_NOT_RUN\x10\n\x12\x1a\n\x16SCRIPT_END_PIN_REFUSED\x10\x0b\x32\xe7\x02\n\x0c\x41gentService\x12k\n\x06\x41ttach\x12/.smartcard_unlock.card_gateway.v1.AttachRequest\x1a\x30.smartcard_unlock.card_gateway.v1.AttachResponse\x12q\n\x08NextStep\x12\x31.smartcard_unlock.card_gateway.v1.NextStepRequest\x1a\x32.smartcard_unlock.card_gateway.v1.NextStepResponse\x12w\n\nReportStep\x12\x33.smartcard_unlock.card_gateway.v1.ReportStepRequest\x1a\x34.smartcard_unlock.card_gateway.v1.ReportStepResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,20 +42,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NEXTSTEPREQUEST'].fields_by_name['agent_token']._serialized_options = b'\200\001\001'
   _globals['_STEP'].fields_by_name['sealed_pin']._loaded_options = None
   _globals['_STEP'].fields_by_name['sealed_pin']._serialized_options = b'\200\001\001'
+  _globals['_STEP'].fields_by_name['sealed_current_pin']._loaded_options = None
+  _globals['_STEP'].fields_by_name['sealed_current_pin']._serialized_options = b'\200\001\001'
   _globals['_COMMAND'].fields_by_name['data']._loaded_options = None
   _globals['_COMMAND'].fields_by_name['data']._serialized_options = b'\200\001\001'
   _globals['_REPORTSTEPREQUEST'].fields_by_name['agent_token']._loaded_options = None
   _globals['_REPORTSTEPREQUEST'].fields_by_name['agent_token']._serialized_options = b'\200\001\001'
-  _globals['_CARDPRESENCE']._serialized_start=2617
-  _globals['_CARDPRESENCE']._serialized_end=2738
-  _globals['_SCRIPTKIND']._serialized_start=2741
-  _globals['_SCRIPTKIND']._serialized_end=2875
-  _globals['_SLOT']._serialized_start=2877
-  _globals['_SLOT']._serialized_end=2966
-  _globals['_STATUSACTION']._serialized_start=2968
-  _globals['_STATUSACTION']._serialized_end=3085
-  _globals['_SCRIPTEND']._serialized_start=3088
-  _globals['_SCRIPTEND']._serialized_end=3415
+  _globals['_CARDPRESENCE']._serialized_start=2668
+  _globals['_CARDPRESENCE']._serialized_end=2789
+  _globals['_SCRIPTKIND']._serialized_start=2792
+  _globals['_SCRIPTKIND']._serialized_end=2950
+  _globals['_SLOT']._serialized_start=2952
+  _globals['_SLOT']._serialized_end=3062
+  _globals['_STATUSACTION']._serialized_start=3064
+  _globals['_STATUSACTION']._serialized_end=3181
+  _globals['_SCRIPTEND']._serialized_start=3184
+  _globals['_SCRIPTEND']._serialized_end=3511
   _globals['_ATTACHREQUEST']._serialized_start=117
   _globals['_ATTACHREQUEST']._serialized_end=265
   _globals['_READERFACTS']._serialized_start=267
@@ -75,23 +77,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONENDED']._serialized_start=1231
   _globals['_SESSIONENDED']._serialized_end=1276
   _globals['_STEP']._serialized_start=1279
-  _globals['_STEP']._serialized_end=1581
-  _globals['_QUESTION']._serialized_start=1583
-  _globals['_QUESTION']._serialized_end=1628
-  _globals['_SCRIPT']._serialized_start=1631
-  _globals['_SCRIPT']._serialized_end=1760
-  _globals['_SCRIPTSTEP']._serialized_start=1763
-  _globals['_SCRIPTSTEP']._serialized_end=2022
-  _globals['_COMMAND']._serialized_start=2024
-  _globals['_COMMAND']._serialized_end=2126
-  _globals['_STATUSRULE']._serialized_start=2128
-  _globals['_STATUSRULE']._serialized_end=2250
-  _globals['_REPORTSTEPREQUEST']._serialized_start=2253
-  _globals['_REPORTSTEPREQUEST']._serialized_end=2485
-  _globals['_ANSWER']._serialized_start=2487
-  _globals['_ANSWER']._serialized_end=2539
-  _globals['_REPORTSTEPRESPONSE']._serialized_start=2541
-  _globals['_REPORTSTEPRESPONSE']._serialized_end=2615
-  _globals['_AGENTSERVICE']._serialized_start=3418
-  _globals['_AGENTSERVICE']._serialized_end=3777
+  _globals['_STEP']._serialized_end=1614
+  _globals['_QUESTION']._serialized_start=1616
+  _globals['_QUESTION']._serialized_end=1679
+  _globals['_SCRIPT']._serialized_start=1682
+  _globals['_SCRIPT']._serialized_end=1811
+  _globals['_SCRIPTSTEP']._serialized_start=1814
+  _globals['_SCRIPTSTEP']._serialized_end=2073
+  _globals['_COMMAND']._serialized_start=2075
+  _globals['_COMMAND']._serialized_end=2177
+  _globals['_STATUSRULE']._serialized_start=2179
+  _globals['_STATUSRULE']._serialized_end=2301
+  _globals['_REPORTSTEPREQUEST']._serialized_start=2304
+  _globals['_REPORTSTEPREQUEST']._serialized_end=2536
+  _globals['_ANSWER']._serialized_start=2538
+  _globals['_ANSWER']._serialized_end=2590
+  _globals['_REPORTSTEPRESPONSE']._serialized_start=2592
+  _globals['_REPORTSTEPRESPONSE']._serialized_end=2666
+  _globals['_AGENTSERVICE']._serialized_start=3514
+  _globals['_AGENTSERVICE']._serialized_end=3873
 # @@protoc_insertion_point(module_scope)

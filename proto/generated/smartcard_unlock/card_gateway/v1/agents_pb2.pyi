@@ -64,6 +64,8 @@ class _ScriptKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScriptKind
     """Set a new PIN and a new PUK, on the handle that PROVE left open."""
     SCRIPT_KIND_RECOVER: _ScriptKind.ValueType  # 4
     """Set a new PIN with the likelier of two PUKs, then the other, on the handle that PROVE left open."""
+    SCRIPT_KIND_CHANGE: _ScriptKind.ValueType  # 5
+    """Replace the PIN by the current PIN, on the handle that PROVE left open. No PUK is in it."""
 
 class ScriptKind(_ScriptKind, metaclass=_ScriptKindEnumTypeWrapper):
     """What a script is for; each kind has an allow-list of its own in the agent."""
@@ -78,6 +80,8 @@ SCRIPT_KIND_RESET: ScriptKind.ValueType  # 3
 """Set a new PIN and a new PUK, on the handle that PROVE left open."""
 SCRIPT_KIND_RECOVER: ScriptKind.ValueType  # 4
 """Set a new PIN with the likelier of two PUKs, then the other, on the handle that PROVE left open."""
+SCRIPT_KIND_CHANGE: ScriptKind.ValueType  # 5
+"""Replace the PIN by the current PIN, on the handle that PROVE left open. No PUK is in it."""
 Global___ScriptKind: _TypeAlias = ScriptKind  # noqa: Y015
 
 class _Slot:
@@ -94,6 +98,8 @@ class _SlotEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Slot.ValueType],
     """The 32-byte digest, for ECDSA P-256."""
     SLOT_DIGEST_RSA2048: _Slot.ValueType  # 3
     """The 256-byte PKCS #1 v1.5 block of the digest, for RSA-2048."""
+    SLOT_PIN_CHANGE: _Slot.ValueType  # 4
+    """The current PIN and the new one, each padded with FF to 8 bytes."""
 
 class Slot(_Slot, metaclass=_SlotEnumTypeWrapper):
     """What the agent puts into a command."""
@@ -106,6 +112,8 @@ SLOT_DIGEST_P256: Slot.ValueType  # 2
 """The 32-byte digest, for ECDSA P-256."""
 SLOT_DIGEST_RSA2048: Slot.ValueType  # 3
 """The 256-byte PKCS #1 v1.5 block of the digest, for RSA-2048."""
+SLOT_PIN_CHANGE: Slot.ValueType  # 4
+"""The current PIN and the new one, each padded with FF to 8 bytes."""
 Global___Slot: _TypeAlias = Slot  # noqa: Y015
 
 class _StatusAction:
@@ -508,14 +516,17 @@ class Step(_message.Message):
     SEALED_PIN_FIELD_NUMBER: _builtins.int
     PIN_ATTEMPT_ID_FIELD_NUMBER: _builtins.int
     SENT_AT_FIELD_NUMBER: _builtins.int
+    SEALED_CURRENT_PIN_FIELD_NUMBER: _builtins.int
     step_id: _builtins.str
     """Id of the step; an agent runs a step once."""
     nonce: _builtins.bytes
     """Goes into the digest that the card signs; 32 bytes."""
     sealed_pin: _builtins.bytes
-    """RESET and RECOVER only: the new PIN, sealed to the agent's key by the page. SECRET."""
+    """RESET, RECOVER and CHANGE only: the new PIN, sealed to the agent's key by the page. SECRET."""
     pin_attempt_id: _builtins.str
-    """RESET and RECOVER only: attempt_id that `info` of the sealed PIN binds."""
+    """RESET, RECOVER and CHANGE only: attempt_id that `info` of the sealed PIN binds."""
+    sealed_current_pin: _builtins.bytes
+    """CHANGE only: the current PIN, sealed like the new one under an `info` of its own. SECRET."""
     @_builtins.property
     def script(self) -> Global___Script:
         """What to run."""
@@ -545,10 +556,11 @@ class Step(_message.Message):
         sealed_pin: _builtins.bytes = ...,
         pin_attempt_id: _builtins.str = ...,
         sent_at: _timestamp_pb2.Timestamp | None = ...,
+        sealed_current_pin: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["begin_before", b"begin_before", "question", b"question", "script", b"script", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_before", b"begin_before", "nonce", b"nonce", "pin_attempt_id", b"pin_attempt_id", "question", b"question", "script", b"script", "sealed_pin", b"sealed_pin", "sent_at", b"sent_at", "step_id", b"step_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_before", b"begin_before", "nonce", b"nonce", "pin_attempt_id", b"pin_attempt_id", "question", b"question", "script", b"script", "sealed_current_pin", b"sealed_current_pin", "sealed_pin", b"sealed_pin", "sent_at", b"sent_at", "step_id", b"step_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -562,19 +574,23 @@ class Question(_message.Message):
 
     LAST_FOUR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    LAST_TRY_FIELD_NUMBER: _builtins.int
     last_four: _builtins.str
     """Last four characters of the card's identifier."""
     reason: _builtins.str
     """Why the holder came: LOCKED, FORGOTTEN or CHANGE."""
+    last_try: _builtins.bool
+    """CHANGE only: a wrong current PIN may block the card, and the holder wants to try all the same."""
     def __init__(
         self,
         *,
         last_four: _builtins.str = ...,
         reason: _builtins.str = ...,
+        last_try: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_four", b"last_four", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_four", b"last_four", "last_try", b"last_try", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

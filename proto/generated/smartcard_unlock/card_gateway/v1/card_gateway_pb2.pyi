@@ -294,6 +294,8 @@ class GetSessionResponse(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
     SECRET_LABEL_FIELD_NUMBER: _builtins.int
+    OBJECTION_FIELD_NUMBER: _builtins.int
+    CODE_NEEDED_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Grows with every change."""
     state: Global___SessionState.ValueType
@@ -304,7 +306,9 @@ class GetSessionResponse(_message.Message):
     empty. ABANDONED: SESSION_ENDED. AUTHORISED: why the last attempt came to nothing:
     PIN_REFUSED_BY_CARD, PIN_REFUSED, DECLINED, CARD_CHANGED, CARD_REMOVED, CARD_NOT_GENUINE,
     READER_BUSY, PROOF_TIMED_OUT, TIMED_OUT, INTERRUPTED, SCRIPT_REFUSED, CARD_REFUSED, OUTCOME_UNKNOWN
-    (the card was read again and cannot tell). ATTACHED: why the card is read again. Else empty.
+    (the card was read again and cannot tell). CARD_READ with reason CHANGE: likewise, and
+    CURRENT_PIN_WRONG, LAST_TRY, TRIES_NOT_TOLD, PIN_TRIES_SPENT, CARD_LOCKED. ATTACHED: why the card
+    is read again. Else empty.
     """
     reader: Global___ReaderState.ValueType
     """What the agent last said of its readers."""
@@ -320,6 +324,16 @@ class GetSessionResponse(_message.Message):
     """By which route."""
     secret_label: _common_pb2.SecretLabel.ValueType
     """What became of the card's secret; set when the session has ended."""
+    objection: _builtins.str
+    """CARD_READ only: why the reason does not fit the card. CARD_NOT_LOCKED (LOCKED, and the PIN is not
+    blocked), CARD_LOCKED (CHANGE, and it is blocked), UNBLOCKS_ONLY_BLOCKED (FORGOTTEN, on a card
+    that gives a new PIN only once it is blocked), CHANGE_UNSUPPORTED (CHANGE, on a kind of card that
+    has no script for it). Empty where it fits. FORGOTTEN on a blocked card becomes LOCKED by itself.
+    """
+    code_needed: _builtins.bool
+    """True where an UnlockGrant must be spent before a passcode can be set; false for CHANGE, unless
+    the deployment asks for a code there too.
+    """
     @_builtins.property
     def card(self) -> Global___CardFacts:
         """From CARD_READ on: the card."""
@@ -348,10 +362,12 @@ class GetSessionResponse(_message.Message):
         reason: _common_pb2.Reason.ValueType = ...,
         route: _common_pb2.Route.ValueType = ...,
         secret_label: _common_pb2.SecretLabel.ValueType = ...,
+        objection: _builtins.str = ...,
+        code_needed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_public_key", b"agent_public_key", "card", b"card", "card_grant", b"card_grant", "code", b"code", "deadline", b"deadline", "reader", b"reader", "reason", b"reason", "resolved_success", b"resolved_success", "route", b"route", "secret_label", b"secret_label", "state", b"state", "version", b"version", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_public_key", b"agent_public_key", "card", b"card", "card_grant", b"card_grant", "code", b"code", "code_needed", b"code_needed", "deadline", b"deadline", "objection", b"objection", "reader", b"reader", "reason", b"reason", "resolved_success", b"resolved_success", "route", b"route", "secret_label", b"secret_label", "state", b"state", "version", b"version", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -441,7 +457,9 @@ class AuthoriseResponse(_message.Message):
 
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
-    """Empty when it is. Else GRANT_REFUSED, GRANT_SPENT, SESSION_ENDED, WRONG_STATE, BUDGET_SPENT."""
+    """Empty when it is. Else GRANT_REFUSED, GRANT_SPENT, SESSION_ENDED, WRONG_STATE, BUDGET_SPENT,
+    UNBLOCKS_ONLY_BLOCKED.
+    """
     def __init__(
         self,
         *,
@@ -456,6 +474,62 @@ class AuthoriseResponse(_message.Message):
 Global___AuthoriseResponse: _TypeAlias = AuthoriseResponse  # noqa: Y015
 
 @_typing.final
+class ChangeReasonRequest(_message.Message):
+    """Says anew why the holder came."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The unlock session."""
+    claim: _builtins.str
+    """The claim of StartSession. SECRET."""
+    reason: _common_pb2.Reason.ValueType
+    """Why, now that the card was read."""
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        claim: _builtins.str = ...,
+        reason: _common_pb2.Reason.ValueType = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "claim", b"claim", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeReasonRequest: _TypeAlias = ChangeReasonRequest  # noqa: Y015
+
+@_typing.final
+class ChangeReasonResponse(_message.Message):
+    """Whether the session has this reason now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it has. Else SESSION_ENDED, WRONG_STATE, ERR1009, BUDGET_SPENT."""
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeReasonResponse: _TypeAlias = ChangeReasonResponse  # noqa: Y015
+
+@_typing.final
 class ResetPinRequest(_message.Message):
     """Asks for a new PIN."""
 
@@ -466,6 +540,8 @@ class ResetPinRequest(_message.Message):
     SEALED_PIN_FIELD_NUMBER: _builtins.int
     HOLDER_GRANT_FIELD_NUMBER: _builtins.int
     ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    SEALED_CURRENT_PIN_FIELD_NUMBER: _builtins.int
+    SPEND_LAST_TRY_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The unlock session."""
     claim: _builtins.str
@@ -478,6 +554,12 @@ class ResetPinRequest(_message.Message):
     """HolderGrant of identity, fresh. SECRET."""
     attempt_id: _builtins.str
     """UUIDv7 of this attempt; the same as in `info` of the sealed PIN."""
+    sealed_current_pin: _builtins.bytes
+    """CHANGE only: the current PIN, sealed like the new one; `info` binds the same and says that it is
+    the current one. At most 256 bytes. SECRET.
+    """
+    spend_last_try: _builtins.bool
+    """CHANGE only: the holder was told that one try is left and wants to spend it."""
     def __init__(
         self,
         *,
@@ -486,10 +568,12 @@ class ResetPinRequest(_message.Message):
         sealed_pin: _builtins.bytes = ...,
         holder_grant: _builtins.str = ...,
         attempt_id: _builtins.str = ...,
+        sealed_current_pin: _builtins.bytes = ...,
+        spend_last_try: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "claim", b"claim", "holder_grant", b"holder_grant", "sealed_pin", b"sealed_pin", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "claim", b"claim", "holder_grant", b"holder_grant", "sealed_current_pin", b"sealed_current_pin", "sealed_pin", b"sealed_pin", "session_id", b"session_id", "spend_last_try", b"spend_last_try"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -503,7 +587,9 @@ class ResetPinResponse(_message.Message):
 
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
-    """Empty when it was. Else NOT_AUTHORISED, GRANT_REFUSED, SESSION_ENDED, WRONG_STATE, BUDGET_SPENT, NO_CARD."""
+    """Empty when it was. Else NOT_AUTHORISED, GRANT_REFUSED, SESSION_ENDED, WRONG_STATE, BUDGET_SPENT, NO_CARD;
+    CHANGE: CARD_LOCKED, CHANGE_UNSUPPORTED, LAST_TRY.
+    """
     def __init__(
         self,
         *,

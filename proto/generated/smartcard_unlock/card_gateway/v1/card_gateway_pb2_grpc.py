@@ -50,6 +50,11 @@ class SessionServiceStub:
                 request_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.AuthoriseRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.AuthoriseResponse.FromString,
                 _registered_method=True)
+        self.ChangeReason = channel.unary_unary(
+                '/smartcard_unlock.card_gateway.v1.SessionService/ChangeReason',
+                request_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ChangeReasonRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ChangeReasonResponse.FromString,
+                _registered_method=True)
         self.ResetPin = channel.unary_unary(
                 '/smartcard_unlock.card_gateway.v1.SessionService/ResetPin',
                 request_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ResetPinRequest.SerializeToString,
@@ -88,8 +93,19 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeReason(self, request, context):
+        """Says anew why the holder came, where the card is not as they thought: locked, or not locked.
+        From CARD_READ only; grants of the reason before it are of no use any more.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResetPin(self, request, context):
-        """Asks the agent to set a new PIN, which travels sealed to the agent's key.
+        """Asks the agent to set a new PIN, which travels sealed to the agent's key. Reason CHANGE: by the
+        current PIN, sealed likewise, instead of an UnlockGrant.
 
         Callers: web. Idempotent by attempt_id.
         """
@@ -114,6 +130,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.Authorise,
                     request_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.AuthoriseRequest.FromString,
                     response_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.AuthoriseResponse.SerializeToString,
+            ),
+            'ChangeReason': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeReason,
+                    request_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ChangeReasonRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ChangeReasonResponse.SerializeToString,
             ),
             'ResetPin': grpc.unary_unary_rpc_method_handler(
                     servicer.ResetPin,
@@ -203,6 +224,33 @@ class SessionService:
             '/smartcard_unlock.card_gateway.v1.SessionService/Authorise',
             smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.AuthoriseRequest.SerializeToString,
             smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.AuthoriseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeReason(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.card_gateway.v1.SessionService/ChangeReason',
+            smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ChangeReasonRequest.SerializeToString,
+            smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ChangeReasonResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,8 +31,15 @@ class SessionServiceStub:
 
     Callers: web. Idempotent by attempt_id.
     """
+    ChangeReason: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.ChangeReasonRequest, _card_gateway_pb2.ChangeReasonResponse]
+    """Says anew why the holder came, where the card is not as they thought: locked, or not locked.
+    From CARD_READ only; grants of the reason before it are of no use any more.
+
+    Callers: web. Idempotent by attempt_id.
+    """
     ResetPin: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.ResetPinRequest, _card_gateway_pb2.ResetPinResponse]
-    """Asks the agent to set a new PIN, which travels sealed to the agent's key.
+    """Asks the agent to set a new PIN, which travels sealed to the agent's key. Reason CHANGE: by the
+    current PIN, sealed likewise, instead of an UnlockGrant.
 
     Callers: web. Idempotent by attempt_id.
     """
@@ -74,12 +81,25 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ChangeReason(
+        self,
+        request: _card_gateway_pb2.ChangeReasonRequest,
+        context: _aio.ServicerContext[_card_gateway_pb2.ChangeReasonRequest, _abc.Awaitable[_card_gateway_pb2.ChangeReasonResponse]],
+    ) -> _abc.Awaitable[_card_gateway_pb2.ChangeReasonResponse]:
+        """Says anew why the holder came, where the card is not as they thought: locked, or not locked.
+        From CARD_READ only; grants of the reason before it are of no use any more.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+
+    @_abc_1.abstractmethod
     def ResetPin(
         self,
         request: _card_gateway_pb2.ResetPinRequest,
         context: _aio.ServicerContext[_card_gateway_pb2.ResetPinRequest, _abc.Awaitable[_card_gateway_pb2.ResetPinResponse]],
     ) -> _abc.Awaitable[_card_gateway_pb2.ResetPinResponse]:
-        """Asks the agent to set a new PIN, which travels sealed to the agent's key.
+        """Asks the agent to set a new PIN, which travels sealed to the agent's key. Reason CHANGE: by the
+        current PIN, sealed likewise, instead of an UnlockGrant.
 
         Callers: web. Idempotent by attempt_id.
         """

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from smartcard_unlock.common.v1 import common_pb2 as smartcard__unlock_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+smartcard_unlock/identity/v1/identity.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"/\n\x14ResolveHolderRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\xa4\x01\n\x15ResolveHolderResponse\x12@\n\x08resolved\x18\x01 \x01(\x0b\x32,.smartcard_unlock.identity.v1.HolderResolvedH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xcb\x01\n\x0eHolderResolved\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0emasked_address\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12Q\n\x16registration_authority\x18\x04 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"p\n\rHolderRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"Z\n\x19GetDeliveryAddressRequest\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61use_id\x18\x03 \x01(\t\"W\n\x1aGetDeliveryAddressResponse\x12\x16\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x42\t\n\x07verdict2\x95\x02\n\x0fIdentityService\x12x\n\rResolveHolder\x12\x32.smartcard_unlock.identity.v1.ResolveHolderRequest\x1a\x33.smartcard_unlock.identity.v1.ResolveHolderResponse\x12\x87\x01\n\x12GetDeliveryAddress\x12\x37.smartcard_unlock.identity.v1.GetDeliveryAddressRequest\x1a\x38.smartcard_unlock.identity.v1.GetDeliveryAddressResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+smartcard_unlock/identity/v1/identity.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"/\n\x14ResolveHolderRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\xa4\x01\n\x15ResolveHolderResponse\x12@\n\x08resolved\x18\x01 \x01(\x0b\x32,.smartcard_unlock.identity.v1.HolderResolvedH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xda\x01\n\x0eHolderResolved\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0emasked_address\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12Q\n\x16registration_authority\x18\x04 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\r\n\x05nudge\x18\x05 \x01(\t\"p\n\rHolderRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"Z\n\x19GetDeliveryAddressRequest\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61use_id\x18\x03 \x01(\t\"W\n\x1aGetDeliveryAddressResponse\x12\x16\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x42\t\n\x07verdict2\x95\x02\n\x0fIdentityService\x12x\n\rResolveHolder\x12\x32.smartcard_unlock.identity.v1.ResolveHolderRequest\x1a\x33.smartcard_unlock.identity.v1.ResolveHolderResponse\x12\x87\x01\n\x12GetDeliveryAddress\x12\x37.smartcard_unlock.identity.v1.GetDeliveryAddressRequest\x1a\x38.smartcard_unlock.identity.v1.GetDeliveryAddressResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,13 +46,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOLVEHOLDERRESPONSE']._serialized_start=201
   _globals['_RESOLVEHOLDERRESPONSE']._serialized_end=365
   _globals['_HOLDERRESOLVED']._serialized_start=368
-  _globals['_HOLDERRESOLVED']._serialized_end=571
-  _globals['_HOLDERREFUSED']._serialized_start=573
-  _globals['_HOLDERREFUSED']._serialized_end=685
-  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_start=687
-  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_end=777
-  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_start=779
-  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_end=866
-  _globals['_IDENTITYSERVICE']._serialized_start=869
-  _globals['_IDENTITYSERVICE']._serialized_end=1146
+  _globals['_HOLDERRESOLVED']._serialized_end=586
+  _globals['_HOLDERREFUSED']._serialized_start=588
+  _globals['_HOLDERREFUSED']._serialized_end=700
+  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_start=702
+  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_end=792
+  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_start=794
+  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_end=881
+  _globals['_IDENTITYSERVICE']._serialized_start=884
+  _globals['_IDENTITYSERVICE']._serialized_end=1161
 # @@protoc_insertion_point(module_scope)

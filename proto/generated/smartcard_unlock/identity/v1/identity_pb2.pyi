@@ -82,10 +82,15 @@ class HolderResolved(_message.Message):
     MASKED_ADDRESS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     REGISTRATION_AUTHORITY_FIELD_NUMBER: _builtins.int
+    NUDGE_FIELD_NUMBER: _builtins.int
     holder_grant: _builtins.str
     """HolderGrant for otp and card_gateway, valid 5 minutes. SECRET."""
     masked_address: _builtins.str
     """The address with most of it hidden, such as `t…1@example.org`, for the holder's own eyes."""
+    nudge: _builtins.str
+    """NO_EMAIL or EMAIL_DOMAIN_NOT_ALLOWED where no code can be sent to the holder and none is needed
+    this time: worth telling while the card works. Else empty.
+    """
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the grant ends; UTC."""
@@ -101,10 +106,11 @@ class HolderResolved(_message.Message):
         masked_address: _builtins.str = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         registration_authority: _common_pb2.RegistrationAuthority | None = ...,
+        nudge: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "registration_authority", b"registration_authority"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "holder_grant", b"holder_grant", "masked_address", b"masked_address", "registration_authority", b"registration_authority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "holder_grant", b"holder_grant", "masked_address", b"masked_address", "nudge", b"nudge", "registration_authority", b"registration_authority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

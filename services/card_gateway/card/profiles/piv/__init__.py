@@ -1,5 +1,6 @@
 """Profile PIV: NIST SP 800-73pt2-5. The PUK resets the PIN and is rotated at the workstation."""
 
+from services.card_gateway.card.profiles.piv import changing
 from services.card_gateway.card.profiles.piv.facts import parse_proof, parse_read
 from services.card_gateway.card.profiles.piv.scripts import (
     KIND,
@@ -12,9 +13,16 @@ from services.card_gateway.card.profiles.piv.scripts import (
     reset_script,
 )
 from services.card_gateway.card.profiles.piv.verdicts import judge_recover, judge_reset
+from services.card_gateway.card.profiles.profile import ChangeOfPin
+
+CHANGE: ChangeOfPin | None = changing
+UNBLOCKS_ONLY_BLOCKED = False
+"""A PIV card takes a PUK whether or not its PIN is blocked."""
 
 __all__ = [
+    "CHANGE",
     "KIND",
+    "UNBLOCKS_ONLY_BLOCKED",
     "encode_puk",
     "judge_recover",
     "judge_reset",

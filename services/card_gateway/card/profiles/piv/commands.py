@@ -31,6 +31,10 @@ TRIES = Command(0x00, apdu.VERIFY, 0x00, PIN)
 """VERIFY without data: asks, and spends nothing."""
 
 
+CHANGE_PIN = Command(0x00, apdu.CHANGE_REFERENCE_DATA, 0x00, PIN, bytes(2 * PIN_LENGTH))
+"""Replace the PIN of the slot's first half by that of its second."""
+
+
 def get_data(object_tag: bytes) -> Command:
     """Read one data object."""
     return Command(0x00, apdu.GET_DATA, 0x3F, 0xFF, b"\x5c" + bytes([len(object_tag)]) + object_tag, le=0)

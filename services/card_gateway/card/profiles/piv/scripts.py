@@ -58,14 +58,14 @@ def read_script() -> Script:
 
 def prove_script(chuid_hash: bytes, algorithm: Algorithm) -> Script:
     """A fresh signature of the card that was read; leaves the transaction open for the reset."""
-    return Script(Kind.PROVE, (*_same_card(chuid_hash), _signature(algorithm)))
+    return Script(Kind.PROVE, (*same_card(chuid_hash), _signature(algorithm)))
 
 
 def reset_script(chuid_hash: bytes, puk: bytes, next_puk: bytes) -> Script:
     """Set the new PIN, then the next PUK. `puk` must be known to be the card's; 8 bytes each. SECRET."""
     _require_puks(puk, next_puk)
     steps = (
-        *_same_card(chuid_hash),
+        *same_card(chuid_hash),
         _unblock(UNBLOCK, puk),
         # A card that refuses the new PUK has still taken the new PIN: go on to the tries.
         Step(ROTATE, commands.change_puk(puk, next_puk), rules=(ANYTHING,)),
@@ -87,7 +87,7 @@ def recover_script(chuid_hash: bytes, candidates: Candidates) -> Script:
         StatusRule(TRIES_LEFT, TRIES_MASK, Action.NEXT),
     )
     steps = (
-        *_same_card(chuid_hash),
+        *same_card(chuid_hash),
         _unblock(UNBLOCK_WITH[candidates.first], candidates.first_puk, *first),
         _unblock(UNBLOCK_WITH[candidates.second], candidates.second_puk),
         *_tries_left(),
@@ -113,7 +113,8 @@ def order_candidates(
     return Candidates(PukState.NEXT, following, PukState.CURRENT, current)
 
 
-def _same_card(chuid_hash: bytes) -> tuple[Step, Step]:
+def same_card(chuid_hash: bytes) -> tuple[Step, Step]:
+    """Select, and require the card that was read before: anything else ends with CARD_CHANGED."""
     chuid = Step("chuid", commands.get_data(commands.CHUID), keep=True, expect_sha256=chuid_hash)
     return Step("select", commands.SELECT), chuid
 
