@@ -32,7 +32,7 @@ class Addresses:
 
     ports: Mapping[str, int] = field(
         default_factory=lambda: {
-            name: free_port() for name in (*SERVICES, "agents", "smtp", "mailbox", "desk")
+            name: free_port() for name in (*SERVICES, "agents", "agents-https", "smtp", "mailbox", "desk")
         }
     )
 
@@ -74,6 +74,7 @@ class Surroundings:
         """The agent's environment; it knows the gateway and nothing else of the server."""
         return {
             "CARD_GATEWAY_ADDRESS": self.addresses.of("agents"),
+            "CARD_GATEWAY_HTTPS_ADDRESS": self.addresses.of("agents-https"),
             "TLS_CA_FILE": str(self.keys.ca),
             "GATEWAY_NAME": GATEWAY_NAME,
             "WEB_ORIGIN": self.addresses.url("web"),
@@ -98,6 +99,7 @@ class Surroundings:
                 return {
                     "GRANT_SIGNING_KEY_FILE": str(self.keys.signing("card_gateway")),
                     "AGENT_LISTEN_ADDRESS": self.addresses.of("agents"),
+                    "AGENT_HTTPS_LISTEN_ADDRESS": self.addresses.of("agents-https"),
                     "CARD_MASTER_KEY_DIR": str(self.keys.card_master_dir),
                     "CARD_MASTER_KID": "k1",
                     "GATEWAY_NAME": GATEWAY_NAME,

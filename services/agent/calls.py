@@ -1,25 +1,23 @@
-"""The three calls to the gateway's listener for agents: TLS with its authority, a deadline on each.
+"""The three calls to the gateway, in the agent's own words, with a deadline on each.
 
-The address comes from this machine's configuration and from nowhere else.
+How they are carried, and to where, is `ways`' business.
 """
 
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
-from grpc import StatusCode, ssl_channel_credentials
+from grpc import StatusCode
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
-from smartcard_unlock.card_gateway.v1.agents_pb2_grpc import AgentServiceStub
 
 from services.agent import wire
 from services.agent.facts import Facts
+from services.agent.patience import Patience
 from services.agent.ports import GatewayAway, Idle, Order, Over, Pairing, Session, SessionLost
+from services.agent.transport import ATTACH, NEXT_STEP, REPORT_STEP, Transport
 from services.card_gateway.card.script import Report
-from services.runtime.errors import ServiceError
-from services.runtime.grpc_client import secure_channel
-from services.runtime.grpc_tls import server_name
+from services.runtime.errors import ServiceError, Unanswered
 
 CALL_SECONDS = 10.0
 """Deadline of a call that does not wait for anything."""
@@ -36,18 +34,20 @@ _LOST = frozenset({
 A = TypeVar("A")
 
 
-class GatewayCalls:
-    """A channel to the gateway, and the calls on it."""
+class _NoAnswer(GatewayAway):
+    """The gateway said nothing."""
 
-    def __init__(self, address: str, ca_file: Path, version: str, wall: Callable[[], datetime]) -> None:
-        self._version, self._wall = version, wall
-        credentials = ssl_channel_credentials(ca_file.read_bytes())
-        self._channel = secure_channel(server_name("card_gateway"), address, credentials)
-        self._stub = AgentServiceStub(self._channel)
+
+class GatewayCalls:
+    """The gateway, as the agent speaks with it."""
+
+    def __init__(self, transport: Transport, version: str, wall: Callable[[], datetime]) -> None:
+        self._transport, self._version, self._wall = transport, version, wall
+        self._patience = Patience()
 
     async def close(self) -> None:
         """Hang up."""
-        await self._channel.close()
+        await self._transport.close()
 
     async def attach(self, public_key: bytes, facts: Facts, attempt_id: str) -> tuple[str, str, Pairing]:
         """Offer this workstation. Raises GatewayAway."""
@@ -58,20 +58,29 @@ class GatewayCalls:
             attempt_id=attempt_id,
         )
         try:
-            reply = await _asked(self._stub.Attach(request, timeout=CALL_SECONDS))
+            reply = await _asked(self._transport.call(ATTACH, request, CALL_SECONDS))
         except SessionLost as refused:  # there is no session yet; a gateway that is mended will take us
             raise GatewayAway(str(refused)) from None
         return reply.session_id, reply.agent_token, wire.to_pairing(reply.pairing)
 
     async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:
         """Ask for something to do. Raises GatewayAway, SessionLost, OrderRefused."""
+        wait_seconds = self._patience.of(wait_seconds)
         request = pb.NextStepRequest(
             session_id=session.session_id,
             agent_token=session.agent_token,
             readers=wire.to_facts(facts),
             wait_seconds=wait_seconds,
         )
-        reply = await _asked(self._stub.NextStep(request, timeout=wait_seconds + POLL_MARGIN_SECONDS))
+        began = time.monotonic()
+        seconds = wait_seconds + POLL_MARGIN_SECONDS
+        try:
+            reply = await _asked(self._transport.call(NEXT_STEP, request, seconds))
+        except _NoAnswer as away:
+            if away.code != "DEADLINE_EXCEEDED" and self._patience.cut(time.monotonic() - began):
+                return Idle(None, claimed=False)  # the next poll tells whether the gateway is away
+            raise
+        self._patience.answered()
         if reply.HasField("step"):
             return wire.to_order(reply.step, time.monotonic(), self._wall)
         if reply.HasField("ended"):
@@ -82,7 +91,7 @@ class GatewayCalls:
     async def report(self, session: Session, step_id: str, report: Report) -> Order | None:
         """Hand in what a step did. Raises GatewayAway, SessionLost, OrderRefused."""
         request = wire.to_report(session.session_id, session.agent_token, step_id, report)
-        reply = await _asked(self._stub.ReportStep(request, timeout=CALL_SECONDS))
+        reply = await _asked(self._transport.call(REPORT_STEP, request, CALL_SECONDS))
         return wire.to_order(reply.next, time.monotonic(), self._wall) if reply.HasField("next") else None
 
 
@@ -90,6 +99,8 @@ async def _asked(call: Awaitable[A]) -> A:
     """Return the answer, or raise what an error means for the agent."""
     try:
         return await call
+    except Unanswered as error:  # whatever its status: only the gateway's own word ends a session
+        raise _NoAnswer(error.code) from None
     except ServiceError as error:
         if error.status in _LOST:
             raise SessionLost(error.code) from None

@@ -22,6 +22,7 @@ from services.agent.spare import Spare
 from services.agent.status_file import StatusFile
 from services.agent.steps import Steps
 from services.agent.watch import Watch
+from services.agent.ways import way_of
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 from services.runtime.randomness import SystemRandomness
@@ -59,7 +60,7 @@ async def _serve(settings: AgentSettings, journal: Journal) -> None:
     if settings.AGENT_STATUS_FILE is not None:
         window = StatusFile(settings.AGENT_STATUS_FILE, console, VERSION, wall)
     watch = Watch(service, Backoff(0.1, 2.0, share))
-    gateway = GatewayCalls(settings.CARD_GATEWAY_ADDRESS, settings.TLS_CA_FILE, VERSION, wall)
+    gateway = GatewayCalls(way_of(settings), VERSION, wall)
     steps = Steps(service, watch, window, journal, settings.GATEWAY_NAME)
     randomness = SystemRandomness()
     spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)

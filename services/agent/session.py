@@ -28,6 +28,7 @@ from services.agent.ports import (
 from services.agent.sealing import new_private_key, public_key_of
 from services.agent.spare import Spare
 from services.agent.steps import Steps
+from services.agent.transport import PROXY_CODES
 from services.agent.watch import Watch
 from services.card_gateway.card.script import End, Report
 from services.runtime import logs
@@ -231,7 +232,7 @@ class Agent:
         """Wait before the next try, or until stopped."""
         if tell:
             log.warning("gateway_away", code=away.code)
-            self._window.problem("GATEWAY_AWAY")
+            self._window.problem(away.code if away.code in PROXY_CODES else "GATEWAY_AWAY")
             self._window.doing(Doing.NO_GATEWAY)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), max(away.retry_after, self._backoff.again()))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -33,6 +33,18 @@ class AgentSettings(BaseSettings):
 
     LOG_LEVEL: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     CARD_GATEWAY_ADDRESS: str = Field(pattern=r"^\S+:\d+$", description="host:port of the agents' listener")
+    CARD_GATEWAY_HTTPS_ADDRESS: str = Field(
+        "", pattern=r"^(\S+:\d+)?$", description="host:port of its HTTPS/1.1 listener; empty: none"
+    )
+    CARD_GATEWAY_TRANSPORT: Literal["auto", "grpc", "https"] = "auto"
+    HTTPS_PROXY: str = Field(
+        "",
+        pattern=r"^((https?://)?[^/\s]+/?)?$",
+        validation_alias=AliasChoices("HTTPS_PROXY", "https_proxy"),
+        repr=False,
+        description="may hold a password",
+    )
+    NO_PROXY: str = Field("", validation_alias=AliasChoices("NO_PROXY", "no_proxy"))
     TLS_CA_FILE: Path = Field(description="PEM: the authority that signed the gateway's certificate")
     GATEWAY_NAME: str = Field(min_length=1, max_length=64, description="goes into every digest a card signs")
     WEB_ORIGIN: str = Field("", description="only pages below it are shown and opened; empty: see addresses")
@@ -55,6 +67,15 @@ class AgentSettings(BaseSettings):
         """
         files = (own_file(), MACHINE_FILE)
         return (init_settings, env_settings, *(DotEnvSettingsSource(settings_cls, file) for file in files))
+
+    @model_validator(mode="after")
+    def _way_exists(self) -> "AgentSettings":
+        if self.CARD_GATEWAY_TRANSPORT == "https" and not self.CARD_GATEWAY_HTTPS_ADDRESS:
+            raise ValueError("CARD_GATEWAY_TRANSPORT=https needs CARD_GATEWAY_HTTPS_ADDRESS")
+        over_grpc = self.CARD_GATEWAY_TRANSPORT == "grpc" or not self.CARD_GATEWAY_HTTPS_ADDRESS
+        if over_grpc and self.HTTPS_PROXY.startswith("https:"):  # gRPC would go past it
+            raise ValueError("a proxy of https:// needs CARD_GATEWAY_HTTPS_ADDRESS, and not grpc alone")
+        return self
 
 
 def config_home() -> Path:

@@ -25,7 +25,8 @@ from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
 from services.runtime.grants import GrantSigner, GrantVerifier
-from services.runtime.grpc_server import Server, build_server
+from services.runtime.grpc_server import build_server
+from services.runtime.https_server import build_https_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
 
@@ -84,7 +85,7 @@ async def serve(_: argparse.Namespace) -> int:
 class _LettingGo:
     """A listener that lets go of its long polls before it stops, so that stopping takes no poll's length."""
 
-    def __init__(self, server: Server, bell: ProcessBell) -> None:
+    def __init__(self, server: process.Listener, bell: ProcessBell) -> None:
         self._server = server
         self._bell = bell
 
@@ -100,22 +101,28 @@ class _LettingGo:
         await self._server.stop(grace_seconds)
 
 
-def _servers(read: Settings, gateway: Gateway) -> list[Server]:
+def _servers(read: Settings, gateway: Gateway) -> list[process.Listener]:
     pages = SessionServicer(gateway.claiming, gateway.pages)
     agents = AgentServicer(gateway.agents, read.WEB_ORIGIN)
-    for_pages = [(card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, pages)]
-    for_agents = [(agents_pb2_grpc.add_AgentServiceServicer_to_server, agents)]
-    return [
-        build_server(SOURCE, for_pages, ACCESS, read.tls, read.LISTEN_ADDRESS),
+    for_pages = (card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, pages)
+    for_agents = (agents_pb2_grpc.add_AgentServiceServicer_to_server, agents)
+    servers: list[process.Listener] = [
+        build_server(SOURCE, [for_pages], ACCESS, read.tls, read.LISTEN_ADDRESS),
         build_server(
             SOURCE,
-            for_agents,
+            [for_agents],
             AGENT_ACCESS,
             read.tls,
             read.AGENT_LISTEN_ADDRESS,
             require_client_certificate=False,
         ),
     ]
+    if read.AGENT_HTTPS_LISTEN_ADDRESS:
+        https = build_https_server(
+            SOURCE, for_agents, AGENT_ACCESS, read.tls, read.AGENT_HTTPS_LISTEN_ADDRESS
+        )
+        servers.append(https)
+    return servers
 
 
 async def sweep(sweeping: Sweeping) -> None:

@@ -57,6 +57,11 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`; files hold the secrets."""
 
     AGENT_LISTEN_ADDRESS: str = Field("127.0.0.1:0", description="host:port of the agents' TLS listener")
+    AGENT_HTTPS_LISTEN_ADDRESS: str = Field(
+        "",
+        pattern=r"^(\S+:\d+)?$",
+        description="host:port of the agents' HTTPS/1.1 listener, for where HTTP/2 is spoilt; empty: none",
+    )
     GATEWAY_NAME: str = Field(
         min_length=1, max_length=64, description="signed by cards; agents have the same"
     )

@@ -4,8 +4,12 @@ An expected "no" is an answer and never comes through here: these are the errors
 broken call, a missing part or a defect. On the wire: google.rpc.ErrorInfo in grpc-status-details.
 """
 
+import re
+from contextlib import suppress
+
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -27,6 +31,17 @@ class ServiceError(Exception):
     def retryable(self) -> bool:
         """True where the same call may succeed later without a change."""
         return self.status in _RETRYABLE
+
+
+class Unanswered(ServiceError):
+    """No server of ours said this: the transport failed, or something between us spoke in its place.
+
+    `reason` is the transport's own text, to judge by and never to log.
+    """
+
+    def __init__(self, code: str, status: grpc.StatusCode, reason: str = "") -> None:
+        super().__init__(code, status)
+        self.reason = reason
 
 
 def invalid(code: str = "BAD_REQUEST") -> ServiceError:
@@ -59,42 +74,67 @@ def internal(code: str = "INTERNAL") -> ServiceError:
     return ServiceError(code, grpc.StatusCode.INTERNAL)
 
 
-def to_status(error: ServiceError) -> "rpc_status._Status":
-    """Return the error as a gRPC status with its code in ErrorInfo."""
+def to_message(error: ServiceError) -> status_pb2.Status:
+    """Return the error as a google.rpc.Status with its code in ErrorInfo."""
     info = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN)
     if error.retry_after is not None:
         info.metadata["retry_after_seconds"] = f"{error.retry_after:.0f}"
     detail = any_pb2.Any()
     detail.Pack(info)
-    status = status_pb2.Status(code=error.status.value[0], message=error.code, details=[detail])
-    return rpc_status.to_status(status)
+    return status_pb2.Status(code=error.status.value[0], message=error.code, details=[detail])
+
+
+def to_status(error: ServiceError) -> "rpc_status._Status":
+    """Return the error as a gRPC status with its code in ErrorInfo."""
+    return rpc_status.to_status(to_message(error))
 
 
 def from_rpc(error: grpc.aio.AioRpcError) -> ServiceError:
     """Return the error that a server of ours raised, or the transport's own as one of ours."""
-    for detail in _details(error):
-        if detail.domain == DOMAIN:
-            retry = detail.metadata.get("retry_after_seconds")
-            return ServiceError(detail.reason, error.code(), retry_after=float(retry) if retry else None)
-    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return ServiceError("DEADLINE_EXCEEDED", error.code())
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return unavailable()
-    return ServiceError("INTERNAL", error.code())
-
-
-def _details(error: grpc.aio.AioRpcError) -> list[error_details_pb2.ErrorInfo]:
-    """Return the ErrorInfo entries of an RPC error; none where it carries none or is malformed."""
     raw = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
-    if not isinstance(raw, bytes):
-        return []
+    told = from_message(raw) if isinstance(raw, bytes) else None
+    return told or unanswered(error.code(), error.details() or "")
+
+
+def from_message(raw: bytes) -> ServiceError | None:
+    """Return the error in a google.rpc.Status that a server of ours made; None where it is none of ours."""
     try:
-        status = status_pb2.Status.FromString(raw)
-    except ValueError:
-        return []
+        told = status_pb2.Status.FromString(raw)
+    except DecodeError:
+        return None
+    status = _STATUS.get(told.code, grpc.StatusCode.UNKNOWN)
+    for detail in _details(told):
+        if detail.domain == DOMAIN:
+            return ServiceError(detail.reason, status, retry_after=_retry_after(detail))
+    return None
+
+
+def _retry_after(info: error_details_pb2.ErrorInfo) -> float | None:
+    """Return the seconds that a peer asks us to wait; none where it says no number of at most four digits."""
+    seconds = info.metadata.get("retry_after_seconds", "")
+    return float(seconds) if re.fullmatch(r"[0-9]{1,4}", seconds) else None
+
+
+def unanswered(status: grpc.StatusCode, reason: str = "") -> Unanswered:
+    """Return the transport's own error as one of ours."""
+    return Unanswered(_TRANSPORT.get(status, "INTERNAL"), status, reason)
+
+
+_TRANSPORT = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: "DEADLINE_EXCEEDED",
+    grpc.StatusCode.UNAVAILABLE: "SERVICE_UNAVAILABLE",
+}
+
+
+_STATUS = {status.value[0]: status for status in grpc.StatusCode}
+
+
+def _details(status: status_pb2.Status) -> list[error_details_pb2.ErrorInfo]:
+    """Return the ErrorInfo entries of a status."""
     found = []
     for detail in status.details:
         info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info):
-            found.append(info)
+        with suppress(DecodeError):
+            if detail.Unpack(info):
+                found.append(info)
     return found

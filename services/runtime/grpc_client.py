@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -37,18 +38,39 @@ def connect(process: str, address: str, tls: TlsFiles) -> grpc.aio.Channel:
     return secure_channel(server_name(process), address, tls.channel_credentials())
 
 
-def secure_channel(name: str, address: str, credentials: grpc.ChannelCredentials) -> grpc.aio.Channel:
+@dataclass(frozen=True)
+class Way:
+    """What lies between the two ends of a channel."""
+
+    proxy: str = ""
+    """`http://[user:password@]host:port`, asked with CONNECT; empty: none, whatever the environment says."""
+    connect_seconds: float = 0.1
+    """How long a connection may take to be made."""
+    retries: bool = True
+    """Whether the channel repeats a call that failed by itself; one that never left it is always repeated."""
+    max_answer_bytes: int = 4 * 1024 * 1024
+    """Longest answer that is read; the default is gRPC's own."""
+
+
+INSIDE = Way()
+
+
+def secure_channel(
+    name: str, address: str, credentials: grpc.ChannelCredentials, way: Way = INSIDE
+) -> grpc.aio.Channel:
     """Return a channel whose server must show a certificate for `name`."""
     options: list[tuple[str, Any]] = [
         ("grpc.ssl_target_name_override", name),
-        ("grpc.service_config", _SERVICE_CONFIG),
+        *([("grpc.service_config", _SERVICE_CONFIG)] if way.retries else []),
         ("grpc.enable_retries", 1),
+        ("grpc.max_receive_message_length", way.max_answer_bytes),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", round(way.connect_seconds * 1000)),
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.enable_http_proxy", 0),
+        ("grpc.enable_http_proxy", int(bool(way.proxy))),
+        *([("grpc.http_proxy", way.proxy)] if way.proxy else []),
     ]
     return grpc.aio.secure_channel(address, credentials, options=options, interceptors=[_EveryCall()])
 

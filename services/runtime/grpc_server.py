@@ -1,14 +1,9 @@
 """One way to serve gRPC: mTLS, access tables that fail closed, typed errors, health.
 
-A servicer method returns its response or raises. What the interceptor adds: who calls and
-whether they may, sizes, the trace, another run after a passing database fault, one log line
-without content, and a stable code for every error - never a stack trace.
+A servicer method returns its response or raises; what every call passes through on its way there
+and back is in `judge`.
 """
 
-import asyncio
-import random
-import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,20 +11,13 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from services.runtime import errors, faults, logs, tracing
-from services.runtime.access import ANONYMOUS, HEALTH_METHODS, AccessTable, allows, check_complete, process_of
-from services.runtime.database import TransientDatabaseError
-from services.runtime.grants import GrantRefused
+from services.runtime import errors
+from services.runtime.access import ANONYMOUS, HEALTH_METHODS, AccessTable, check_complete, process_of
 from services.runtime.grpc_tls import TlsFiles
-from services.runtime.limits import within_limits
+from services.runtime.judge import Call, Judge
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Source: quality S42."""
-
-RUNS = 4
-"""A handler's runs in all while the database's faults may pass."""
-
-log = logs.logger("rpc")
 
 Context = Any
 """grpc.aio.ServicerContext, which is generic to the type checker only."""
@@ -76,7 +64,7 @@ def build_server(
 
     Raises AccessTableIncomplete where an RPC has no rule, or a rule no RPC.
     """
-    server = grpc.aio.server(interceptors=[_Guard(process, access)], options=_OPTIONS)
+    server = grpc.aio.server(interceptors=[_Guard(Judge(process, access))], options=_OPTIONS)
     served = _Served(server)
     for register, servicer in registrations:
         register(servicer, served)  # type: ignore[arg-type] # stands before the server to see the names
@@ -117,9 +105,8 @@ class _Served:
 
 
 class _Guard(grpc.aio.ServerInterceptor):
-    def __init__(self, process: str, access: AccessTable) -> None:
-        self._process = process
-        self._access = access
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
@@ -137,59 +124,14 @@ class _Guard(grpc.aio.ServerInterceptor):
 
     def _guarded(self, method: str, handle: Handler, traceparent: str) -> Handler:
         async def run(request: Message, context: Context) -> Any:
-            tracing.start(traceparent)
-            began = time.monotonic()
             caller = process_of(context.auth_context().get("x509_subject_alternative_name", ()))
-            code = "OK"
+            call = Call(method, caller, traceparent)
             try:
-                answer = await self._judged(method, caller, handle, request, context)
-                faults.reach(f"{self._process}.{method.rpartition('/')[2]}.answering")
-                return answer
-            except Exception as error:
-                typed = as_typed(error)
-                code = typed.code
-                await context.abort_with_status(errors.to_status(typed))
-            finally:
-                took = round((time.monotonic() - began) * 1000, 1)
-                log.debug("rpc", method=method, caller=caller, code=code, milliseconds=took)
+                return await self._judge.answer(call, request, lambda: handle(request, context))
+            except errors.ServiceError as error:
+                await context.abort_with_status(errors.to_status(error))
 
         return run
-
-    async def _judged(
-        self, method: str, caller: str, handle: Handler, request: Message, context: Context
-    ) -> Any:
-        if not allows(self._access, method, caller):
-            log.warning("caller_refused", method=method, caller=caller)
-            raise errors.not_allowed()
-        if not within_limits(request):
-            raise errors.invalid("BAD_REQUEST")
-        return await again_while_faults_pass(lambda: handle(request, context))
-
-
-async def again_while_faults_pass(run: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a handler again while the database's faults may pass; at most RUNS times."""
-    for turn in range(1, RUNS):
-        try:
-            return await run()
-        except TransientDatabaseError:
-            await asyncio.sleep(random.uniform(0.02, 0.1) * turn)  # noqa: S311 - jitter
-    return await run()
-
-
-def as_typed(error: Exception) -> errors.ServiceError:
-    """Return any exception as one of ours; a defect is logged with where, and never with what."""
-    if isinstance(error, errors.ServiceError):
-        return error
-    if isinstance(error, GrantRefused):
-        return errors.unauthenticated(GrantRefused.code)
-    if isinstance(error, TransientDatabaseError):
-        return errors.unavailable(retry_after=2)
-    where = [
-        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    log.error("defect", error=type(error).__name__, where=where[-6:])
-    return errors.internal()
 
 
 __all__ = ["ANONYMOUS", "Server", "build_server"]

@@ -1,10 +1,6 @@
 """The web process: settings → clients → pages → serve."""
 
 import argparse
-import asyncio
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import grpc
 import uvicorn
@@ -13,6 +9,7 @@ from starlette.types import ASGIApp
 from services.runtime import logs, process
 from services.runtime.clock import SystemClock
 from services.runtime.grpc_client import connect
+from services.runtime.http_listener import HttpListener
 from services.runtime.randomness import SystemRandomness
 from services.runtime.settings import load
 from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
@@ -26,53 +23,27 @@ DRAIN_SECONDS = 5
 """Long polls end early at a stop; the browser asks again."""
 
 
-class PageListener(uvicorn.Server):
-    """The pages' HTTP listener, started and stopped like any server of ours."""
-
-    def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
-        host, port = settings.listen
-        tls = settings.listens_with_tls
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            ssl_certfile=settings.TLS_CERT_FILE if tls else None,
-            ssl_keyfile=settings.TLS_KEY_FILE if tls else None,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            date_header=True,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-            h11_max_incomplete_event_size=16 * 1024,
-            ws="none",
-            lifespan="off",
-        )
-        super().__init__(config)
-        self.port = port
-        self._serving: asyncio.Task[None] | None = None
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process."""
-        yield
-
-    async def start(self) -> None:
-        """Listen; raises OSError where the address is taken, or certificate and key do not fit."""
-        self.config.load()
-        listener = socket.create_server((self.config.host, self.port))
-        self._serving = asyncio.create_task(self.serve(sockets=[listener]))
-        while not self.started:
-            if self._serving.done():
-                raise OSError("the pages' address cannot be listened on")
-            await asyncio.sleep(0.01)
-
-    async def stop(self, grace_seconds: float) -> None:
-        """Refuse new connections and let answers under way end."""
-        self.should_exit = True
-        if self._serving:
-            await asyncio.wait([self._serving], timeout=grace_seconds)
+def _listener(app: ASGIApp, settings: WebSettings) -> HttpListener:
+    host, port = settings.listen
+    tls = settings.listens_with_tls
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        ssl_certfile=settings.TLS_CERT_FILE if tls else None,
+        ssl_keyfile=settings.TLS_KEY_FILE if tls else None,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        date_header=True,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        h11_max_incomplete_event_size=16 * 1024,
+        ws="none",
+        lifespan="off",
+    )
+    return HttpListener(config)
 
 
 def _channels(settings: WebSettings) -> dict[str, grpc.aio.Channel]:
@@ -102,7 +73,7 @@ async def serve(_: argparse.Namespace) -> int:
     channels = _channels(settings)
     house = _house(settings, channels)
     app = build_app(house, CookieSealer(settings.cookie_key(), house.randomness))
-    listener = PageListener(app, settings)
+    listener = _listener(app, settings)
     closers = [channel.close for channel in channels.values()]
     return await process.serve([listener], closers=closers)
 

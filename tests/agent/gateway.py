@@ -1,4 +1,4 @@
-"""A gateway that gives the agent what a test wants, over real TLS and gRPC.
+"""A gateway that gives the agent what a test wants, over real TLS, by gRPC and by HTTPS/1.1.
 
 The first session that the agent attaches is the one a test drives; any other stands unclaimed.
 """
@@ -8,20 +8,25 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-import grpc.aio
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
 from smartcard_unlock.card_gateway.v1.agents_pb2_grpc import (
     AgentServiceServicer,
     add_AgentServiceServicer_to_server,
 )
 
-from deploy.local.keys import Keys, issue
+from deploy.local.keys import Keys
+from services.card_gateway.access import AGENT_ACCESS as ACCESS
 from services.card_gateway.card.script import Report, Script
+from services.runtime import errors
+from services.runtime.grpc_server import build_server
+from services.runtime.grpc_tls import TlsFiles
 from services.runtime.hpke import pin_info, seal
+from services.runtime.https_server import build_https_server
+from services.runtime.process import Listener
 from services.runtime.randomness import SystemRandomness
 from services.runtime.version import VERSION
 from tests.agent.wire import from_wire, to_wire
@@ -34,7 +39,7 @@ class ScriptedGateway(AgentServiceServicer):
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self.address = ""
+        self.address = self.https_address = ""
         self.session_id = ""
         """The session that the test drives."""
         self.attached: dict[str, pb.AttachRequest] = {}
@@ -46,25 +51,31 @@ class ScriptedGateway(AgentServiceServicer):
         self.lost: set[str] = set()
         self.ahead = timedelta(0)
         """How far this gateway's clock is ahead of the workstation's."""
+        self.poll_seconds = 1
+        """Longest wait of a poll."""
         self.refused_attaches = 0
         """How many Attach calls are still refused as not allowed."""
         self._steps: list[pb.Step] = []
         self._after: dict[str, pb.Step] = {}
         self._news = asyncio.Condition()
-        self._server: grpc.aio.Server | None = None
+        self._servers: list[Listener] = []
 
     async def start(self, port: int = 0) -> None:
-        certificate, key = issue(self._keys, "card_gateway")
-        server = grpc.aio.server()
-        add_AgentServiceServicer_to_server(self, server)
-        credentials = grpc.ssl_server_credentials([(key, certificate)])
-        port = server.add_secure_port(f"127.0.0.1:{port}", credentials)
-        await server.start()
-        self.address, self._server = f"127.0.0.1:{port}", server
+        tls, registration = (
+            TlsFiles(*map(Path, self._keys.tls("card_gateway").values())),
+            (add_AgentServiceServicer_to_server, self),
+        )
+        grpc = build_server(
+            "card_gateway", [registration], ACCESS, tls, f"127.0.0.1:{port}", require_client_certificate=False
+        )
+        https = build_https_server("card_gateway", registration, ACCESS, tls, "127.0.0.1:0")
+        self._servers = [grpc, https]
+        for server in self._servers:
+            await server.start()
+        self.address, self.https_address = f"127.0.0.1:{grpc.port}", f"127.0.0.1:{https.port}"
 
     async def stop(self) -> None:
-        assert self._server is not None
-        await self._server.stop(0)
+        await asyncio.gather(*(server.stop(0) for server in self._servers))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -111,7 +122,7 @@ class ScriptedGateway(AgentServiceServicer):
     async def Attach(self, request: pb.AttachRequest, context: Any) -> pb.AttachResponse:
         if self.refused_attaches:
             self.refused_attaches -= 1
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED")
+            raise errors.not_allowed()
         session_id = SystemRandomness().uuid7()
         self.attached[session_id] = request
         self.session_id = self.session_id or session_id
@@ -124,11 +135,13 @@ class ScriptedGateway(AgentServiceServicer):
     async def NextStep(self, request: pb.NextStepRequest, context: Any) -> pb.NextStepResponse:
         session_id = request.session_id
         if session_id in self.lost:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
+            raise errors.not_found("SESSION_NOT_FOUND")
         self.polled.append(request)
         await self.tell()
         with suppress(TimeoutError):
-            await self.until(lambda: bool(self._answer(session_id)), 1)
+            await self.until(
+                lambda: bool(self._answer(session_id)), min(self.poll_seconds, request.wait_seconds)
+            )
         return self._answer(session_id) or pb.NextStepResponse(nothing=self._nothing(session_id))
 
     async def ReportStep(self, request: pb.ReportStepRequest, context: Any) -> pb.ReportStepResponse:

@@ -22,10 +22,12 @@ from deploy.local.keys import Keys, issue, make_keys
 from deploy.local.pcsc import OwnPcscd
 from services.agent.doctor.examination import LONGEST_SECONDS
 from services.agent.doctor.gateway import GatewayExamination
+from services.agent.settings import AgentSettings
 from services.runtime.clock import SystemClock
 from services.runtime.randomness import SystemRandomness
 from tests.agent.cards import new_card
 from tests.agent.gateway import ScriptedGateway
+from tests.fakes.proxy import ConnectProxy
 
 pytestmark = pytest.mark.pcsc
 NOBODY = 65534
@@ -145,8 +147,24 @@ async def test_missing_settings_are_named_and_the_reader_is_looked_at_all_the_sa
     assert (found["reader"], found["gateway"]) == ("ok", "not checked")
 
 
+@pytest.mark.parametrize("refuses", [0, 407])
+async def test_behind_a_proxy_it_looks_through_the_proxy(
+    environment: dict[str, str], gateway: ScriptedGateway, refuses: int
+) -> None:
+    async with ConnectProxy() as proxy:
+        proxy.refuses = refuses
+        there = gateway.address.replace("127.0.0.1", "gateway.example.org")
+        status, found = await doctor({**environment, "CARD_GATEWAY_ADDRESS": there, "HTTPS_PROXY": proxy.url})
+
+    assert found["proxy"] == "PROXY_SEEN"
+    assert found["gateway"] == ("PROXY_WANTS_LOGIN" if refuses else "ok")
+    assert found["gateway name"] == "not checked"
+    assert (status == 0) == (not refuses)
+
+
 def examined(address: str, ca: Path) -> dict[str, str]:
-    looking = GatewayExamination(address, ca, "0.1.0", SystemClock().now, SystemRandomness())
+    settings = AgentSettings(CARD_GATEWAY_ADDRESS=address, TLS_CA_FILE=ca, GATEWAY_NAME="test")
+    looking = GatewayExamination(settings, "0.1.0", SystemClock().now, SystemRandomness())
     return {finding.check: finding.code or finding.level.value for finding in looking.findings()}
 
 

@@ -54,9 +54,9 @@ class Pod:
         return {name: self._here(value) for name, value in told.items()} | self._agents(told)
 
     def _agents(self, told: dict[str, str]) -> dict[str, str]:
-        """The second listener needs a port of its own."""
-        name = "AGENT_LISTEN_ADDRESS"
-        return {name: f"127.0.0.1:{free_port()}"} if name in told else {}
+        """Each other listener needs a port of its own."""
+        names = ("AGENT_LISTEN_ADDRESS", "AGENT_HTTPS_LISTEN_ADDRESS")
+        return {name: f"127.0.0.1:{free_port()}" for name in names if name in told}
 
     def _here(self, value: str) -> str:
         return (

@@ -12,7 +12,9 @@ from deploy.kustomization import Document, render
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = ("local", "production")
-MTLS_PORT, AGENTS_PORT = 8443, 8444
+MTLS_PORT = 8443
+AGENTS_PORTS = (8444, 8445)
+"""gRPC, and the same calls over HTTPS/1.1."""
 
 
 @cache

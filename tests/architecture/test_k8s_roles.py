@@ -10,7 +10,7 @@ import pytest
 
 from deploy.kustomization import Document
 from tests.architecture.manifests import (
-    AGENTS_PORT,
+    AGENTS_PORTS,
     MTLS_PORT,
     OVERLAYS,
     deployment,
@@ -25,7 +25,7 @@ ROLES = roles()
 NAMESPACE = "smartcard-unlock"
 KAFKA_PORT, DATABASE_PORT, DNS_PORT = 9093, 5432, 53
 MAIL = {"local": ("mailbox", 1025), "production": ("192.0.2.25", 465)}
-PORTS = (22, 53, 80, 443, 465, 1025, 5432, 6443, 8000, 8025, 8080, 8443, 8444, 9090, 9091, 9092, 9093)
+PORTS = (22, 53, 80, 443, 465, 1025, 5432, 6443, 8000, 8025, 8080, 8443, 8444, 8445, 9090, 9091, 9092, 9093)
 
 PROCESSES = {
     role.name: End(role.name, {"app.kubernetes.io/name": role.name}, NAMESPACE) for role in ROLES.values()
@@ -85,7 +85,8 @@ def expected_edges(overlay: str) -> set[Edge]:
         edges |= {(name.replace("_", "-"), role.name, MTLS_PORT) for name in role.callers if name in ROLES}
         edges |= {(role.name, "dns", DNS_PORT)}
         if "agent" in role.callers:  # from anywhere
-            edges |= {(end.name, role.name, AGENTS_PORT) for end in ENDS if end.name != role.name}
+            others = [end.name for end in ENDS if end.name != role.name]
+            edges |= {(name, role.name, port) for name, port in product(others, AGENTS_PORTS)}
         if "internet" in role.callers:
             edges |= {("gateway", role.name, MTLS_PORT)}
         if role.has_database:
@@ -112,7 +113,7 @@ def misfits(policies: list[Document], overlay: str) -> set[Edge]:
     """What one side lets through and the table does not say, or the other way round."""
     edges = expected_edges(overlay)
     named_out, named_in = ({end.name for end in ends} for ends in (OUT_OF, INTO))
-    wanted_out = {edge for edge in edges if edge[0] in named_out and edge[2] != AGENTS_PORT}
+    wanted_out = {edge for edge in edges if edge[0] in named_out and edge[2] not in AGENTS_PORTS}
     wanted_in = {edge for edge in edges if edge[1] in named_in}
     return (opened(policies, "Egress", OUT_OF) ^ wanted_out) | (opened(policies, "Ingress", INTO) ^ wanted_in)
 

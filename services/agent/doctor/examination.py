@@ -13,7 +13,7 @@ from services.agent.settings import AgentSettings
 from services.runtime.randomness import Randomness
 
 LONGEST_SECONDS = 45.0
-"""The sum of all deadlines, rounded up: service 4, card 16, the gateway's five together 16."""
+"""The sum of all deadlines, rounded up: service 4, card 16, the gateway's five together 21."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ def examine(at: Surroundings) -> Iterator[Finding]:
     if at.settings is None:
         yield not_checked("gateway")
         return
-    gateway = GatewayExamination(
-        at.settings.CARD_GATEWAY_ADDRESS, at.settings.TLS_CA_FILE, at.version, at.wall, at.randomness
-    )
+    gateway = GatewayExamination(at.settings, at.version, at.wall, at.randomness)
     yield from gateway.findings()
 
 

@@ -5,16 +5,17 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from grpc import StatusCode, ssl_channel_credentials
+from grpc import StatusCode
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
-from smartcard_unlock.card_gateway.v1.agents_pb2_grpc import AgentServiceStub
 
 from services.agent.doctor.finding import Finding, Overdue, fault, not_checked, note, ok, within
+from services.agent.over_grpc import HTTP2_SECONDS
 from services.agent.sealing import new_private_key, public_key_of
+from services.agent.settings import AgentSettings
+from services.agent.transport import ATTACH, PROXY_CODES
+from services.agent.ways import is_proxied, way_of
 from services.runtime.errors import ServiceError
-from services.runtime.grpc_client import secure_channel
 from services.runtime.grpc_tls import server_name
 from services.runtime.randomness import Randomness
 
@@ -50,11 +51,11 @@ class GatewayExamination:
     """The way to one gateway, step by step."""
 
     def __init__(
-        self, address: str, ca_file: Path, version: str, wall: Callable[[], datetime], randomness: Randomness
+        self, settings: AgentSettings, version: str, wall: Callable[[], datetime], randomness: Randomness
     ) -> None:
-        self._address, self._ca_file, self._version = address, ca_file, version
+        self._settings, self._ca_file, self._version = settings, settings.TLS_CA_FILE, version
         self._wall, self._randomness = wall, randomness
-        host, _, port = address.rpartition(":")
+        host, _, port = settings.CARD_GATEWAY_ADDRESS.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
 
     def findings(self) -> Iterator[Finding]:
@@ -70,18 +71,22 @@ class GatewayExamination:
         yield from (not_checked(check) for check in _CHECKS if check not in done)
 
     def _steps(self) -> Iterator[Finding]:
-        addresses = self._resolved()
-        yield ok("gateway name", host=self._host)
-        with self._connected(addresses) as connection:
-            yield ok("gateway connection", address=connection.getpeername()[0], port=self._port)
-            ends = self._shaken_hands(connection)
-        yield ok("gateway TLS", **{"certificate until": ends.date().isoformat()})
+        if not is_proxied(self._settings):  # what lies behind a proxy, only it can look at
+            yield from self._reached()
         before = self._wall()
         answer = self._answer()
         after = self._wall()
         yield ok("gateway")
         yield judge_clock(answer, before + (after - before) / 2)
         yield judge_version(answer, self._version)
+
+    def _reached(self) -> Iterator[Finding]:
+        addresses = self._resolved()
+        yield ok("gateway name", host=self._host)
+        with self._connected(addresses) as connection:
+            yield ok("gateway connection", address=connection.getpeername()[0], port=self._port)
+            ends = self._shaken_hands(connection)
+        yield ok("gateway TLS", **{"certificate until": ends.date().isoformat()})
 
     def _resolved(self) -> list[str]:
         def ask() -> list[str]:
@@ -125,18 +130,19 @@ class GatewayExamination:
 
     def _answer(self) -> pb.AttachResponse:
         try:
-            return within(ANSWER_SECONDS + 1, lambda: asyncio.run(self._attach()))
+            return within(HTTP2_SECONDS + ANSWER_SECONDS + 1, lambda: asyncio.run(self._attach()))
         except Overdue:
             raise Stopped(fault("gateway", "GATEWAY_AWAY", why="no answer")) from None
         except ServiceError as error:
+            if error.code in PROXY_CODES:
+                raise Stopped(fault("gateway", error.code)) from None
             away = error.retryable or error.status is StatusCode.DEADLINE_EXCEEDED
             code = "GATEWAY_AWAY" if away else "GATEWAY_REFUSES"
             raise Stopped(fault("gateway", code, why=error.code)) from None
 
     async def _attach(self) -> pb.AttachResponse:
         """Offer this workstation with a key that nobody keeps: no page can use it, and it ends by itself."""
-        credentials = ssl_channel_credentials(self._ca_file.read_bytes())
-        channel = secure_channel(server_name("card_gateway"), self._address, credentials)
+        transport = way_of(self._settings)
         try:
             request = pb.AttachRequest(
                 agent_public_key=public_key_of(new_private_key()),
@@ -144,12 +150,9 @@ class GatewayExamination:
                 readers=pb.ReaderFacts(service_up=False),
                 attempt_id=self._randomness.uuid7(),
             )
-            answer: pb.AttachResponse = await AgentServiceStub(channel).Attach(
-                request, timeout=ANSWER_SECONDS
-            )
-            return answer
+            return await transport.call(ATTACH, request, ANSWER_SECONDS)
         finally:
-            await channel.close()
+            await transport.close()
 
 
 def judge_clock(answer: pb.AttachResponse, now: datetime) -> Finding:

@@ -35,6 +35,14 @@ WORDS: dict[str, Words] = {
         "This computer is set to reach the network through a proxy.",
         "Nothing to mend while the gateway can be reached. If it cannot, ask IT to let the proxy pass it.",
     ),
+    "PROXY_REFUSED": Words(
+        "The proxy on the way does not let this computer through to the gateway.",
+        "Ask IT to let CONNECT through to the gateway's addresses and ports.",
+    ),
+    "PROXY_WANTS_LOGIN": Words(
+        "The proxy on the way asks for a login that this computer does not give.",
+        "Ask IT to put the login into HTTPS_PROXY, or to name the gateway in NO_PROXY.",
+    ),
     "PR20002": Words(
         "The smartcard reader service gives an error that has no name here.",
         "Restart the computer. If that does not help, give IT the number shown.",

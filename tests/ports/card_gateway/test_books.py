@@ -14,7 +14,7 @@ from services.card_gateway.domain.words import Reason, Route
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
 from services.card_gateway.use_cases.orders import Order
 from services.runtime.database import Database
-from services.runtime.grpc_server import again_while_faults_pass
+from services.runtime.judge import again_while_faults_pass
 from tests.ports.card_gateway.world import (
     CARD_REF,
     NEW_PINS,

@@ -15,7 +15,7 @@ from services.identity.directory import BATCH
 from services.identity.tables import metadata
 from services.identity.use_cases import Delivery, Refused, Resolved
 from services.runtime import faults
-from services.runtime.grpc_server import again_while_faults_pass
+from services.runtime.judge import again_while_faults_pass
 from tests.fakes.clock import NOON
 from tests.ports.identity.world import CARD, DOMAIN, HOLDER, ORGANISATION, World
 

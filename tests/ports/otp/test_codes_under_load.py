@@ -16,7 +16,7 @@ from services.otp.domain.status import Status
 from services.otp.tables import metadata
 from services.otp.use_cases import OneTimeCodes, Redemption
 from services.runtime.database import Database
-from services.runtime.grpc_server import again_while_faults_pass
+from services.runtime.judge import again_while_faults_pass
 from tests.ports.otp.world import World
 
 PARALLEL = 200

@@ -9,7 +9,7 @@ from smartcard_unlock.otp.v1 import otp_events_pb2
 from services.otp.domain.facts import Verdict
 from services.runtime import faults
 from services.runtime.database import TransientDatabaseError
-from services.runtime.grpc_server import again_while_faults_pass
+from services.runtime.judge import again_while_faults_pass
 from tests.ports.otp.world import World
 
 POINTS = ("before_commit", "after_commit")

@@ -146,6 +146,18 @@ ENTRIES: tuple[Entry, ...] = (
         "Check the network or the VPN. IT can check firewall, proxy and port.",
     ),
     ask_it(
+        "PROXY_REFUSED",
+        "The proxy does not let the unlock program through",
+        f"{_GATEWAY} The proxy of your network refuses the connection.",
+        "Ask IT to let the proxy pass connections to the unlock service.",
+    ),
+    ask_it(
+        "PROXY_WANTS_LOGIN",
+        "The proxy asks the unlock program for a login",
+        f"{_GATEWAY} The proxy of your network wants a login that the program was not given.",
+        "Ask IT to set the login in HTTPS_PROXY, or to let the unlock service pass without one.",
+    ),
+    ask_it(
         "GATEWAY_NOT_TLS",
         "Something else answers at the unlock service’s address",
         f"{_GATEWAY} What answers does not speak its TLS.",

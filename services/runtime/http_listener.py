@@ -1,0 +1,78 @@
+"""An HTTP/1.1 listener that starts and stops like any server of ours, and waits for no slow sender."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEADER_SECONDS = 10.0
+"""From a request's first byte, or a connection's start, to the end of its headers. Source: quality S43."""
+
+
+class HttpListener(uvicorn.Server):
+    """Serves one ASGI application; `port` is known once it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        config.http = HurriedProtocol
+        super().__init__(config)
+        self.port = config.port
+        self._serving: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process."""
+        yield
+
+    async def start(self) -> None:
+        """Listen; raises OSError where the address is taken, or certificate and key do not fit."""
+        self.config.load()
+        listener = socket.create_server((self.config.host, self.config.port))
+        self.port = listener.getsockname()[1]
+        self._serving = asyncio.create_task(self.serve(sockets=[listener]))
+        while not self.started:
+            if self._serving.done():
+                raise OSError("the address cannot be listened on")
+            await asyncio.sleep(0.01)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new connections and let answers under way end."""
+        self.should_exit = True
+        if self._serving:
+            await asyncio.wait([self._serving], timeout=grace_seconds)
+
+
+class HurriedProtocol(H11Protocol):
+    """Closes a connection whose headers are not whole in time (slow loris); uvicorn alone never does."""
+
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The time for the first request begins."""
+        super().connection_made(transport)
+        self._begin()
+
+    def data_received(self, data: bytes) -> None:
+        """A request's first byte begins its time, the end of its headers ends it."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._begin()
+        else:
+            self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._end()
+        super().connection_lost(exc)
+
+    def _begin(self) -> None:
+        if self._due is None:
+            self._due = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _end(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None

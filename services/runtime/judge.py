@@ -1,0 +1,96 @@
+"""What every call passes through, whatever carried it here: gRPC or HTTPS/1.1.
+
+Who calls and whether they may, sizes, the trace, another run after a passing database fault, one log line
+without content, and a stable code for every error - never a stack trace.
+"""
+
+import asyncio
+import random
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from services.runtime import errors, faults, logs, tracing
+from services.runtime.access import AccessTable, allows
+from services.runtime.database import TransientDatabaseError
+from services.runtime.grants import GrantRefused
+from services.runtime.limits import within_limits
+
+RUNS = 4
+"""A handler's runs in all while the database's faults may pass."""
+
+log = logs.logger("rpc")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, but for its request."""
+
+    method: str
+    """`/<package>.<Service>/<Method>`."""
+    caller: str
+    """The process in the caller's certificate, or ANONYMOUS."""
+    traceparent: str
+
+
+class Judge:
+    """The rules of one listener."""
+
+    def __init__(self, process: str, access: AccessTable) -> None:
+        self._process = process
+        self._access = access
+
+    async def answer(self, call: Call, request: Message, handle: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what the handler returns. Raises ServiceError, whatever the handler raises."""
+        tracing.start(call.traceparent)
+        began = time.monotonic()
+        code = "OK"
+        try:
+            answer = await self._judged(call, request, handle)
+            faults.reach(f"{self._process}.{call.method.rpartition('/')[2]}.answering")
+            return answer
+        except Exception as error:
+            typed = as_typed(error)
+            code = typed.code
+            raise typed from None
+        finally:
+            took = round((time.monotonic() - began) * 1000, 1)
+            log.debug("rpc", method=call.method, caller=call.caller, code=code, milliseconds=took)
+
+    async def _judged(self, call: Call, request: Message, handle: Callable[[], Awaitable[Any]]) -> Any:
+        if not allows(self._access, call.method, call.caller):
+            log.warning("caller_refused", method=call.method, caller=call.caller)
+            raise errors.not_allowed()
+        if not within_limits(request):
+            raise errors.invalid("BAD_REQUEST")
+        return await again_while_faults_pass(handle)
+
+
+async def again_while_faults_pass(run: Callable[[], Awaitable[Any]]) -> Any:
+    """Run a handler again while the database's faults may pass; at most RUNS times."""
+    for turn in range(1, RUNS):
+        try:
+            return await run()
+        except TransientDatabaseError:
+            await asyncio.sleep(random.uniform(0.02, 0.1) * turn)  # noqa: S311 - jitter
+    return await run()
+
+
+def as_typed(error: Exception) -> errors.ServiceError:
+    """Return any exception as one of ours; a defect is logged with where, and never with what."""
+    if isinstance(error, errors.ServiceError):
+        return error
+    if isinstance(error, GrantRefused):
+        return errors.unauthenticated(GrantRefused.code)
+    if isinstance(error, TransientDatabaseError):
+        return errors.unavailable(retry_after=2)
+    where = [
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    log.error("defect", error=type(error).__name__, where=where[-6:])
+    return errors.internal()
