@@ -6,17 +6,27 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
 
 from services.card_gateway import hsm, master_keys
 from services.card_gateway.access import ACCESS, AGENT_ACCESS
 from services.card_gateway.bell import ProcessBell
+from services.card_gateway.catching_up import Hole, catch_up, told_of
 from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
+from services.card_gateway.events import TOPIC
+from services.card_gateway.freshness import TopicFreshness
 from services.card_gateway.hsm import HsmKeyProvider
 from services.card_gateway.importing import import_cards
 from services.card_gateway.master_keys import FileKeyProvider, KeyProvider, KeysAway, write_key
 from services.card_gateway.servicer import AgentServicer, SessionServicer
-from services.card_gateway.settings import DatabaseSettings, MasterKeySettings, Settings, VaultSettings
+from services.card_gateway.settings import (
+    CatchUpSettings,
+    DatabaseSettings,
+    MasterKeySettings,
+    Settings,
+    VaultSettings,
+)
 from services.card_gateway.storage import SOURCE
 from services.card_gateway.tables import outbox, outbox_position
 from services.card_gateway.use_cases.sweeping import EVERY, FORGET_EVERY, Sweeping
@@ -29,6 +39,7 @@ from services.runtime.grpc_server import build_server
 from services.runtime.https_server import build_https_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
+from services.runtime.told import read_back
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -49,7 +60,7 @@ def vault_of(read: VaultSettings) -> MasterVault:
     return MasterVault(keys, SystemRandomness())
 
 
-def gateway_of(read: Settings, opened: Database) -> Gateway:
+def gateway_of(read: Settings, opened: Database, freshness: TopicFreshness) -> Gateway:
     """The use cases from the settings. Raises ValueError or OSError for bad key files."""
     clock = SystemClock()
     grants = OwnAndOthersGrants(
@@ -57,7 +68,7 @@ def gateway_of(read: Settings, opened: Database) -> Gateway:
         GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, SOURCE, clock),
     )
     return compose(
-        opened, vault_of(read), grants, clock, SystemRandomness(), read.GATEWAY_NAME,
+        opened, vault_of(read), grants, clock, SystemRandomness(), freshness, read.GATEWAY_NAME,
         change_needs_code=read.CHANGE_NEEDS_CODE,
     )  # fmt: skip
 
@@ -67,12 +78,14 @@ async def serve(_: argparse.Namespace) -> int:
     read = settings.load(Settings)
     logs.configure(SOURCE, read.LOG_LEVEL)
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
+    freshness = TopicFreshness(opened, read.brokers)
     try:
-        gateway = gateway_of(read, opened)
+        gateway = gateway_of(read, opened, freshness)
     except _UNFIT as error:
         return _told(error)
-    relay = OutboxRelay(opened, outbox, outbox_position, SOURCE, read.brokers)
+    relay = OutboxRelay(opened, outbox, outbox_position, SOURCE, read.brokers, may_lead=freshness.look)
     tasks: list[process.Task] = [
+        freshness.run,
         relay.run,
         gateway.attendance.run,
         gateway.others.run,
@@ -151,7 +164,7 @@ async def check_config(_: argparse.Namespace) -> int:
     read = settings.load(Settings)
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
     try:
-        gateway_of(read, opened)
+        gateway_of(read, opened, TopicFreshness(opened, read.brokers))
     except _UNFIT as error:
         return _told(error)
     finally:
@@ -198,6 +211,32 @@ def _told(error: Exception) -> int:
     return 2
 
 
+async def catch_up_(_: argparse.Namespace, *, with_hole: bool = False) -> int:
+    """After a restore: bring the database to what was told on the topic since the copy; 1 where it cannot."""
+    read = settings.load(CatchUpSettings)
+    opened = Database(read.CARD_GATEWAY_DATABASE_URL)
+    try:
+        told = told_of(await read_back(read.brokers, TOPIC, SOURCE))
+        done = await catch_up(opened, SystemClock(), SystemRandomness(), told, with_hole=with_hole)
+    except Hole as hole:
+        print(f"HOLE: the topic does not hold events {hole} any more", file=sys.stderr)
+        return 1
+    except (KafkaError, OSError) as error:
+        print(f"{type(error).__name__}: Kafka cannot be asked", file=sys.stderr)
+        return 1
+    finally:
+        await opened.close()
+    print(f"{done.events} events, {done.cards} cards ({done.unsettled} unsettled), {done.sessions} sessions")
+    for card_ref in done.not_imported:
+        print(f"import again: {card_ref}")
+    return 0
+
+
+async def catch_up_with_hole(options: argparse.Namespace) -> int:
+    """As catch-up, where the topic holds no longer all that was told: the rest stays as the copy has it."""
+    return await catch_up_(options, with_hole=True)
+
+
 def _lines_of(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
@@ -205,6 +244,7 @@ def _lines_of(path: Path) -> list[str]:
 if __name__ == "__main__":
     commands: dict[str, process.Command] = {
         "serve": serve, "migrate": migrate, "check-config": check_config, "import": import_,
-        "vault new-key": new_key,
+        "vault new-key": new_key, "vault catch-up": catch_up_,
+        "vault catch-up-with-hole": catch_up_with_hole,
     }  # fmt: skip
     process.main(SOURCE, commands, {"import": ["file"], "vault new-key": ["kid"]})

@@ -6,7 +6,7 @@ from services.card_gateway import proofs
 from services.card_gateway.attendance import ProcessAttendance
 from services.card_gateway.bell import OtherReplicas, ProcessBell
 from services.card_gateway.events import event_of
-from services.card_gateway.ports import Outside, Vault
+from services.card_gateway.ports import Freshness, Outside, Vault
 from services.card_gateway.storage import SqlBooks
 from services.card_gateway.timetable import SqlTimetable
 from services.card_gateway.use_cases.agents import Agents
@@ -62,6 +62,7 @@ def compose(
     grants: OwnAndOthersGrants,
     clock: Clock,
     randomness: Randomness,
+    freshness: Freshness,
     gateway_name: str,
     *,
     change_needs_code: bool = False,
@@ -78,6 +79,7 @@ def compose(
         grants=grants,
         clock=clock,
         randomness=randomness,
+        freshness=freshness,
         gateway_name=gateway_name,
         change_needs_code=change_needs_code,
     )

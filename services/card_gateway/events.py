@@ -1,14 +1,15 @@
-"""What this service tells: domain fact → message, topic, key."""
+"""What this service tells: domain fact → message, topic, key; and back, for a vault that has to catch up."""
 
 from google.protobuf.message import Message
 from smartcard_unlock.card_gateway.v1 import card_gateway_events_pb2 as told
 from smartcard_unlock.common.v1 import common_pb2 as common
 
 from services.card_gateway.domain import facts
-from services.card_gateway.domain.facts import Fact
-from services.card_gateway.domain.words import SecretLabel
+from services.card_gateway.domain.facts import Actor, Fact
+from services.card_gateway.domain.words import ActorKind, OutcomeKind, Reason, Route, SecretLabel
+from services.runtime.cloud_events import Received, Unreadable
 from services.runtime.outbox import Event
-from services.runtime.timestamps import timestamp_of
+from services.runtime.timestamps import instant_of, timestamp_of
 
 TOPIC = "card_gateway.events.v1"
 
@@ -78,3 +79,87 @@ def label(value: SecretLabel) -> common.SecretLabel.ValueType:
 
 def _actor(actor: facts.Actor) -> common.Actor:
     return common.Actor(kind=common.ActorKind.Value(f"ACTOR_KIND_{actor.kind.value}"), ref=actor.ref)
+
+
+def fact_of(event: Received) -> Fact:
+    """The fact of an event of ours that was read back. Raises Unreadable for what we never told."""
+    reader = _READERS.get(event.ce_type)
+    if reader is None:
+        raise Unreadable("type")
+    try:
+        return reader(event)
+    except (ValueError, KeyError) as error:
+        raise Unreadable("body") from error
+
+
+def _read_started(event: Received) -> Fact:
+    raw = event.parse(told.SessionStarted)
+    return facts.SessionStarted(
+        raw.session_id, _reason(raw.reason), _route(raw.route), instant_of(raw.occurred_at)
+    )
+
+
+def _read_card(event: Received) -> Fact:
+    raw = event.parse(told.CardRead)
+    return facts.CardRead(raw.session_id, raw.card_ref, raw.pin_blocked, instant_of(raw.occurred_at))
+
+
+def _read_authorised(event: Received) -> Fact:
+    raw = event.parse(told.SessionAuthorised)
+    return facts.SessionAuthorised(raw.session_id, _actor_of(raw.actor), instant_of(raw.occurred_at))
+
+
+def _read_released(event: Received) -> Fact:
+    raw = event.parse(told.SecretReleased)
+    return facts.SecretReleased(
+        raw.session_id,
+        raw.card_ref,
+        raw.puk_version,
+        raw.next_puk_version,
+        raw.master_kid,
+        instant_of(raw.occurred_at),
+    )
+
+
+def _read_outcome(event: Received) -> Fact:
+    raw = event.parse(common.SessionOutcome)
+    label = common.SecretLabel.Name(raw.secret_label).removeprefix("SECRET_LABEL_")
+    return facts.SessionOutcome(
+        session_id=raw.session_id,
+        kind=OutcomeKind(common.OutcomeKind.Name(raw.kind).removeprefix("OUTCOME_KIND_")),
+        code=raw.code,
+        reason=_reason(raw.reason),
+        route=_route(raw.route),
+        card_ref=raw.card_ref,
+        holder_ref=raw.holder_ref,
+        organisation=raw.organisation,
+        actor=_actor_of(raw.actor),
+        at=instant_of(raw.occurred_at),
+        started_at=instant_of(raw.started_at),
+        resolved_success=raw.resolved_success,
+        version=raw.puk_version,
+        kid=raw.master_kid,
+        label=SecretLabel.NONE if label == "UNSPECIFIED" else SecretLabel(label),
+        address_version=raw.address_version,
+    )
+
+
+_READERS = {
+    told.SessionStarted.DESCRIPTOR.full_name: _read_started,
+    told.CardRead.DESCRIPTOR.full_name: _read_card,
+    told.SessionAuthorised.DESCRIPTOR.full_name: _read_authorised,
+    told.SecretReleased.DESCRIPTOR.full_name: _read_released,
+    common.SessionOutcome.DESCRIPTOR.full_name: _read_outcome,
+}
+
+
+def _reason(value: common.Reason.ValueType) -> Reason:
+    return Reason(common.Reason.Name(value).removeprefix("REASON_"))
+
+
+def _route(value: common.Route.ValueType) -> Route:
+    return Route(common.Route.Name(value).removeprefix("ROUTE_"))
+
+
+def _actor_of(raw: common.Actor) -> Actor:
+    return Actor(ActorKind(common.ActorKind.Name(raw.kind).removeprefix("ACTOR_KIND_")), raw.ref)

@@ -119,9 +119,14 @@ async def _take(connection: AsyncConnection, vault: MasterVault, line: Line) -> 
     else:
         ends = update(cards).where(cards.c.card_ref == line.card_ref).values(expires_at=line.expires_at)
         await connection.execute(ends)
-    held = await connection.scalar(select(secrets.c.card_ref).where(secrets.c.card_ref == line.card_ref))
+    mine = secrets.c.card_ref == line.card_ref
+    held = (await connection.execute(select(secrets.c.imported).where(mine))).first()
     if secret is not None and held is None:
         await connection.execute(insert(secrets), secret)
+    elif secret is not None and held is not None and held.imported is None:
+        # `vault catch-up` knew the card's version and not its factory value.
+        factory = {name: secret[name] for name in ("imported", "imported_kid")}
+        await connection.execute(update(secrets).where(mine).values(factory))
 
 
 def _sealed(vault: MasterVault, line: Line) -> dict[str, Any]:

@@ -320,6 +320,15 @@ class Grants(Protocol):
         ...
 
 
+class Freshness(Protocol):
+    """Whether the database knows all that this service has told."""
+
+    @property
+    def is_current(self) -> bool:
+        """True once it is known to; False while nobody could be asked, and after a restore from a copy."""
+        ...
+
+
 @dataclass(frozen=True)
 class Outside:
     """All that the use cases see of the world."""
@@ -332,6 +341,7 @@ class Outside:
     grants: Grants
     clock: Clock
     randomness: Randomness
+    freshness: Freshness
     gateway_name: str
     """Goes into every digest a card signs; the agents are configured with the same."""
     change_needs_code: bool = False

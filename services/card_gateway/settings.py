@@ -47,6 +47,10 @@ class MasterKeySettings(BaseSettings):
         return TokenAddress(module, label, pin) if module and label and pin else None
 
 
+class CatchUpSettings(DatabaseSettings, KafkaSettings):
+    """All that `vault catch-up` needs: no key, since it moves versions and never sees a secret."""
+
+
 class VaultSettings(MasterKeySettings, DatabaseSettings):
     """All that `import` needs."""
 

@@ -8,7 +8,7 @@ deletes them after the broker's ack. A repeat after a crash carries the same `ce
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,17 +114,29 @@ def _row(event: Event, source: str, ce_id: str) -> dict[str, Any]:
     }
 
 
+async def _always() -> bool:
+    return True
+
+
 class OutboxRelay:
     """Takes rows from the outbox to Kafka, in order, for as long as it runs."""
 
     def __init__(
-        self, database: Database, outbox: Table, position: Table, source: str, brokers: Brokers | str
+        self,
+        database: Database,
+        outbox: Table,
+        position: Table,
+        source: str,
+        brokers: Brokers | str,
+        may_lead: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
+        """`may_lead` is asked each time before anything is numbered; where it says no, nothing leaves."""
         self._database = database
         self._outbox = outbox
         self._position = position
         self._source = source
         self._brokers = brokers
+        self._may_lead = may_lead
         self._acked: list[int] = []
 
     async def run(self) -> None:
@@ -136,6 +148,8 @@ class OutboxRelay:
                     _Lease(self._database, self._source),
                     _producer(self._brokers) as producer,
                 ):
+                    if not await self._may_lead():
+                        raise _NotLeader
                     log.info("relay_leads", source=self._source)
                     pause = 0.1
                     while True:
@@ -212,7 +226,7 @@ class OutboxRelay:
 
 
 class _NotLeader(Exception):
-    """Another replica relays."""
+    """Another replica relays, or nothing may leave yet."""
 
 
 class _Lease:

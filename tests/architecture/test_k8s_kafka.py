@@ -43,7 +43,7 @@ async def writable(brokers: Brokers, names: Sequence[str]) -> set[str]:
 
 def may_write(role: Role) -> set[str]:
     """What the table says it tells, and the dead letters of what it consumes."""
-    dead = {f"{topic}.dlq" for topic in role.consumes if role.tells}
+    dead = {f"{topic}.dlq" for topic in role.consumes - role.tells if role.tells}
     return set(role.tells) | (dead & set(topics()))
 
 

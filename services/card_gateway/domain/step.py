@@ -8,7 +8,7 @@ READ_AGAIN_AFTER = timedelta(seconds=1)
 """Pause before a card is read again, so that a reader that fails at once cannot make a storm."""
 
 OTHER_CARD_AGAIN_AFTER = timedelta(seconds=5)
-"""Pause where another card than the one waited for is in the reader."""
+"""Pause where it is no use yet: another card is in the reader, or the vault is behind."""
 
 PROVE_BEGINS_WITHIN = timedelta(seconds=120)
 """From the page's wish to the agent's question; later the person has gone."""

@@ -18,6 +18,7 @@ from services.card_gateway.use_cases.orders import Idle, Next, Order, Over, orde
 from services.card_gateway.use_cases.proving import Proving
 from services.card_gateway.use_cases.reading import Reading
 from services.card_gateway.use_cases.resetting import Resetting
+from services.card_gateway.use_cases.up_to_date import require_current
 from services.runtime.errors import invalid
 from services.runtime.randomness import digest_of
 
@@ -104,15 +105,20 @@ class Agents:
     async def report_step(
         self, session_id: str, agent_token: str, step_id: str, report: Report
     ) -> Order | None:
-        """Take a report; the first one of a step counts. What to do at once, if there is something."""
+        """Take a report; the first one of a step counts. What to do at once, if there is something.
+
+        Raises VAULT_BEHIND for the report of a proof or a reset, which the agent keeps and repeats.
+        """
         step = await self._step(session_id, agent_token, step_id)
         if step is not None and step.kind is StepKind.READ:
             await self._reading.report(session_id, step, report)
         elif step is not None and step.kind is StepKind.PROVE:
+            require_current(self._outside)
             await self._proving.report(session_id, step, report)
         elif step is not None and step.kind is StepKind.CHANGE:
             await self._changing.report(session_id, step, report)
         elif step is not None:
+            require_current(self._outside)
             await self._resetting.report(session_id, step, report)
         # A proof whose answer was lost is reported again: its step is gone, the reset still waits.
         if step is None or step.kind is StepKind.PROVE:

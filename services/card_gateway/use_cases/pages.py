@@ -13,6 +13,7 @@ from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import authority, callers, commits, making
 from services.card_gateway.use_cases.making import Wish
+from services.card_gateway.use_cases.up_to_date import require_current
 from services.runtime.errors import invalid
 from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant, thumbprint
 
@@ -78,8 +79,12 @@ class Pages:
     async def authorise(
         self, session_id: str, claim: str, unlock_grant: str, holder_grant: str, attempt_id: str
     ) -> str:
-        """Spend an UnlockGrant. Empty when AUTHORISED, else why not; a refusal changes nothing."""
+        """Spend an UnlockGrant. Empty when AUTHORISED, else why not; a refusal changes nothing.
+
+        Raises VAULT_BEHIND: an old copy of the database does not know which grants were spent.
+        """
         outside = self._outside
+        require_current(outside)
         async with outside.books.begin(commits.AUTHORISE) as work:
             session = callers.for_page(await work.lock_session(session_id), claim)
             if await self._was_made(work, "Authorise", attempt_id, session):
@@ -105,7 +110,11 @@ class Pages:
         return ""
 
     async def reset_pin(self, session_id: str, claim: str, wish: Wish, holder_grant: str) -> str:
-        """Let the agent ask the person and prove the card. Empty when it is asked, else why not."""
+        """Let the agent ask the person and prove the card. Empty when it is asked, else why not.
+
+        Raises VAULT_BEHIND.
+        """
+        require_current(self._outside)
         if not 0 < len(wish.sealed_pin) <= MAX_SEALED_PIN or len(wish.sealed_current_pin) > MAX_SEALED_PIN:
             raise invalid()
         outside = self._outside

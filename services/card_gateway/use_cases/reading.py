@@ -17,6 +17,7 @@ from services.card_gateway.domain.words import OutcomeKind, Reason, State
 from services.card_gateway.ports import Outside, RegisteredCard, Work
 from services.card_gateway.use_cases import commits, making
 from services.card_gateway.use_cases.closing import Closing
+from services.card_gateway.use_cases.up_to_date import VAULT_BEHIND
 
 
 class Reading:
@@ -36,6 +37,10 @@ class Reading:
             await work.drop_step(step.step_id)
             now = self._outside.clock.now()
             if session.is_over(now) or session.state not in (State.ATTACHED, State.UNKNOWN):
+                return
+            if not self._outside.freshness.is_current:
+                # Nothing is settled by an old copy, nor anybody sent for a code that could not be used.
+                await self._read_again(work, session, VAULT_BEHIND, now, steps.OTHER_CARD_AGAIN_AFTER)
                 return
             facts = profiles.parse_read(report)
             if session.state is State.UNKNOWN:

@@ -22,6 +22,7 @@ from services.card_gateway.use_cases import commits, making
 from services.card_gateway.use_cases.changing import Changing
 from services.card_gateway.use_cases.closing import Closing
 from services.card_gateway.use_cases.orders import Order
+from services.card_gateway.use_cases.up_to_date import require_current
 
 _END_OF = {Holder.SUCCESS: State.SUCCESS, Holder.FAILED: State.FAILED}
 _MAY_STILL_END = (State.RESETTING, State.UNKNOWN, State.AUTHORISED)
@@ -40,13 +41,15 @@ class Resetting:
         """The reset that waits for this session's agent; SENT is durable before a PUK leaves.
 
         The same step is given again until it is reported; past `begin_before` without its script.
-        None where there is none, or where it came too late to be begun and is cancelled.
+        None where there is none, or where it came too late to be begun and is cancelled. Raises
+        VAULT_BEHIND where one waits and the database may be an old copy.
         """
         async with self._outside.books.read() as view:
             session = await view.session(session_id)
             step = await _reset_step(view, session_id)
             if session is None or step is None or session.state is not State.RESETTING:
                 return None
+            require_current(self._outside)
             if step.sent_at is not None:
                 return await self._order(view, session, step)
         async with self._outside.books.begin(commits.FETCH_RESET) as work:

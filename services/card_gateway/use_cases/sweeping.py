@@ -34,7 +34,12 @@ class Sweeping:
         self._closing = Closing(outside)
 
     async def turn(self) -> int:
-        """Do all that is due now; return how many sessions were looked at."""
+        """Do all that is due now; return how many sessions were looked at.
+
+        None while the database may be an old copy, in which sessions are open that have ended.
+        """
+        if not self._outside.freshness.is_current:
+            return 0
         now = self._outside.clock.now()
         due = (
             *await self._timetable.unclaimed(now - sessions.UNCLAIMED, BATCH),

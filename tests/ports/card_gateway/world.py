@@ -40,6 +40,7 @@ from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.words import Reason, Route
 from services.card_gateway.importing import import_cards
 from services.card_gateway.master_keys import FileKeyProvider
+from services.card_gateway.ports import Freshness
 from services.card_gateway.rows import rotation_of
 from services.card_gateway.use_cases.claiming import Claimed, Pairing
 from services.card_gateway.use_cases.making import Wish
@@ -50,6 +51,7 @@ from services.runtime import faults, grants, hpke
 from services.runtime.database import Database, migrate
 from services.runtime.grants import Grant, GrantSigner, GrantVerifier, HolderGrant, UnlockGrant, thumbprint
 from tests.fakes.clock import FakeClock
+from tests.fakes.freshness import FakeFreshness
 from tests.fakes.randomness import SeededRandomness
 
 T = TypeVar("T")
@@ -109,6 +111,7 @@ class Reader:
     port: InProcessCard
     insertion: Insertion = field(default_factory=Insertion)
     present: bool = True
+    card_ref: str = CARD_REF
 
     @property
     def card(self) -> Any:
@@ -128,18 +131,20 @@ class Reader:
         self.present = True
 
 
-def card_in_reader(*, blocked: bool = True, **wishes: Any) -> tuple[Reader, dict[str, Any]]:
+def card_in_reader(
+    *, blocked: bool = True, card_ref: str = CARD_REF, **wishes: Any
+) -> tuple[Reader, dict[str, Any]]:
     """A new card, and its line for the import."""
     eeprom, facts = make_card(pin=OLD_PIN, puk=OLD_PUK, blocked=blocked, **wishes)
     line = {
-        "card_ref": CARD_REF,
+        "card_ref": card_ref,
         "profile": "PIV",
         "guid": facts.guid.hex(),
         "key_9e": base64.b64encode(facts.key_9e_der or b"").decode(),
         "expires_at": facts.expires_at.isoformat(),
         "puk": OLD_PUK,
     }
-    return Reader(InProcessCard(FaultyCard(VirtualCard(eeprom)))), line
+    return Reader(InProcessCard(FaultyCard(VirtualCard(eeprom))), card_ref=card_ref), line
 
 
 @dataclass
@@ -150,6 +155,7 @@ class World:
     keys: Keys
     clock: FakeClock = field(default_factory=FakeClock)
     randomness: SeededRandomness = field(default_factory=SeededRandomness)
+    freshness: Freshness = field(default_factory=FakeFreshness)
 
     def __post_init__(self) -> None:
         keys = FileKeyProvider.from_dir(self.keys.card_master_dir, "k1")
@@ -172,7 +178,13 @@ class World:
             GrantVerifier.from_dir(self.keys.verify_dir, "card_gateway", self.clock),
         )
         return compose(
-            database or self.database, self.vault, grants, self.clock, self.randomness, GATEWAY_NAME
+            database or self.database,
+            self.vault,
+            grants,
+            self.clock,
+            self.randomness,
+            self.freshness,
+            GATEWAY_NAME,
         )
 
     def restart(self) -> None:
@@ -201,14 +213,14 @@ class World:
             statement = select(tables.rotations).order_by(tables.rotations.c.rotation_id)
             return [rotation_of(dict(row)) for row in (await connection.execute(statement)).mappings()]
 
-    async def secret(self) -> Any:
+    async def secret(self, card_ref: str = CARD_REF) -> Any:
         async with self.gateway.outside.books.read() as view:
-            return await view.secret(CARD_REF)
+            return await view.secret(card_ref)
 
-    async def puks_possible(self) -> set[bytes]:
+    async def puks_possible(self, card_ref: str = CARD_REF) -> set[bytes]:
         """What stands in the card as far as the books know: one PUK, or the two of an open row."""
-        secret, rows = await self.secret(), await self.journal()
-        opened = [row for row in rows if row.is_open]
+        secret, rows = await self.secret(card_ref), await self.journal()
+        opened = [row for row in rows if row.is_open and row.card_ref == card_ref]
         pairs = [(row.version, row.kid) for row in opened] + [
             (row.next_version, row.next_kid) for row in opened
         ]
@@ -345,7 +357,7 @@ class Page:
         now = self.world.clock.now()
         grant = HolderGrant(
             session_id=self.session_id,
-            card_ref=CARD_REF,
+            card_ref=self.agent.reader.card_ref,
             reason=self.reason.value,
             route="SELF",
             agent_key_thumbprint=thumbprint(self.agent.public_key),

@@ -1,6 +1,6 @@
 """Errors of this service itself."""
 
-from services.web.domain.entry import Entry, report
+from services.web.domain.entry import NOTHING_CHANGED, Entry, report
 
 ENTRIES: tuple[Entry, ...] = (
     report(
@@ -8,6 +8,14 @@ ENTRIES: tuple[Entry, ...] = (
         "Part of this service is not available",
         "We could not do what you asked. Nothing was lost, and no try was used up without telling you.",
         "Wait a minute, then try again.",
+    ),
+    report(
+        "VAULT_BEHIND",
+        "Smartcards cannot be unlocked for the moment",
+        "After a restart we first check that the unlock keys we hold are the newest ones."
+        f" A passcode is changed only after that. {NOTHING_CHANGED}",
+        "Leave your smartcard in the reader and this page open: the unlock goes on by itself. If it takes"
+        " more than a few minutes, report the problem.",
     ),
     report(
         "DEADLINE_EXCEEDED",
