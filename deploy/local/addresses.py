@@ -101,7 +101,7 @@ class Surroundings:
                     "AGENT_LISTEN_ADDRESS": self.addresses.of("agents"),
                     "AGENT_HTTPS_LISTEN_ADDRESS": self.addresses.of("agents-https"),
                     "CARD_MASTER_KEY_DIR": str(self.keys.card_master_dir),
-                    "CARD_MASTER_KID": "k1",
+                    "CARD_MASTER_KID_FILE": str(self.keys.card_master_newest),
                     "GATEWAY_NAME": GATEWAY_NAME,
                     "WEB_ORIGIN": self.addresses.url("web"),
                     **grants,

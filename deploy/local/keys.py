@@ -65,6 +65,11 @@ class Keys:
         return self.folder / "card-master"
 
     @property
+    def card_master_newest(self) -> Path:
+        """Names the newest of them."""
+        return self.card_master_dir / "newest"
+
+    @property
     def otp_code(self) -> Path:
         """32 raw bytes: the digests of codes are keyed with them."""
         return self.folder / "otp-code.key"
@@ -104,6 +109,8 @@ def _make_all(keys: Keys) -> None:
     for raw in (keys.card_master_dir / "k1.key", keys.otp_code, keys.web_cookie):
         if not raw.exists():
             _write(raw, secrets.token_bytes(32))
+    if not keys.card_master_newest.exists():
+        _write(keys.card_master_newest, b"k1\n")
 
 
 def issue(

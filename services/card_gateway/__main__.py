@@ -3,13 +3,14 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
+from sqlalchemy.exc import SQLAlchemyError
 
-from services.card_gateway import hsm, master_keys
 from services.card_gateway.access import ACCESS, AGENT_ACCESS
 from services.card_gateway.bell import ProcessBell
 from services.card_gateway.catching_up import Hole, catch_up, told_of
@@ -18,7 +19,9 @@ from services.card_gateway.events import TOPIC
 from services.card_gateway.freshness import TopicFreshness
 from services.card_gateway.hsm import HsmKeyProvider
 from services.card_gateway.importing import import_cards
-from services.card_gateway.master_keys import FileKeyProvider, KeyProvider, KeysAway, write_key
+from services.card_gateway.key_uses import key_uses, missing
+from services.card_gateway.key_watch import KeyWatch
+from services.card_gateway.master_keys import FileKeyProvider, KeyProvider, KeysAway
 from services.card_gateway.servicer import AgentServicer, SessionServicer
 from services.card_gateway.settings import (
     CatchUpSettings,
@@ -31,6 +34,7 @@ from services.card_gateway.storage import SOURCE
 from services.card_gateway.tables import outbox, outbox_position
 from services.card_gateway.use_cases.sweeping import EVERY, FORGET_EVERY, Sweeping
 from services.card_gateway.vault import MasterVault
+from services.card_gateway.vault_commands import make_key, move_imports, tell_keys
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
@@ -51,7 +55,7 @@ _UNFIT = (OSError, ValueError, KeysAway)
 
 def vault_of(read: VaultSettings) -> MasterVault:
     """The vault. Raises BadKeys or OSError where the master keys are not as they must be, KeysAway."""
-    newest, folder = read.CARD_MASTER_KID, read.CARD_MASTER_KEY_DIR
+    newest, folder = read.newest, read.CARD_MASTER_KEY_DIR
     keys: KeyProvider
     if read.token is not None:
         keys = HsmKeyProvider(read.token, newest)
@@ -60,7 +64,7 @@ def vault_of(read: VaultSettings) -> MasterVault:
     return MasterVault(keys, SystemRandomness())
 
 
-def gateway_of(read: Settings, opened: Database, freshness: TopicFreshness) -> Gateway:
+def gateway_of(read: Settings, opened: Database, vault: MasterVault, freshness: TopicFreshness) -> Gateway:
     """The use cases from the settings. Raises ValueError or OSError for bad key files."""
     clock = SystemClock()
     grants = OwnAndOthersGrants(
@@ -68,7 +72,7 @@ def gateway_of(read: Settings, opened: Database, freshness: TopicFreshness) -> G
         GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, SOURCE, clock),
     )
     return compose(
-        opened, vault_of(read), grants, clock, SystemRandomness(), freshness, read.GATEWAY_NAME,
+        opened, vault, grants, clock, SystemRandomness(), freshness, read.GATEWAY_NAME,
         change_needs_code=read.CHANGE_NEEDS_CODE,
     )  # fmt: skip
 
@@ -80,7 +84,8 @@ async def serve(_: argparse.Namespace) -> int:
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
     freshness = TopicFreshness(opened, read.brokers)
     try:
-        gateway = gateway_of(read, opened, freshness)
+        vault = vault_of(read)
+        gateway = gateway_of(read, opened, vault, freshness)
     except _UNFIT as error:
         return _told(error)
     relay = OutboxRelay(opened, outbox, outbox_position, SOURCE, read.brokers, may_lead=freshness.look)
@@ -89,6 +94,7 @@ async def serve(_: argparse.Namespace) -> int:
         relay.run,
         gateway.attendance.run,
         gateway.others.run,
+        KeyWatch(vault, opened, SystemClock()).run,
         partial(sweep, gateway.sweeping),
     ]
     servers = [_LettingGo(server, gateway.bell) for server in _servers(read, gateway)]
@@ -160,16 +166,23 @@ async def migrate(_: argparse.Namespace) -> int:
 
 
 async def check_config(_: argparse.Namespace) -> int:
-    """Check settings and key files; 2 where something is wrong."""
+    """Check settings, key files, and that every master key is there which the database needs; else 2."""
     read = settings.load(Settings)
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
     try:
-        gateway_of(read, opened, TopicFreshness(opened, read.brokers))
+        vault = vault_of(read)
+        gateway_of(read, opened, vault, TopicFreshness(opened, read.brokers))
+        lacking = missing(await key_uses(opened), vault.kids)
     except _UNFIT as error:
         return _told(error)
+    except (SQLAlchemyError, TransientDatabaseError) as error:
+        print(f"the database does not say which keys it needs: {type(error).__name__}", file=sys.stderr)
+        return 2
     finally:
         await opened.close()
-    return 0
+    for kid, used in lacking.items():
+        print(f"master key {kid!r} is missing: {used}", file=sys.stderr)
+    return 2 if lacking else 0
 
 
 async def import_(options: argparse.Namespace) -> int:
@@ -192,17 +205,31 @@ def new_key(options: argparse.Namespace) -> int:
     """Make a master key where the settings say: a file, 0600, or inside the HSM; never over another."""
     read = settings.load(MasterKeySettings)
     try:
-        if read.token is not None:
-            hsm.new_key(read.token, options.kid)
-            print(f"{options.kid}: made in {read.token}")
-        elif read.CARD_MASTER_KEY_DIR is not None:
-            made = write_key(
-                read.CARD_MASTER_KEY_DIR, options.kid, SystemRandomness().token(master_keys.KEY_LENGTH)
-            )
-            print(f"{options.kid}: made in {made}")
+        make_key(options.kid, read.token, read.CARD_MASTER_KEY_DIR, SystemRandomness())
     except _UNFIT as error:
         return _told(error)
     return 0
+
+
+async def keys(_: argparse.Namespace) -> int:
+    """Print each master key and how many rows need it; 1 where one is missing."""
+    return await _with_vault(tell_keys)
+
+
+async def rewrap(_: argparse.Namespace) -> int:
+    """Seal all imported values under the newest master key; 1 where one does not open."""
+    return await _with_vault(move_imports)
+
+
+async def _with_vault(act: Callable[[Database, MasterVault], Awaitable[int]]) -> int:
+    read = settings.load(VaultSettings)
+    opened = Database(read.CARD_GATEWAY_DATABASE_URL)
+    try:
+        return await act(opened, vault_of(read))
+    except _UNFIT as error:
+        return _told(error)
+    finally:
+        await opened.close()
 
 
 def _told(error: Exception) -> int:
@@ -244,7 +271,7 @@ def _lines_of(path: Path) -> list[str]:
 if __name__ == "__main__":
     commands: dict[str, process.Command] = {
         "serve": serve, "migrate": migrate, "check-config": check_config, "import": import_,
-        "vault new-key": new_key, "vault catch-up": catch_up_,
+        "vault new-key": new_key, "vault keys": keys, "vault rewrap": rewrap, "vault catch-up": catch_up_,
         "vault catch-up-with-hole": catch_up_with_hole,
     }  # fmt: skip
     process.main(SOURCE, commands, {"import": ["file"], "vault new-key": ["kid"]})

@@ -9,12 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
-from services.card_gateway.master_keys import KEY_LENGTH, BadKeys, KeysAway, checked_kid
+from services.card_gateway.master_keys import KEY_LENGTH, BadKeys, KeysAway, Newest, checked_kid, kid_named
 from services.runtime import logs
 
 log = logs.logger("hsm")
+
+
+T = TypeVar("T")
+
+
+class _NotOpened(BadKeys):
+    """There is no session: no token, or no login."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +42,13 @@ class HsmKeyProvider:
 
     waits = True
 
-    def __init__(self, address: TokenAddress, newest_kid: str) -> None:
+    def __init__(self, address: TokenAddress, newest: Newest) -> None:
         self._session = _Session(address)
         self._lock = Lock()  # a PKCS#11 session does one thing at a time
-        self._newest_kid = newest_kid
-        self._kids = frozenset(self._session.fit_kids())
-        try:
-            self._session.key(newest_kid)
-        except KeyError:
-            raise BadKeys(f"no key labelled {newest_kid!r} in {address}") from None
+        self._newest = newest
+        self._newest_kid = kid_named(newest)
+        self._kids = self._session.fit_kids(self._newest_kid)
+        self._removed: frozenset[str] = frozenset()
 
     @property
     def newest_kid(self) -> str:
@@ -52,13 +57,30 @@ class HsmKeyProvider:
 
     @property
     def kids(self) -> frozenset[str]:
-        """Every key that is there and fit to be one."""
+        """Every key that was there and fit to be one."""
         return self._kids
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """Keys that are no longer in the token: nothing can be asked of them."""
+        return self._removed
 
     def mac(self, kid: str, message: bytes) -> bytes:
         """HMAC-SHA-256 under one key, 32 bytes; where the HSM went away, by a session opened anew."""
         with self._lock:
             return self._session.asked(lambda: self._session.sign(kid, message))
+
+    def reread(self) -> None:
+        """Look at the token's keys again. Raises BadKeys, OSError, KeysAway."""
+        newest_kid = kid_named(self._newest)
+        with self._lock:
+            there = self._session.asked(lambda: self._session.fit_kids(newest_kid))
+        self._removed, self._kids = self._kids - there, self._kids | there
+        self._newest_kid = newest_kid
+
+    def forget(self, kid: str) -> None:
+        """Speak no more of a key that is gone."""
+        self._kids, self._removed = self._kids - {kid}, self._removed - {kid}
 
 
 def new_key(address: TokenAddress, kid: str) -> None:
@@ -75,19 +97,21 @@ class _Session:
         self._keys: dict[str, Any] = {}
         self._open: Any = self._opened(_library(address.module))
 
-    def asked(self, ask: Callable[[], bytes]) -> bytes:
-        """What the HSM answers, at the second try too. Raises KeysAway, KeyError."""
+    def asked(self, ask: Callable[[], T]) -> T:
+        """What the HSM answers, at the second try too. Raises KeysAway, and what `ask` raises."""
         import pkcs11
 
         try:
             if self._open is not None:
                 return ask()
-        except (pkcs11.PKCS11Error, BadKeys, KeyError) as error:  # one that is away may show no keys at all
+        except pkcs11.PKCS11Error as error:
             log.warning("hsm_lost", error=type(error).__name__)
+        except (BadKeys, KeyError):
+            pass  # an HSM that is away may show no keys at all
         try:
             self._reopen()
             return ask()
-        except (pkcs11.PKCS11Error, BadKeys, OSError) as error:
+        except (pkcs11.PKCS11Error, _NotOpened, OSError) as error:
             self._open = None
             log.warning("hsm_away", error=type(error).__name__)
             raise KeysAway from error
@@ -109,9 +133,9 @@ class _Session:
             return token.open(rw=writable)
         except (pkcs11.PinIncorrect, pkcs11.PinLenRange, pkcs11.PinInvalid):
             self._refused_pin = _digest(pin)
-            raise BadKeys(f"the PIN in {self._address.pin_file} is not that of {self._address}") from None
+            raise _NotOpened(f"the PIN in {self._address.pin_file} is not that of {self._address}") from None
         except (pkcs11.PinLocked, pkcs11.UserPinNotInitialized, pkcs11.PinExpired) as error:
-            raise BadKeys(f"{self._address}: {type(error).__name__}") from None
+            raise _NotOpened(f"{self._address}: {type(error).__name__}") from None
 
     def _token(self, library: Any) -> Any:
         import pkcs11
@@ -119,15 +143,15 @@ class _Session:
         try:
             return library.get_token(token_label=self._address.label)
         except pkcs11.NoSuchToken:
-            raise BadKeys(f"there is no {self._address}") from None
+            raise _NotOpened(f"there is no {self._address}") from None
         except pkcs11.MultipleTokensReturned:
-            raise BadKeys(f"there is more than one {self._address}") from None
+            raise _NotOpened(f"there is more than one {self._address}") from None
 
     def _pin(self) -> str:
         """The PIN from its file. One that was refused is not tried again: an HSM counts, and locks."""
         pin = self._address.pin_file.read_text().strip()
         if not pin or _digest(pin) == self._refused_pin:
-            raise BadKeys(f"the PIN in {self._address.pin_file} is not that of {self._address}")
+            raise _NotOpened(f"the PIN in {self._address.pin_file} is not that of {self._address}")
         return pin
 
     def sign(self, kid: str, message: bytes) -> bytes:
@@ -149,10 +173,17 @@ class _Session:
             raise BadKeys(f"key {kid!r} in {self._address} {unfit}")
         return found[0]
 
-    def fit_kids(self) -> list[str]:
-        """The labels of all keys that may be used; a token may hold others' keys too."""
+    def fit_kids(self, newest_kid: str) -> frozenset[str]:
+        """The labels of all keys that may be used; a token may hold others' keys too.
+
+        Raises BadKeys where the newest is not there, or unfit.
+        """
+        try:
+            self.key(newest_kid)
+        except KeyError:
+            raise BadKeys(f"no key labelled {newest_kid!r} in {self._address}") from None
         labels = [key.label for key in self._secret_keys() if not _unfit(key)]
-        return [label for label in labels if label and labels.count(label) == 1]
+        return frozenset(label for label in labels if label and labels.count(label) == 1)
 
     def generate(self, kid: str) -> None:
         """Make a key that cannot leave."""

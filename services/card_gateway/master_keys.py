@@ -45,9 +45,26 @@ class KeyProvider(Protocol):
         """Every key that is there."""
         ...
 
+    @property
+    def removed(self) -> frozenset[str]:
+        """Those of `kids` that were taken away since: a file's is kept in memory until it is forgotten."""
+        ...
+
     def mac(self, kid: str, message: bytes) -> bytes:
         """HMAC-SHA-256 under one key, 32 bytes. Raises KeyError for a key that is not there, KeysAway."""
         ...
+
+    def reread(self) -> None:
+        """Look at what is there now. Raises BadKeys, OSError, KeysAway, and then all is as before."""
+        ...
+
+    def forget(self, kid: str) -> None:
+        """Give up a key that was removed."""
+        ...
+
+
+Newest = str | Path
+"""Which key is the newest: its name, or a file of one line that may change while the process runs."""
 
 
 class FileKeyProvider:
@@ -56,18 +73,18 @@ class FileKeyProvider:
     waits = False
 
     def __init__(self, keys: dict[str, bytes], newest_kid: str) -> None:
-        for kid, key in keys.items():
-            if len(key) != KEY_LENGTH:
-                raise BadKeys(f"master key {kid!r} has {len(key)} bytes and not {KEY_LENGTH}")
-        if newest_kid not in keys:
-            raise BadKeys(f"master key {newest_kid!r}, named as the newest, is not there")
-        self._keys = keys
+        self._keys = _checked(keys, newest_kid)
         self._newest_kid = newest_kid
+        self._removed: frozenset[str] = frozenset()
+        self._folder: Path | None = None
+        self._newest: Newest = newest_kid
 
     @classmethod
-    def from_dir(cls, folder: Path, newest_kid: str) -> "FileKeyProvider":
+    def from_dir(cls, folder: Path, newest: Newest) -> "FileKeyProvider":
         """Read all keys of a folder. Raises BadKeys, OSError."""
-        return cls({file.stem: file.read_bytes() for file in sorted(folder.glob("*" + ENDING))}, newest_kid)
+        provider = cls(_read(folder), kid_named(newest))
+        provider._folder, provider._newest = folder, newest
+        return provider
 
     @property
     def newest_kid(self) -> str:
@@ -76,12 +93,53 @@ class FileKeyProvider:
 
     @property
     def kids(self) -> frozenset[str]:
-        """Every key that is there."""
+        """Every key that is known."""
         return frozenset(self._keys)
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """Keys whose files are gone, and that are not forgotten."""
+        return self._removed
 
     def mac(self, kid: str, message: bytes) -> bytes:
         """HMAC-SHA-256 under one key, 32 bytes."""
         return hmac.digest(self._keys[kid], message, hashlib.sha256)
+
+    def reread(self) -> None:
+        """Read the folder again; all of it is taken, or nothing. Raises BadKeys, OSError."""
+        if self._folder is None:
+            return
+        newest_kid = kid_named(self._newest)
+        fresh = _checked(_read(self._folder), newest_kid)
+        for kid in fresh.keys() & self._keys.keys():
+            if fresh[kid] != self._keys[kid]:
+                raise BadKeys(f"master key {kid!r} has another value than before: a new key needs a new name")
+        self._removed = frozenset(self._keys.keys() - fresh.keys())
+        self._keys = self._keys | fresh
+        self._newest_kid = newest_kid
+
+    def forget(self, kid: str) -> None:
+        """Give up a key whose file is gone."""
+        self._keys = {each: key for each, key in self._keys.items() if each != kid}
+        self._removed -= {kid}
+
+
+def kid_named(newest: Newest) -> str:
+    """The name of the newest key. Raises BadKeys, OSError."""
+    return checked_kid(newest.read_text().strip() if isinstance(newest, Path) else newest)
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    return {file.stem: file.read_bytes() for file in sorted(folder.glob("*" + ENDING))}
+
+
+def _checked(keys: dict[str, bytes], newest_kid: str) -> dict[str, bytes]:
+    for kid, key in keys.items():
+        if len(key) != KEY_LENGTH:
+            raise BadKeys(f"master key {kid!r} has {len(key)} bytes and not {KEY_LENGTH}")
+    if newest_kid not in keys:
+        raise BadKeys(f"master key {newest_kid!r}, named as the newest, is not there")
+    return keys
 
 
 def checked_kid(kid: str) -> str:

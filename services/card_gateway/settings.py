@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
 from services.card_gateway.hsm import TokenAddress
+from services.card_gateway.master_keys import Newest
 from services.runtime.settings import KafkaSettings, ProcessSettings
 
 
@@ -52,9 +53,21 @@ class CatchUpSettings(DatabaseSettings, KafkaSettings):
 
 
 class VaultSettings(MasterKeySettings, DatabaseSettings):
-    """All that `import` needs."""
+    """All that `import` and `vault` need."""
 
-    CARD_MASTER_KID: str = Field(min_length=1, max_length=64)
+    CARD_MASTER_KID_FILE: Path | None = Field(None, description="names the newest key; read again and again")
+    CARD_MASTER_KID: str | None = Field(None, min_length=1, max_length=64, description="or its name")
+
+    @model_validator(mode="after")
+    def _one_names_the_newest(self) -> "VaultSettings":
+        if bool(self.CARD_MASTER_KID_FILE) == bool(self.CARD_MASTER_KID):
+            raise ValueError("CARD_MASTER_KID_FILE or CARD_MASTER_KID: one of the two")
+        return self
+
+    @property
+    def newest(self) -> Newest:
+        """Which master key is the newest."""
+        return self.CARD_MASTER_KID_FILE or str(self.CARD_MASTER_KID)
 
 
 class Settings(VaultSettings, ProcessSettings, KafkaSettings):

@@ -8,9 +8,12 @@ Source: architecture §5.
 import asyncio
 import hashlib
 import hmac
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
@@ -20,7 +23,7 @@ from services.card_gateway.card.profiles import Profile
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.step import RESET_BEGINS_WITHIN
-from services.card_gateway.master_keys import KeyProvider, KeysAway
+from services.card_gateway.master_keys import BadKeys, KeyProvider, KeysAway
 from services.card_gateway.ports import Authorisation, CardProof, NotReleased, Puks
 from services.runtime.randomness import Randomness
 
@@ -37,6 +40,12 @@ RELEASES_A_MINUTE = 300
 
 ANSWERED_WITHIN = 2.0
 """Seconds that a release waits for an HSM. Its transaction is open so long; others wait 3 s for a lock."""
+
+KNOWN_EVERYWHERE_AFTER = timedelta(seconds=120)
+"""From a replica's first sight of a key to its use for new versions. Longer than Kubernetes takes to change a
+mounted secret on every node: a minute, and the age of its cache."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,9 @@ class MasterVault:
         self._keys = keys
         self._randomness = randomness
         self._standing = {kid: _standing(keys, kid) for kid in keys.kids}
+        self._newest_kid = keys.newest_kid
+        self._first_seen: dict[str, datetime] = {}
+        """Of the keys that came while the process ran."""
         # A call into an HSM cannot be cut short: a thread of its own waits, and the next calls behind it.
         self._aside = ThreadPoolExecutor(1, "hsm") if keys.waits else None
         self._released: dict[tuple[str, datetime], datetime] = {}
@@ -63,13 +75,39 @@ class MasterVault:
     @property
     def newest_kid(self) -> str:
         """The master key that new versions are derived from."""
-        return self._keys.newest_kid
+        return self._newest_kid
 
     @property
     def kids(self) -> tuple[str, ...]:
-        """Every master key that is there, the newest first."""
+        """Every master key that is known, the newest first."""
+        return (self._newest_kid, *sorted(self._standing.keys() - {self._newest_kid}))
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """Master keys that were taken away and are not forgotten."""
+        return self._keys.removed
+
+    async def reread(self, now: datetime) -> None:
+        """Take new keys at once, and a new newest one when the other replicas have had time to learn of it.
+
+        Raises BadKeys, OSError, KeysAway, and then all is as before.
+        """
+        added = await self._apart(self._read_again)
+        for kid in added:
+            self._first_seen[kid] = now
+        self._standing = self._standing | added
         newest = self._keys.newest_kid
-        return (newest, *sorted(self._standing.keys() - {newest}))
+        if newest not in self._first_seen or now - self._first_seen[newest] >= KNOWN_EVERYWHERE_AFTER:
+            self._newest_kid = newest
+
+    def forget(self, kid: str) -> None:
+        """Give up a key that was removed and that nothing needs any more."""
+        self._keys.forget(kid)
+        self._standing = {each: derived for each, derived in self._standing.items() if each != kid}
+
+    def _read_again(self) -> dict[str, _Standing]:
+        self._keys.reread()
+        return {kid: _standing(self._keys, kid) for kid in self._keys.kids - self._standing.keys()}
 
     def derive(self, kid: str, purpose: str, *parts: str) -> bytes:
         """32 bytes that only this service can make again, for tokens; never a card's secret."""
@@ -80,9 +118,7 @@ class MasterVault:
 
     def seal_imported(self, card_ref: str, profile: str, puk: str) -> tuple[bytes, str]:
         """Seal a card's factory PUK; returns it with the key id. Raises ValueError for what is no PUK."""
-        plain = profiles.BY_KIND[profile].pad_puk(puk)
-        kid, nonce = self._keys.newest_kid, self._randomness.token(NONCE)
-        return nonce + self._standing[kid].wrapping.encrypt(nonce, plain, _bound_to(card_ref, 0)), kid
+        return self._sealed(card_ref, profiles.BY_KIND[profile].pad_puk(puk))
 
     async def release(
         self, authorisation: Authorisation, proof: CardProof, secret: Secret, row: Rotation, now: datetime
@@ -104,7 +140,7 @@ class MasterVault:
                 following = await self._puk(profile, secret, row.next_version, row.next_kid)
         except (KeysAway, TimeoutError):
             raise NotReleased("KEYS_AWAY") from None
-        except KeyError:
+        except (KeyError, BadKeys):
             raise NotReleased("KEY_MISSING") from None
         return Puks(current, following)
 
@@ -121,17 +157,30 @@ class MasterVault:
         return profile.encode_puk(await self._mac(kid, _bound_to(secret.card_ref, version)))
 
     async def _mac(self, kid: str, message: bytes) -> bytes:
+        return await self._apart(partial(self._keys.mac, kid, message))
+
+    async def _apart(self, ask: Callable[[], T]) -> T:
+        """What the keys answer, asked where waiting holds up nobody else."""
         if self._aside is None:
-            return self._keys.mac(kid, message)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._aside, self._keys.mac, kid, message)
+            return ask()
+        return await asyncio.get_running_loop().run_in_executor(self._aside, ask)
+
+    def resealed(self, secret: Secret) -> tuple[bytes, str]:
+        """The factory value sealed under the newest key; it stays in here. Raises NotReleased."""
+        return self._sealed(secret.card_ref, self._opened(secret))
+
+    def _sealed(self, card_ref: str, plain: bytes) -> tuple[bytes, str]:
+        kid, nonce = self._newest_kid, self._randomness.token(NONCE)
+        return nonce + self._standing[kid].wrapping.encrypt(nonce, plain, _bound_to(card_ref, 0)), kid
 
     def _opened(self, secret: Secret) -> bytes:
         if secret.imported is None:
             raise NotReleased("ERR1009")
         nonce, sealed = secret.imported[:NONCE], secret.imported[NONCE:]
+        if secret.imported_kid not in self._standing:
+            raise NotReleased("KEY_MISSING")
+        wrapping = self._standing[secret.imported_kid].wrapping
         try:
-            wrapping = self._standing[secret.imported_kid].wrapping
             return wrapping.decrypt(nonce, sealed, _bound_to(secret.card_ref, 0))
         except InvalidTag:
             raise NotReleased("VAULT_DAMAGED") from None

@@ -109,7 +109,7 @@ class Pod:
             "identity-keys": [("identity-1.pem", signing["identity"])],
             "otp-keys": [("otp-1.pem", signing["otp"]), ("otp-code.key", keys.otp_code)],
             "card-gateway-keys": [("card_gateway-1.pem", signing["card_gateway"])],
-            "card-master": [("k1.key", master)],
+            "card-master": [("k1.key", master), ("newest", keys.card_master_newest)],
             "notifier-keys": [("notifier.pem", keys.notifier_private)],
             "notifier-public-key": [("notifier-public.pem", keys.notifier_public)],
         }

@@ -1,6 +1,8 @@
 """card_gateway's commands, run as processes: what they say, what they leave, how they end."""
 
+import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from deploy.local.keys import Keys
 from tests.fixtures.softhsm import PIN, SoftHsm, soft_hsm
+from tests.ports.card_gateway.world import card_in_reader
 
 Ran = subprocess.CompletedProcess[str]
 
@@ -41,8 +44,9 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway(keys: Keys, tmp_path: Path) -> Gateway:
-    return Gateway(keys, tmp_path / "none.db")
+def gateway(keys: Keys, tmp_path: Path, migrated_gateway: Path) -> Gateway:
+    shutil.copy(migrated_gateway, tmp_path / "gateway.db")
+    return Gateway(keys, tmp_path / "gateway.db")
 
 
 @pytest.fixture
@@ -123,6 +127,58 @@ def test_a_master_key_file_that_is_wrong_is_one_clear_line_at_start(
 
     assert "'k1' has 31 bytes and not 32" in one_line(short)
     assert "'k2', named as the newest" in one_line(gateway.run(command, CARD_MASTER_KID="k2"))
+
+
+def test_a_database_that_cannot_be_asked_is_told(gateway: Gateway, tmp_path: Path) -> None:
+    empty = f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+
+    assert "does not say which keys it needs" in one_line(
+        gateway.run("check-config", CARD_GATEWAY_DATABASE_URL=empty)
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"CARD_MASTER_KID": ""}, {"CARD_MASTER_KID_FILE": "{newest}"}, {"CARD_MASTER_KID_FILE": "/none"}],
+)
+def test_one_setting_names_the_newest_key(gateway: Gateway, keys: Keys, changes: dict[str, str]) -> None:
+    changed = {name: value.format(newest=keys.card_master_newest) for name, value in changes.items()}
+
+    assert "CARD_MASTER_KID" in one_line(gateway.run("check-config", **changed))
+
+
+def test_an_old_key_is_shown_with_what_needs_it_until_nothing_does_and_may_not_go_before(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    folder = tmp_path / "master"
+    folder.mkdir()
+    mine = {"CARD_MASTER_KEY_DIR": str(folder), "CARD_MASTER_KID": ""}
+    mine["CARD_MASTER_KID_FILE"] = str(folder / "newest")
+    (folder / "newest").write_text("k1\n")
+    gateway.run("vault", "new-key", "k1", **mine)
+    _, line = card_in_reader()
+    (tmp_path / "cards.jsonl").write_text(json.dumps(line))
+    assert gateway.run("import", str(tmp_path / "cards.jsonl"), **mine).returncode == 0
+    gateway.run("vault", "new-key", "k2", **mine)
+    (folder / "newest").write_text("k2\n")
+
+    both = gateway.run("vault", "keys", **mine)
+    (folder / "k1.key").rename(tmp_path / "safe")
+    refused, missing = gateway.run("check-config", **mine), gateway.run("vault", "keys", **mine)
+    (tmp_path / "safe").rename(folder / "k1.key")
+    moved = gateway.run("vault", "rewrap", **mine)
+    after = gateway.run("vault", "keys", **mine)
+    (folder / "k1.key").unlink()
+
+    assert [row.split() for row in both.stdout.splitlines()[1:]] == [
+        ["k1", "there", "0", "1", "0"],
+        ["k2", "newest", "0", "0", "0"],
+    ]
+    assert one_line(refused).startswith("master key 'k1' is missing: 0 cards, 1 imported values")
+    assert (missing.returncode, "MISSING" in missing.stdout) == (1, True)
+    assert (moved.returncode, moved.stdout) == (0, "moved to k2: 1; do not open: 0\n")
+    assert "k1: nothing uses it any more" in after.stdout
+    assert gateway.run("check-config", **mine).returncode == 0
 
 
 def test_a_process_with_key_files_never_loads_the_hsm_library(gateway: Gateway) -> None:

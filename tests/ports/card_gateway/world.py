@@ -50,6 +50,7 @@ from services.card_gateway.vault import MasterVault
 from services.runtime import faults, grants, hpke
 from services.runtime.database import Database, migrate
 from services.runtime.grants import Grant, GrantSigner, GrantVerifier, HolderGrant, UnlockGrant, thumbprint
+from services.runtime.judge import again_while_faults_pass
 from tests.fakes.clock import FakeClock
 from tests.fakes.freshness import FakeFreshness
 from tests.fakes.randomness import SeededRandomness
@@ -98,10 +99,16 @@ async def until_answered(call: Callable[[], Awaitable[T]]) -> T:
     """Call as a client does whose server dies under it: again, a few times."""
     for _ in range(3):
         try:
-            return await call()
+            return await as_served(call)
         except Crash:
             continue
-    return await call()
+    return await as_served(call)
+
+
+async def as_served(call: Callable[[], Awaitable[T]]) -> T:
+    """Call as the server does: again while the database's faults pass."""
+    answer: T = await again_while_faults_pass(call)
+    return answer
 
 
 @dataclass
