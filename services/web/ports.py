@@ -86,6 +86,12 @@ class SessionView:
     reason: Reason
     resolved_success: bool = False
     last_four: str = ""
+    tries_left: int | None = None
+    """Tries of the passcode, as the card last said; None where it did not."""
+    blocked: bool = False
+    objection: str = ""
+    """Why the reason does not fit the card; empty where it does."""
+    code_needed: bool = True
     card_grant: str = field(default="", repr=False)
 
 
@@ -96,6 +102,8 @@ class Holder:
     grant: str = field(repr=False)
     masked_address: str = field(repr=False)
     registration_authority: RegistrationAuthority
+    nudge: str = ""
+    """Why no code could be sent, where none is needed this time."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +162,23 @@ class Gateway(Protocol):
         ...
 
     async def reset_pin(
-        self, session_id: str, claim: str, *, sealed_pin: bytes, holder_grant: str, attempt_id: str
+        self,
+        session_id: str,
+        claim: str,
+        *,
+        sealed_pin: bytes,
+        holder_grant: str,
+        attempt_id: str,
+        sealed_current_pin: bytes = b"",
+        spend_last_try: bool = False,
     ) -> Refused | None:
-        """Have the agent set a new PIN; None where it was asked."""
+        """Have the agent set a new PIN, for a CHANGE by the current one; None where it was asked."""
+        ...
+
+    async def change_reason(
+        self, session_id: str, claim: str, *, reason: Reason, attempt_id: str
+    ) -> Refused | None:
+        """Say anew why the holder came, once the card was read; None where the session has that reason."""
         ...
 
 

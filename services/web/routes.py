@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Scope
 from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
 from services.web.edge import SecureEdge
-from services.web.pages import address, card, code, help, passcode, start, wait  # noqa: A004
+from services.web.pages import address, card, code, help, passcode, reasons, start, wait  # noqa: A004
 from services.web.security import HASHED_FILE_LIFE, SAFE_METHODS
 from services.web.sessions import COOKIE, CookieSealer, set_cookie
 from services.web.visit import STATIC_FILES, House, Stop, Visit, fresh_journey
@@ -28,6 +28,9 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/reason", start.show_reason, start.choose_reason),
     ("/pair", start.show_pair, start.enter_pairing_code),
     ("/card", card.show_card, None),
+    ("/other-reason", reasons.show_other_reason, reasons.choose_other_reason),
+    ("/change", reasons.show_change, reasons.confirm_words),
+    ("/last-try", reasons.show_last_try, reasons.use_last_try),
     ("/address", address.show_address, address.send_code),
     ("/no-mailbox", address.show_no_mailbox, None),
     ("/code", code.show_code, code.enter_code),

@@ -24,9 +24,11 @@ READER_CODES = {
 REASONS = (
     ("LOCKED", "It is locked", "You entered a wrong passcode too many times"),
     ("FORGOTTEN", "I have forgotten my passcode", "Your smartcard is not locked yet"),
+    ("CHANGE", "I want to change my passcode", "You know the passcode that your smartcard has now"),
 )
 
 REASON_MISSING = "Select why you need a new passcode"
+WAY_MISSING = "Select what you want to do"
 PAIRING_MISSING = "Enter the 8 characters that the unlock program shows"
 PAIRING_UNKNOWN = "That code does not work. Enter the code that the unlock program shows now"
 ADDRESS_SPENT = "The link from the unlock program was too old. Enter the code that the program shows now"
@@ -36,6 +38,27 @@ CODE_MALFORMED = "Your security code must be 8 digits long"
 CODE_SUPERSEDED = "That is an older code. Enter the code from the newest email"
 CODE_DEAD = "That code no longer works. Ask for another code"
 
+OTHER_REASONS = {
+    "LOCKED": ("Unlock my smartcard", "We send a security code to the email address on your profile"),
+    "FORGOTTEN": (
+        "Set a new passcode, because I have forgotten mine",
+        "We send a security code to the email address on your profile",
+    ),
+    "CHANGE": ("Change my passcode, because I know it", "You enter your current passcode and a new one"),
+}
+"""What is offered where the card is not as the holder thought: the choice, and what it takes."""
+
+NUDGES = {
+    "NO_EMAIL": "There is no email address on your profile.",
+    "EMAIL_DOMAIN_NOT_ALLOWED": "We cannot send security codes to the email address on your profile.",
+}
+"""Why a holder whose card works could not unlock it here. R30, R34."""
+
+CHANGE_UNKNOWN_TITLE = "We could not see whether your passcode was changed"
+CHANGE_UNKNOWN = (
+    "Your smartcard has either the passcode you had or the new one, and it does not tell which. Enter the one"
+    " you think it has now, and the one you want. A wrong one uses up a try."
+)
 PASSCODE_AGAIN_TITLE = "We could not confirm your new passcode"
 PASSCODE_AGAIN = "We checked your smartcard and could not see the new passcode. Choose your passcode again."
 
@@ -48,6 +71,9 @@ PASSCODE_REFUSED = {
     "DATE": "Choose a passcode that is not a date, like a birthday",
     "COMMON": "Choose a passcode that is harder to guess; this one is used by many people",
     "DIFFERENT": "The two passcodes are not the same. Enter the same passcode twice",
+    "CURRENT_MISSING": "Enter your current passcode",
+    "CURRENT_FORM": "Your current passcode must be 4 to 8 digits, 0 to 9",
+    "SAME": "Choose a passcode that is not your current passcode",
     "NOT_SEALED": "Your browser could not protect your passcode. Reload the page, or use another browser",
 }
 """Why a passcode is refused, by the names that the page's module and the agent use. R51."""

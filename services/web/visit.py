@@ -25,7 +25,8 @@ from services.web.settings import WebSettings
 STATIC_FILES = Path(__file__).parent / "static" / "dist"
 
 PATHS = frozenset({
-    "/", "/reason", "/pair", "/card", "/address", "/code", "/passcode",
+    "/", "/reason", "/pair", "/card", "/other-reason", "/change", "/last-try", "/address", "/code",
+    "/passcode",
     "/working", "/done", "/unknown", "/stopped",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""

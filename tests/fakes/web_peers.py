@@ -60,6 +60,8 @@ class World:
     refused_code: Refused | None = None
     refused_start: Refused | None = None
     refused_reset: Refused | None = None
+    refused_reason: Refused | None = None
+    nudge: str = ""
     refused_authorise: Refused | None = None
     status: CodeStatus | None = None
     entries_left: int = 3
@@ -125,7 +127,7 @@ class FakeGateway:
             return world.refused_start
         if address_token != ADDRESS_TOKEN and pairing_code != PAIRING_CODE:
             return Refused("PAIRING_UNKNOWN")
-        world.change(reason=reason)
+        world.change(reason=reason, code_needed=reason is not Reason.CHANGE)
         claimed = Claimed(SESSION_ID, CLAIM, DEADLINE)
         world.attempts[attempt_id] = claimed
         return claimed
@@ -147,9 +149,29 @@ class FakeGateway:
         self._world.change(state=State.AUTHORISED)
         return None
 
-    async def reset_pin(
-        self, session_id: str, claim: str, *, sealed_pin: bytes, holder_grant: str, attempt_id: str
+    async def change_reason(
+        self, session_id: str, claim: str, *, reason: Reason, attempt_id: str
     ) -> Refused | None:
+        self._world.called("change_reason", reason)
+        if self._world.refused_reason:
+            return self._world.refused_reason
+        needed = reason is not Reason.CHANGE
+        self._world.change(reason=reason, objection="", code="", code_needed=needed)
+        return None
+
+    async def reset_pin(
+        self,
+        session_id: str,
+        claim: str,
+        *,
+        sealed_pin: bytes,
+        holder_grant: str,
+        attempt_id: str,
+        sealed_current_pin: bytes = b"",
+        spend_last_try: bool = False,
+    ) -> Refused | None:
+        if sealed_current_pin:
+            self._world.called("change_pin", (sealed_current_pin, spend_last_try))
         self._world.called("reset_pin", (attempt_id, sealed_pin))
         if self._world.refused_reset:
             return self._world.refused_reset
@@ -164,7 +186,7 @@ class FakeIdentity:
     async def resolve_holder(self, card_grant: str) -> Holder | Refused:
         self._world.called("resolve_holder", card_grant)
         await self._world.slowly()
-        return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA)
+        return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA, self._world.nudge)
 
 
 class FakeOtp:

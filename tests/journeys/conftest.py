@@ -11,13 +11,15 @@ from deploy.local.stack import Stack
 
 SPARES = tuple(Plan(f"spare-{number}", "Blocked card", "SUCCESS") for number in range(1, 41))
 """Blocked and eligible: one for each test that needs a card of its own."""
+WORKING = tuple(Plan(f"working-{number}", "Working card", "SUCCESS", blocked=False) for number in (1, 2))
+"""Not blocked: to be changed, or for who has forgotten."""
 _next_spare = count(1)
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Stack]:
     """One stack for all tests of a module; they leave it as they found it."""
-    with Stack(tmp_path_factory.mktemp("stack"), keys, plans=PLANS + SPARES) as running:
+    with Stack(tmp_path_factory.mktemp("stack"), keys, plans=PLANS + SPARES + WORKING) as running:
         yield running
 
 

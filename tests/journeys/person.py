@@ -17,7 +17,7 @@ from deploy.local.child import wait_until
 from deploy.local.demo_data import DemoCard
 from deploy.local.stack import Stack
 from services.card_gateway.card.pin_policy import weakness
-from services.runtime.hpke import pin_info, seal
+from services.runtime.hpke import current_pin_info, pin_info, seal
 from tests.journeys.pages import Browser, Shown
 
 CODE_IN_MAIL = re.compile(r"^    (\d{7,10})$", re.MULTILINE)
@@ -29,7 +29,7 @@ class Person:
     """One holder with one card, one browser and the agent's window before them."""
 
     def __init__(self, stack: Stack, card: str, reason: str = "LOCKED") -> None:
-        """`card`: a demonstration card's name; `reason`: LOCKED or FORGOTTEN."""
+        """`card`: a demonstration card's name; `reason`: LOCKED, FORGOTTEN or CHANGE."""
         self.stack, self.card, self.reason = stack, stack.card(card), reason
         self.browser = Browser(stack.addresses.url("web"))
         self.new_pin = good_pin()
@@ -54,6 +54,16 @@ class Person:
         self.stack.slots.insert(self.card.name)
         return self.wait_past("/card")
 
+    def choose_other_reason(self, reason: str) -> Shown:
+        """Take another way, where the card is not as they thought."""
+        self.page = self.browser.post(self.browser.get("/other-reason"), reason=reason)
+        return self.page
+
+    def confirm_words(self) -> Shown:
+        """Confirm the words before a change."""
+        self.page = self.browser.post(self.browser.get("/change"), words_match="yes")
+        return self.page
+
     def ask_for_code(self) -> Shown:
         """Confirm the words and have a code sent."""
         self.page = self.browser.post(self.browser.get("/address"), words_match="yes")
@@ -74,9 +84,20 @@ class Person:
         """Seal the new passcode as the page's script does, and send it."""
         shown = self.browser.get("/passcode")
         key = urlsafe_b64decode(shown.facts["data-agent-key"] + "=")
-        info = pin_info(shown.facts["data-session"], shown.fields["attempt_id"])
-        sealed = urlsafe_b64encode(seal(key, self.new_pin.encode(), info)).decode().rstrip("=")
-        self.page = self.browser.post(shown, sealed=sealed)
+        context = (shown.facts["data-session"], shown.fields["attempt_id"])
+        self.page = self.browser.post(shown, sealed=_sealed(key, self.new_pin, pin_info(*context)))
+        return self.page
+
+    def change_passcode(self, current: str) -> Shown:
+        """Seal both passcodes as the page's script does, and send them."""
+        shown = self.browser.get("/passcode")
+        key = urlsafe_b64decode(shown.facts["data-agent-key"] + "=")
+        context = (shown.facts["data-session"], shown.fields["attempt_id"])
+        self.page = self.browser.post(
+            shown,
+            sealed=_sealed(key, self.new_pin, pin_info(*context)),
+            sealed_current=_sealed(key, current, current_pin_info(*context)),
+        )
         return self.page
 
     def answer_agent(self, answer: str = "yes") -> None:
@@ -116,7 +137,14 @@ class Person:
             time.sleep(0.1)
 
 
-PLACES = ("/card", "/address", "/code", "/passcode", "/working", "/done", "/unknown", "/stopped")
+def _sealed(key: bytes, pin: str, info: bytes) -> str:
+    return urlsafe_b64encode(seal(key, pin.encode(), info)).decode().rstrip("=")
+
+
+PLACES = (
+    "/card", "/other-reason", "/change", "/last-try", "/address", "/code", "/passcode", "/working", "/done",
+    "/unknown", "/stopped",
+)  # fmt: skip
 """Pages that lead on to where the session is."""
 
 

@@ -1,14 +1,19 @@
-"""Each "no" of the journey ends on its own page, with its code and what to do, and harms no card."""
+"""Each "no" of the journey ends on its own page, with its code and what to do, and harms no card.
+
+And the two ways that do not begin with a locked card: a change, and a passcode that was forgotten.
+"""
 
 from html import unescape
 
 import pytest
 
+from deploy.local.child import wait_until
 from deploy.local.demo_data import PLANS, Plan
 from deploy.local.stack import Stack
 from services.web.domain.errors import entry_for
-from tests.journeys.audit import Auditor
-from tests.journeys.person import Person, codes_mailed
+from tests.journeys.audit import Auditor, Record
+from tests.journeys.judge import Judge
+from tests.journeys.person import Person, codes_mailed, good_pin, mails_to
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
 
@@ -100,6 +105,55 @@ def test_a_holder_who_declines_at_the_agent_keeps_the_session_and_the_card(stack
 
     assert person.wait_past("/working").path == "/passcode"
     assert stack.slots.counters(spare)["log"] == []
+
+
+def test_R2_a_change_takes_the_current_passcode_and_leaves_the_puk_as_it_is(stack: Stack) -> None:
+    judge, auditor = Judge(stack.pcsc), Auditor(stack)
+    saved = auditor.saved_minutes()
+    person = Person(stack, "working-1", "CHANGE")
+    person.open_journey()
+    person.say_why()
+    assert person.insert_card().path == "/change"
+    person.confirm_words()
+    person.change_passcode(good_pin())
+    person.answer_agent()
+    shown = person.wait_for_end()
+    assert (shown.path, "CURRENT_PIN_WRONG" in shown.html) == ("/passcode", True)
+
+    person.change_passcode(person.card.pin)
+    person.answer_agent()
+    assert person.wait_for_end().path == "/done"
+    assert codes_mailed(stack, person.card) == []
+    wait_until("the mail", lambda: len(mails_to(stack, person.card)) == 1, 20)
+    (told,) = mails_to(stack, person.card)
+    assert told["subject"] == "The passcode of your smartcard was changed: was this you?"
+    expected = [Record("card_gateway", "SUCCESS", "", "CHANGE", "SELF")]
+    assert auditor.wait_for_records(person.session_id) == expected
+    assert auditor.saved_minutes() == saved
+    assert judge.pin_verifies(person.new_pin)
+    assert not judge.pin_verifies(person.card.pin)
+    assert judge.puk_unblocks(person.card.facts.puk, person.new_pin)
+
+
+def test_R2_a_card_that_is_not_locked_is_reset_as_forgotten_in_the_same_session(stack: Stack) -> None:
+    person = Person(stack, "working-2", "LOCKED")
+    person.open_journey()
+    person.say_why()
+    shown = person.insert_card()
+    assert (shown.path, shown.codes) == ("/other-reason", ["CARD_NOT_LOCKED"])
+    shown = person.choose_other_reason("FORGOTTEN")
+    assert (shown.path, "tries left" in shown.html) == ("/address", True)
+    person.ask_for_code()
+    person.read_mail()
+    person.type_code()
+    person.choose_passcode()
+    person.answer_agent()
+
+    assert person.wait_for_end().path == "/done"
+    expected = [Record("card_gateway", "SUCCESS", "", "FORGOTTEN", "SELF")]
+    assert Auditor(stack).wait_for_records(person.session_id) == expected
+    assert Judge(stack.pcsc).pin_verifies(person.new_pin)
+    assert stack.slots.counters("working-2")["wrong_puk_tries"] == 0
 
 
 def _with_code(person: Person) -> None:

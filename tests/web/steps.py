@@ -1,6 +1,7 @@
 """How tests get to a page in Chromium: step by step as a person, or at once by a cookie."""
 
 from dataclasses import replace
+from typing import Any
 
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -52,16 +53,26 @@ def choose(page: Page, passcode: str, again: str | None = None) -> None:
     page.get_by_role("button", name="Set new passcode").click()
 
 
-def enter_session(page: Page, site: Site, *, code_asked: bool = False) -> None:
+def change(page: Page, current: str, passcode: str, again: str | None = None) -> None:
+    page.get_by_label("Current passcode", exact=True).fill(current)
+    page.get_by_label("New passcode", exact=True).fill(passcode)
+    page.get_by_label("New passcode again").fill(passcode if again is None else again)
+    page.get_by_role("button", name="Set new passcode").click()
+
+
+def enter_session(
+    page: Page, site: Site, *, code_asked: bool = False, reason: Reason = Reason.LOCKED, **more: Any
+) -> None:
     """Give the browser the cookie of a journey with a claimed session."""
     journey = Journey(
         ends_at=DEADLINE,
         csrf="c" * 43,
         attempt_id=ATTEMPT_ID,
-        reason=Reason.LOCKED,
+        reason=reason,
         session_id=SESSION_ID,
         claim=CLAIM,
         code_asked=code_asked,
+        **more,
     )
     page.context.add_cookies(
         [

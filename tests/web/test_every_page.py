@@ -7,16 +7,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.runtime import errors
-from services.web.domain.journey import State
+from services.web.domain.journey import Reason, State
 from services.web.ports import CodeStatus, Delivery, Reader, Refused
 from tests.fakes.web_peers import RA, WRONG_CODE, code_status
 from tests.web.conftest import ROOT, Site
-from tests.web.steps import choose, enter_session
+from tests.web.steps import change, choose, enter_session
 
 pytestmark = pytest.mark.browser
 
@@ -36,6 +37,8 @@ class Shown:
     status: CodeStatus | None = None
     refused: Refused | None = None
     failure: Exception | None = None
+    cookie: dict[str, Any] = field(default_factory=dict)
+    nudge: str = ""
     act: Callable[[Page], None] = lambda page: None
 
 
@@ -62,12 +65,20 @@ def weak_passcode(page: Page) -> None:
     choose(page, "123456")
 
 
+def no_current_passcode(page: Page) -> None:
+    change(page, "", "739162")
+
+
 def in_state(state: State, **more: object) -> dict[str, object]:
     return {"state": state, "reader": Reader.CARD, **more}
 
 
 READ = in_state(State.CARD_READ)
 AUTHORISED = in_state(State.AUTHORISED)
+CHANGING = in_state(
+    State.CARD_READ, reason=Reason.CHANGE, code_needed=False, tries_left=3, agent_public_key=bytes(range(32))
+)
+WORDS = {"words_confirmed": True, "reason": Reason.CHANGE}
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
 SHOWN = [
     Shown("start", "/"),
@@ -92,6 +103,22 @@ SHOWN = [
     Shown("passcode-weak", "/passcode", AUTHORISED, act=weak_passcode),
     Shown("passcode-refused", "/passcode", in_state(State.AUTHORISED, code="PIN_REFUSED_BY_CARD")),
     Shown("passcode-again", "/passcode", in_state(State.AUTHORISED, code="OUTCOME_UNKNOWN")),
+    Shown("address-tries", "/address", READ | {"reason": Reason.FORGOTTEN, "tries_left": 3}),
+    Shown("address-one-left", "/address", READ | {"reason": Reason.FORGOTTEN, "tries_left": 1}),
+    Shown("address-locked-after-all", "/address", READ, cookie={"reason": Reason.FORGOTTEN}),
+    Shown("not-locked", "/other-reason", READ | {"objection": "CARD_NOT_LOCKED", "tries_left": 2}),
+    Shown("locked", "/other-reason", CHANGING | {"objection": "CARD_LOCKED", "blocked": True}),
+    Shown("only-blocked", "/other-reason", READ | {"objection": "UNBLOCKS_ONLY_BLOCKED"}),
+    Shown("change", "/change", CHANGING),
+    Shown("change-nudge", "/change", CHANGING, nudge="NO_EMAIL"),
+    Shown("last-try", "/last-try", CHANGING | {"tries_left": 1, "code": "CURRENT_PIN_WRONG"}, cookie=WORDS),
+    Shown("change-passcode", "/passcode", CHANGING, cookie=WORDS),
+    Shown("change-missing", "/passcode", CHANGING, cookie=WORDS, act=no_current_passcode),
+    Shown("change-wrong", "/passcode", CHANGING | {"code": "CURRENT_PIN_WRONG"}, cookie=WORDS),
+    Shown("change-unknown", "/passcode", CHANGING | {"code": "OUTCOME_UNKNOWN"}, cookie=WORDS),
+    Shown("done-change", "/done", in_state(State.SUCCESS, reason=Reason.CHANGE)),
+    Shown("done-nudge", "/done", in_state(State.SUCCESS, reason=Reason.CHANGE), cookie={"nudge": "NO_EMAIL"}),
+    Shown("start-nudge", "/", in_state(State.SUCCESS), cookie={"nudge": "EMAIL_DOMAIN_NOT_ALLOWED"}),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("working-card", "/working", in_state(State.RESETTING)),
     Shown("done", "/done", in_state(State.SUCCESS)),
@@ -107,10 +134,10 @@ SHOWN = [
 
 
 def show(page: Page, site: Site, shown: Shown) -> None:
-    enter_session(page, site, code_asked=shown.status is not None)
+    enter_session(page, site, code_asked=shown.status is not None, **shown.cookie)
     world = site.world
     world.change(**shown.view)
-    world.status, world.refused_holder = shown.status, shown.refused
+    world.status, world.refused_holder, world.nudge = shown.status, shown.refused, shown.nudge
     if shown.failure:
         world.failure["get_session"] = shown.failure
     page.goto(f"{site.origin}{shown.path}")

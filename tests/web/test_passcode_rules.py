@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from playwright.sync_api import Page
 
-from services.card_gateway.card.pin_policy import weakness
+from services.card_gateway.card.pin_policy import change_weakness, weakness
 from services.web import texts
 
 pytestmark = pytest.mark.browser
@@ -14,6 +14,12 @@ pytestmark = pytest.mark.browser
 JUDGE = """async candidates => {
   const { weakness } = await import("/src/passcode_rules.mjs");
   return candidates.map(weakness);
+}"""
+
+
+JUDGE_CHANGE = """async pairs => {
+  const { changeWeakness } = await import("/src/passcode_rules.mjs");
+  return pairs.map(([current, next]) => changeWeakness(current, next));
 }"""
 
 
@@ -59,3 +65,13 @@ def test_R52_page_and_agent_refuse_the_same_passcodes(page: Page, origin: str) -
     ] == []
     assert set(filter(None, in_page)) <= set(texts.PASSCODE_REFUSED)
     assert {"LENGTH", "NOT_DIGITS", "REPEAT", "SEQUENCE", "DATE", "COMMON", None} == set(in_page)
+
+
+def test_R52_page_and_agent_refuse_the_same_changes(page: Page, origin: str) -> None:
+    page.goto(origin)
+    typed = ["", "123", "1234", "12345678", "123456789", "12345a", "１２３４５６", " 123456", "739162"]
+    pairs = [[current, new] for current in typed for new in ("739162", "860247")]
+    found = [weak.value if (weak := change_weakness(*pair)) else None for pair in pairs]
+
+    assert page.evaluate(JUDGE_CHANGE, pairs) == found
+    assert set(filter(None, found)) == {"CURRENT_FORM", "SAME"} <= set(texts.PASSCODE_REFUSED)

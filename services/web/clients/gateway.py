@@ -17,6 +17,7 @@ from services.web.ports import Claimed, Reader, Refused, SessionView
 _REASONS: Mapping[Reason, "common_pb2.Reason.ValueType"] = {
     Reason.LOCKED: common_pb2.REASON_LOCKED,
     Reason.FORGOTTEN: common_pb2.REASON_FORGOTTEN,
+    Reason.CHANGE: common_pb2.REASON_CHANGE,
 }
 _REASONS_BACK = {number: reason for reason, number in _REASONS.items()}
 
@@ -69,7 +70,15 @@ class GrpcGateway(ports.Gateway):
         return Refused(response.refused_code) if response.refused_code else None
 
     async def reset_pin(
-        self, session_id: str, claim: str, *, sealed_pin: bytes, holder_grant: str, attempt_id: str
+        self,
+        session_id: str,
+        claim: str,
+        *,
+        sealed_pin: bytes,
+        holder_grant: str,
+        attempt_id: str,
+        sealed_current_pin: bytes = b"",
+        spend_last_try: bool = False,
     ) -> Refused | None:
         """Have the agent set a new PIN."""
         request = sessions_pb2.ResetPinRequest(
@@ -78,8 +87,20 @@ class GrpcGateway(ports.Gateway):
             sealed_pin=sealed_pin,
             holder_grant=holder_grant,
             attempt_id=attempt_id,
+            sealed_current_pin=sealed_current_pin,
+            spend_last_try=spend_last_try,
         )
         response = await self._stub.ResetPin(request)
+        return Refused(response.refused_code) if response.refused_code else None
+
+    async def change_reason(
+        self, session_id: str, claim: str, *, reason: Reason, attempt_id: str
+    ) -> Refused | None:
+        """Say anew why the holder came."""
+        request = sessions_pb2.ChangeReasonRequest(
+            session_id=session_id, claim=claim, reason=_REASONS[reason], attempt_id=attempt_id
+        )
+        response = await self._stub.ChangeReason(request)
         return Refused(response.refused_code) if response.refused_code else None
 
 
@@ -88,6 +109,8 @@ def _view(response: sessions_pb2.GetSessionResponse) -> SessionView:
     if state not in State.__members__:
         # A newer gateway may know states that these pages do not.
         raise errors.internal("INTERNAL")
+    reason = _REASONS_BACK.get(response.reason, Reason.LOCKED)
+    card = response.card
     reader = named(sessions_pb2.ReaderState, response.reader, "READER_STATE_")
     return SessionView(
         version=response.version,
@@ -97,8 +120,12 @@ def _view(response: sessions_pb2.GetSessionResponse) -> SessionView:
         words=tuple(response.words),
         agent_public_key=response.agent_public_key,
         deadline=instant(response.deadline),
-        reason=_REASONS_BACK.get(response.reason, Reason.LOCKED),
+        reason=reason,
         resolved_success=response.resolved_success,
-        last_four=response.card.last_four,
+        last_four=card.last_four,
+        tries_left=card.pin_tries_left if card.HasField("pin_tries_left") else None,
+        blocked=card.pin_blocked,
+        objection=response.objection,
+        code_needed=reason is not Reason.CHANGE or response.code_needed,
         card_grant=response.card_grant,
     )

@@ -19,7 +19,10 @@ class GrpcIdentity(ports.Identity):
         response = await self._stub.ResolveHolder(identity_pb2.ResolveHolderRequest(card_grant=card_grant))
         if response.WhichOneof("verdict") == "resolved":
             found = response.resolved
-            return Holder(found.holder_grant, found.masked_address, authority(found.registration_authority))
+            ra = authority(found.registration_authority)
+            return Holder(found.holder_grant, found.masked_address, ra, found.nudge)
         refused = response.refused
-        ra = authority(refused.registration_authority) if refused.HasField("registration_authority") else None
-        return Refused(refused.code or "INTERNAL", ra)
+        named = refused.HasField("registration_authority")
+        return Refused(
+            refused.code or "INTERNAL", authority(refused.registration_authority) if named else None
+        )

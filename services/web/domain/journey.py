@@ -36,6 +36,7 @@ class Reason(Enum):
 
     LOCKED = "LOCKED"
     FORGOTTEN = "FORGOTTEN"
+    CHANGE = "CHANGE"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Journey:
     session_id: str = ""
     claim: str = ""
     code_asked: bool = False
+    words_confirmed: bool = False
+    """Reason CHANGE: the person compared the words before any passcode is typed."""
+    last_try: bool = False
+    """Reason CHANGE: the person wants to spend the card's last try."""
+    nudge: str = ""
+    """Why no code could be mailed to the holder, though none was needed. R30, R34."""
     spent_csrf: str = ""
     """The form token before the last step up: it leads to the page that is open now, and does nothing."""
 
@@ -60,13 +67,12 @@ class Journey:
 
 
 START, CARD, ADDRESS, CODE, PASSCODE = "/", "/card", "/address", "/code", "/passcode"
+OTHER_REASON, CHANGE, LAST_TRY = "/other-reason", "/change", "/last-try"
 WORKING, DONE, UNKNOWN, STOPPED = "/working", "/done", "/unknown", "/stopped"
 
 _PLACES = {
     State.NEW: CARD,
     State.ATTACHED: CARD,
-    State.CARD_READ: ADDRESS,
-    State.AUTHORISED: PASSCODE,
     State.PROVING: WORKING,
     State.RESETTING: WORKING,
     State.SUCCESS: DONE,
@@ -74,20 +80,63 @@ _PLACES = {
 }
 
 
-def place(state: State, *, resolved_success: bool, code_asked: bool) -> str:
+@dataclass(frozen=True)
+class Standing:
+    """All that decides on which page a session belongs: what card_gateway says, and what was asked."""
+
+    state: State
+    resolved_success: bool = False
+    objection: str = ""
+    """Why the reason does not fit the card; empty where it does."""
+    code_needed: bool = True
+    code_asked: bool = False
+    words_confirmed: bool = False
+    last_try_ahead: bool = False
+    """One try of the current passcode is left, and the person has not said that they want to spend it."""
+
+
+def place(standing: Standing) -> str:
     """Return the path of the page a session belongs on.
 
     Success is shown for SUCCESS and for an UNKNOWN that the card itself settled. R53, I7.
     """
-    if state is State.RESOLVED:
-        return DONE if resolved_success else STOPPED
-    if state is State.CARD_READ and code_asked:
-        return CODE
-    return _PLACES.get(state, STOPPED)
+    if standing.state is State.RESOLVED:
+        return DONE if standing.resolved_success else STOPPED
+    if standing.state is State.CARD_READ:
+        return _before_passcode(standing)
+    if standing.state is State.AUTHORISED:
+        return _passcode(standing)
+    return _PLACES.get(standing.state, STOPPED)
 
 
-def belongs(path: str, state: State, *, resolved_success: bool, code_asked: bool) -> bool:
-    """True where this page may be shown; a holder may go back from the code to the address."""
-    if path == ADDRESS and state is State.CARD_READ:
-        return True
-    return path == place(state, resolved_success=resolved_success, code_asked=code_asked)
+def _before_passcode(standing: Standing) -> str:
+    if standing.objection:
+        return OTHER_REASON
+    if standing.code_needed:
+        return CODE if standing.code_asked else ADDRESS
+    return _passcode(standing) if standing.words_confirmed else CHANGE
+
+
+def _passcode(standing: Standing) -> str:
+    return LAST_TRY if standing.last_try_ahead else PASSCODE
+
+
+def belongs(path: str, standing: Standing) -> bool:
+    """True where this page may be shown; before a passcode a holder may go back, and change the reason."""
+    if standing.state is State.CARD_READ:
+        if path == OTHER_REASON:
+            return True
+        if path == (ADDRESS if standing.code_needed else CHANGE) and not standing.objection:
+            return True
+    return path == place(standing)
+
+
+def ways(objection: str, *, blocked: bool) -> tuple[Reason, ...]:
+    """Return the reasons that fit a card, where the one that was given may not. R2."""
+    if blocked:
+        return (Reason.LOCKED,)
+    if objection == "UNBLOCKS_ONLY_BLOCKED":
+        return (Reason.CHANGE,)
+    if objection == "CHANGE_UNSUPPORTED":
+        return (Reason.FORGOTTEN,)
+    return (Reason.FORGOTTEN, Reason.CHANGE)

@@ -6,10 +6,12 @@ from starlette.responses import Response
 
 from services.web import texts
 from services.web.domain import entries
-from services.web.domain.journey import DONE, PASSCODE, STOPPED, UNKNOWN, WORKING, State
-from services.web.pages.steps import holder_of, session_at
+from services.web.domain.journey import DONE, PASSCODE, STOPPED, UNKNOWN, WORKING, Reason, State
+from services.web.pages.steps import holder_of, place_of, session_at, session_of
 from services.web.visit import Elsewhere, Stop, Visit
 
+TOLD_BY_THE_PAGE = frozenset({"NO_CARD", "LAST_TRY", "CARD_LOCKED"})
+"""Refusals after which the page that the session belongs on says all there is to say."""
 MOST_SEALED_BYTES = 256
 """Source: the contract of ResetPin."""
 
@@ -21,15 +23,18 @@ async def show_passcode(visit: Visit) -> Response:
     attempt_id = visit.house.randomness.uuid7()
     time_left = texts.minutes(view.deadline - visit.now())
     return visit.page(
-        "passcode.jinja", view=view, agent_key=agent_key, attempt_id=attempt_id, time_left=time_left
-    )
+        "passcode.jinja", view=view, agent_key=agent_key, attempt_id=attempt_id, time_left=time_left,
+        changes=view.reason is Reason.CHANGE,
+    )  # fmt: skip
 
 
 async def set_passcode(visit: Visit) -> Response:
     """Pass the sealed passcode on to the agent."""
     view = await session_at(visit, PASSCODE)
-    sealed, attempt_id = _sealed(visit.form.get("sealed", "")), visit.form.get("attempt_id", "")
-    if not sealed or not entries.UUID.fullmatch(attempt_id):
+    sealed, current = _sealed(visit.form.get("sealed", "")), _sealed(visit.form.get("sealed_current", ""))
+    attempt_id = visit.form.get("attempt_id", "")
+    whole = bool(sealed) and bool(current) is (view.reason is Reason.CHANGE)
+    if not whole or not entries.UUID.fullmatch(attempt_id):
         raise Stop("JAVASCRIPT_OFF", status=400)
     holder = await holder_of(visit, view)
     refused = await visit.peers.gateway.reset_pin(
@@ -38,12 +43,14 @@ async def set_passcode(visit: Visit) -> Response:
         sealed_pin=sealed,
         holder_grant=holder.grant,
         attempt_id=attempt_id,
+        sealed_current_pin=current,
+        spend_last_try=visit.journey.last_try,
     )
-    if refused and refused.code == "NO_CARD":
-        return visit.move(PASSCODE)
+    if refused and refused.code in TOLD_BY_THE_PAGE:
+        return visit.move(place_of(visit, await session_of(visit)))
     if refused:
         raise Stop(refused.code, holder.registration_authority)
-    visit.step_up()
+    visit.step_up(last_try=False)
     return visit.move(WORKING)
 
 

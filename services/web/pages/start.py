@@ -58,7 +58,7 @@ async def choose_reason(visit: Visit) -> Response:
 
 def _leave_old_session(visit: Visit) -> None:
     """A holder who starts again gets a session of its own; the old one ends at its deadline."""
-    visit.step_up(session_id="", claim="", code_asked=False)
+    visit.step_up(session_id="", claim="", code_asked=False, words_confirmed=False, last_try=False)
 
 
 async def show_pair(visit: Visit) -> Response:

@@ -1,6 +1,6 @@
 """What the pages of an unlock share: the session they show, and the holder they act for."""
 
-from services.web.domain.journey import START, State, belongs, place
+from services.web.domain.journey import START, Reason, Standing, State, belongs, place
 from services.web.ports import Holder, Refused, SessionView
 from services.web.visit import Elsewhere, Stop, Visit
 
@@ -15,15 +15,28 @@ async def session_of(visit: Visit, *, since: int = 0, wait: int = 0) -> SessionV
 
 def place_of(visit: Visit, view: SessionView) -> str:
     """Return the page on which the session belongs now."""
-    asked = visit.journey.code_asked
-    return place(view.state, resolved_success=view.resolved_success, code_asked=asked)
+    return place(standing_of(visit, view))
+
+
+def standing_of(visit: Visit, view: SessionView) -> Standing:
+    """Return all that decides on which page the session belongs."""
+    journey = visit.journey
+    spends_tries = view.reason is Reason.CHANGE and view.tries_left == 1
+    return Standing(
+        state=view.state,
+        resolved_success=view.resolved_success,
+        objection=view.objection,
+        code_needed=view.code_needed,
+        code_asked=journey.code_asked,
+        words_confirmed=journey.words_confirmed,
+        last_try_ahead=spends_tries and not journey.last_try,
+    )
 
 
 async def session_at(visit: Visit, path: str) -> SessionView:
     """Return the session where it belongs on this page; leads to the right page where it does not."""
     view = await session_of(visit)
-    asked = visit.journey.code_asked
-    if not belongs(path, view.state, resolved_success=view.resolved_success, code_asked=asked):
+    if not belongs(path, standing_of(visit, view)):
         raise Elsewhere(place_of(visit, view))
     return view
 

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.web.domain.journey import ADDRESS, CARD, CODE, START, UNKNOWN, WORKING, belongs
 from services.web.pages.code import delivery_of
-from services.web.pages.steps import holder_of, place_of, session_of
+from services.web.pages.steps import holder_of, place_of, session_of, standing_of
 from services.web.ports import CodeStatus, Delivery, SessionView
 from services.web.visit import Elsewhere, Stop, Visit
 
@@ -41,8 +41,7 @@ async def _wait_for_session(visit: Visit, at: str, since: str) -> Response:
 
 
 def _leave_if_elsewhere(visit: Visit, at: str, view: SessionView) -> None:
-    asked = visit.journey.code_asked
-    if not belongs(at, view.state, resolved_success=view.resolved_success, code_asked=asked):
+    if not belongs(at, standing_of(visit, view)):
         raise Elsewhere(place_of(visit, view))
 
 

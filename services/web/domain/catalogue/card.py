@@ -94,15 +94,14 @@ ENTRIES: tuple[Entry, ...] = (
         "That is not the passcode your smartcard has now",
         "Your smartcard refused the current passcode you entered. Your passcode was not changed, and one try"
         " is used up.",
-        "Enter your current passcode again. If you do not know it, choose ‘I have forgotten my passcode’.",
+        "Enter your current passcode again. If you do not know it, set a new one with a security code.",
     ),
     report(
         "LAST_TRY",
         "Your smartcard has only one try left",
         "One more wrong passcode would lock your smartcard, so the unlock program did not try it."
         " Nothing was changed on your smartcard.",
-        "If you are sure of your passcode, say so and enter it. If not, choose ‘I have forgotten my"
-        " passcode’.",
+        "If you are sure of your passcode, say so and enter it. If not, set a new one with a security code.",
     ),
     report(
         "TRIES_NOT_TOLD",
@@ -115,8 +114,8 @@ ENTRIES: tuple[Entry, ...] = (
         "PIN_TRIES_SPENT",
         "Too many wrong passcodes",
         "The unlock program sends no more than 3 wrong passcodes before the smartcard is taken out.",
-        "Take your smartcard out, put it in again, and try again. If you do not know your passcode, choose"
-        " ‘I have forgotten my passcode’.",
+        "Take your smartcard out, put it in again, and try again. If you do not know your passcode, set a"
+        " new one with a security code.",
     ),
     ask_ra(
         "PIN_REFUSED_BY_CARD",

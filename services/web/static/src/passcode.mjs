@@ -1,23 +1,29 @@
-// The form for the new passcode: judges it here, seals it here, and sends only the sealed bytes.
+// The form for the new passcode, and for the current one where that is asked for: judges them here, seals
+// them here, and sends only the sealed bytes.
 //
-// The two fields have no `name`, so that no browser can send what stands in them; without this
+// The fields have no `name`, so that no browser can send what stands in them; without this
 // module the form cannot be sent at all.
-import { weakness } from "./passcode_rules.mjs";
-import { fromBase64Url, passcodeContext, seal, toBase64Url } from "./seal.mjs";
+import { changeWeakness, weakness } from "./passcode_rules.mjs";
+import { currentPasscodeContext, fromBase64Url, passcodeContext, seal, toBase64Url } from "./seal.mjs";
 
 const first = document.getElementById("passcode");
 const second = document.getElementById("passcode-again");
+const current = document.getElementById("current-passcode"); // only where a passcode is changed
+const fields = [current, first, second].filter(Boolean);
 
 function verdict() {
+  if (current?.value === "") return "CURRENT_MISSING";
   if (first.value === "") return "MISSING";
   const weak = weakness(first.value);
-  if (weak) return weak;
+  const unchanged = current && changeWeakness(current.value, first.value);
+  if (unchanged === "CURRENT_FORM") return unchanged;
+  if (weak || unchanged) return weak || unchanged;
   return first.value === second.value ? null : "DIFFERENT";
 }
 
 function clearErrors() {
   document.getElementById("errors").replaceChildren();
-  for (const field of [first, second]) {
+  for (const field of fields) {
     field.classList.remove("nhsuk-input--error");
     field.removeAttribute("aria-invalid");
     field.closest(".nhsuk-form-group").classList.remove("nhsuk-form-group--error");
@@ -35,7 +41,7 @@ function describe(field, ...also) {
 
 // The sentences come with the page, one <template> for each reason: texts live in one place.
 function complain(reason) {
-  const field = reason === "DIFFERENT" ? second : first;
+  const field = reason === "DIFFERENT" ? second : reason.startsWith("CURRENT") ? current : first;
   const parts = document.getElementById(`refused-${reason}`).content.cloneNode(true);
   const message = parts.querySelector("[data-message]");
   message.id = `${field.id}-error`;
@@ -53,9 +59,12 @@ function complain(reason) {
 
 async function sealInto(form) {
   const { agentKey, session } = form.dataset;
-  const context = passcodeContext(session, form.elements.attempt_id.value);
-  const sealed = await seal(fromBase64Url(agentKey), context, first.value);
+  const attempt = form.elements.attempt_id.value;
+  const sealed = await seal(fromBase64Url(agentKey), passcodeContext(session, attempt), first.value);
   form.elements.sealed.value = toBase64Url(sealed);
+  if (!current) return;
+  const context = currentPasscodeContext(session, attempt);
+  form.elements.sealed_current.value = toBase64Url(await seal(fromBase64Url(agentKey), context, current.value));
 }
 
 let sending = false;
@@ -74,7 +83,7 @@ async function submit(event) {
     sending = false;
     return complain("NOT_SEALED");
   }
-  first.value = second.value = "";
+  for (const field of fields) field.value = "";
   HTMLFormElement.prototype.submit.call(form);
 }
 

@@ -20,6 +20,12 @@ export function weakness(pin) {
   return COMMON.has(pin) ? "COMMON" : null;
 }
 
+// What can be no current passcode, or is no change: told here, before it costs a try.
+export function changeWeakness(current, next) {
+  if (!/^[0-9]{4,8}$/.test(current)) return "CURRENT_FORM";
+  return current === next ? "SAME" : null;
+}
+
 function repeats(pin) {
   if (new Set(pin).size <= 2) return true;
   for (let size = 1; size <= pin.length / 2; size += 1) {

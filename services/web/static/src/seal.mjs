@@ -12,6 +12,10 @@ const ascii = (text) => new TextEncoder().encode(text);
 
 export const passcodeContext = (sessionId, attemptId) => `smartcard-unlock/pin/v1|${sessionId}|${attemptId}`;
 
+// A seal of its own: a current passcode opens as no new one, and no new one as it.
+export const currentPasscodeContext = (sessionId, attemptId) =>
+  `smartcard-unlock/current-pin/v1|${sessionId}|${attemptId}`;
+
 // `agentKey`: 32 raw bytes; `context`: ASCII; answers enc || ciphertext as bytes.
 export async function seal(agentKey, context, digits) {
   const hpke = suite();
