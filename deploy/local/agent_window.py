@@ -24,7 +24,7 @@ class AgentWindow:
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         """`environment` is added to our own; `log` takes the agent's standard error."""
-        self._environment, self._log = dict(environment), log
+        self._environment, self._log = {"AGENT_WINDOW": "console", **environment}, log
         self._process: subprocess.Popen[bytes] | None = None
         self._terminal = -1
         self._text = ""

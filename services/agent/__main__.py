@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from services.agent import desktop
@@ -88,7 +89,8 @@ def _install(other_system: str | None) -> int:
     if not command.exists():
         sys.stderr.write(f"{command} is not there: install the program with pip first\n")
         return BAD_ARGUMENT
-    return _told(desktop.install(command, data_home(), config_home(), terminal=True), "Written")
+    terminal = find_spec("tkinter") is None  # without it there is no window of our own
+    return _told(desktop.install(command, data_home(), config_home(), terminal=terminal), "Written")
 
 
 def _told(files: list[Path], what: str) -> int:

@@ -1,6 +1,7 @@
 """Which page addresses this machine opens. The gateway names one; a bad gateway could name any."""
 
 import re
+import webbrowser
 from urllib.parse import urlsplit
 
 LINK = re.compile(r"smartcard-unlock:[A-Z0-9-]{0,16}")
@@ -27,3 +28,8 @@ def is_trusted(address: str, origin: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def browser(address: str) -> None:
+    """Open the person's browser."""
+    webbrowser.open(address)

@@ -9,7 +9,6 @@ import os
 import select
 import termios
 import time
-import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
@@ -36,6 +35,8 @@ class Console:
         self._state: ReaderState | None = None
         self._problem = self._spare_code = ""
         self._ending = False
+        self.on_close: Callable[[], None] = lambda: None
+        """Never called: who closes a terminal sends us a signal."""
 
     def offered(self, session_id: str, pairing: Pairing, words: tuple[str, str, str], *, first: bool) -> None:
         """Show where the page is."""
@@ -73,7 +74,7 @@ class Console:
         if what is Doing.CLAIMED:
             self._say("A page is using this reader. Go on in the browser.")
         elif what is Doing.WORKING:
-            self._say(messages.WORKING.get(script_kind, "Working. Leave the card in."))
+            self._say(messages.WORKING.get(script_kind, messages.WORKING_ON_IT))
 
     def readers(self, facts: Facts) -> None:
         """Show what the readers are like, once for each change."""
@@ -97,9 +98,15 @@ class Console:
 
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         """Ask on the controlling terminal; only the word yes is a yes."""
-        text = f"{messages.question(_plain(question.last_four), question.last_try)} "
-        text += f"Words: {' '.join(words)}. Type yes: "
+        text = messages.question(question.last_four, words, last_try=question.last_try) + " Type yes: "
         return await asyncio.to_thread(self._ask, text, time.monotonic() + seconds)
+
+    async def run(self) -> None:
+        """Nothing to draw: the terminal does."""
+
+    def instead_of_window(self, why: str) -> None:
+        """Say that there is no window, and why."""
+        self._say(f"There is no window here ({why}): read and answer in this terminal.")
 
     def close(self) -> None:
         """Stop waiting for an answer: the agent ends."""
@@ -138,16 +145,5 @@ class Console:
 
     def _say(self, line: str) -> None:
         with suppress(OSError, ValueError):  # a closed window is no reason to stop
-            # Words of the gateway's are in it: no escape sequence of theirs reaches the terminal.
-            self._out.write("".join(each for each in line if each.isprintable()) + "\n")
+            self._out.write(messages.printable(line) + "\n")
             self._out.flush()
-
-
-def browser(address: str) -> None:
-    """Open the person's browser, without its noise in our window."""
-    webbrowser.open(address)
-
-
-def _plain(text: str) -> str:
-    """Return text of the gateway's as the terminal may show it: a few letters and digits."""
-    return "".join(letter for letter in text[:8] if letter.isascii() and letter.isalnum())

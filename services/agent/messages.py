@@ -26,6 +26,7 @@ PROBLEMS = {
     "SESSION_LOST": "This session is not known any more. A new one begins.",
     "PAGE_ADDRESS_REFUSED": "The service gave an address that this computer does not trust. Tell IT.",
 }
+WORKING_ON_IT = "Working. Leave the card in."
 OTHER = "Something went wrong. Quote this code to IT."
 
 OUTCOMES = {
@@ -44,13 +45,6 @@ WORKING = {
 }
 
 
-def question(last_four: str, last_try: bool) -> str:
-    """Return what is asked before a passcode is set."""
-    asked = f"New passcode for card …{last_four}?"
-    warning = " This is the last try: a wrong current passcode locks the card."
-    return asked + warning if last_try else asked
-
-
 def problem(code: str) -> str:
     """Return the line for a problem."""
     return f"{PROBLEMS.get(code, OTHER)} [{code}]"
@@ -59,3 +53,17 @@ def problem(code: str) -> str:
 def outcome(word: str, code: str) -> str:
     """Return the line for a session's end."""
     return OUTCOMES.get(word, OTHER) + (f" [{code}]" if code else "")
+
+
+def question(last_four: str, words: tuple[str, str, str], *, last_try: bool) -> str:
+    """Return what the person is asked before a passcode is set."""
+    letters = (letter for letter in last_four[:8] if letter.isascii() and letter.isalnum())
+    asked = f"New passcode for card …{''.join(letters)}?"
+    if last_try:
+        asked += " This is the last try: a wrong current passcode locks the card."
+    return f"{asked} Words: {' '.join(words)}."
+
+
+def printable(text: str) -> str:
+    """Return text as a window may show it: without escape sequences of the gateway's or a reader's."""
+    return "".join(letter for letter in text if letter.isprintable())

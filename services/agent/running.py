@@ -8,11 +8,14 @@ import random
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
+from services.agent.addresses import browser
 from services.agent.backoff import Backoff
 from services.agent.calls import GatewayCalls
-from services.agent.console import Console, browser
+from services.agent.console import Console
 from services.agent.journal import Journal
 from services.agent.ports import Window
 from services.agent.readers import PcscService
@@ -55,33 +58,69 @@ def run(settings: AgentSettings) -> int:
 async def _serve(settings: AgentSettings, journal: Journal) -> None:
     """Put the parts together and run until SIGTERM or SIGINT."""
     wall, share, service = SystemClock().now, random.SystemRandom().random, PcscService()
-    console = Console(sys.stdout, settings.WEB_ORIGIN, browser if settings.OPEN_BROWSER == "yes" else None)
-    window: Window = console
+    face = _face(settings)
+    window: Window = face
     if settings.AGENT_STATUS_FILE is not None:
-        window = StatusFile(settings.AGENT_STATUS_FILE, console, VERSION, wall)
+        window = StatusFile(settings.AGENT_STATUS_FILE, face, VERSION, wall)
     watch = Watch(service, Backoff(0.1, 2.0, share))
     gateway = GatewayCalls(way_of(settings), VERSION, wall)
     steps = Steps(service, watch, window, journal, settings.GATEWAY_NAME)
     randomness = SystemRandomness()
     spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)
     agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)
-    _on_signals(console, agent)
-    following = asyncio.create_task(watch.run())
+    _on_end(face, agent)
+    beside = [asyncio.create_task(watch.run()), asyncio.create_task(face.run())]
     try:
         await watch.first_look()
         await agent.run()
     finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        for task in beside:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        face.close()
         await gateway.close()
 
 
-def _on_signals(console: Console, agent: Agent) -> None:
+class Face(Window, Protocol):
+    """A window that is drawn, and that can be closed from either side."""
+
+    on_close: Callable[[], None]
+    """Called when the person closes it."""
+
+    async def run(self) -> None:
+        """Draw until cancelled or closed."""
+        ...
+
+    def close(self) -> None:
+        """Answer no to what is asked; twice is once."""
+        ...
+
+
+def _face(settings: AgentSettings) -> Face:
+    """Return a window where there is a screen and Tk, else the terminal, which says so."""
+    opens = settings.OPEN_BROWSER == "yes"
+    console = Console(sys.stdout, settings.WEB_ORIGIN, browser if opens else None)
+    if settings.AGENT_WINDOW == "console":
+        return console
+    try:
+        from services.agent.window import NoScreen, TkWindow
+    except ImportError:
+        console.instead_of_window("tkinter is not installed")
+        return console
+    try:
+        return TkWindow(settings.WEB_ORIGIN, browser, opens_itself=opens)
+    except NoScreen:
+        console.instead_of_window("there is no screen")
+        return console
+
+
+def _on_end(face: Face, agent: Agent) -> None:
     def end() -> None:
-        console.close()
+        face.close()
         agent.stop()
 
+    face.on_close = end
     for number in (signal.SIGTTIN, signal.SIGTTOU):  # in the background the answer is no, not a stop
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -49,6 +49,9 @@ class AgentSettings(BaseSettings):
     GATEWAY_NAME: str = Field(min_length=1, max_length=64, description="goes into every digest a card signs")
     WEB_ORIGIN: str = Field("", description="only pages below it are shown and opened; empty: see addresses")
     OPEN_BROWSER: Literal["yes", "no"] = "no"
+    AGENT_WINDOW: Literal["auto", "console"] = Field(
+        "auto", description="auto: a window if there is a screen"
+    )
     AGENT_STATE_DIR: Path = Field(default_factory=_state_dir, description="0700; one agent each")
     AGENT_STATUS_FILE: Path | None = Field(None, description="JSON for another program; none: not written")
 

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from services.agent.doctor.finding import Finding, Level
 from services.agent.doctor.words import words_of
+from services.agent.messages import printable
 
 _MARKS = {Level.OK: "ok  ", Level.NOTE: "note", Level.FAULT: "FAULT", Level.NOT_CHECKED: "-"}
 
 
 def as_lines(finding: Finding, origin: str) -> list[str]:
     """Return one finding as lines; `origin`: where the help pages are, or empty."""
-    facts = ", ".join(f"{name}: {_plain(value)}" for name, value in finding.facts.items())
+    facts = ", ".join(f"{name}: {printable(str(value))}" for name, value in finding.facts.items())
     lines = [f"{_MARKS[finding.level]:<6} {finding.check:<19} {facts}".rstrip()]
     if finding.level is Level.NOT_CHECKED:
         return [f"{_MARKS[finding.level]:<6} {finding.check:<19} not checked"]
@@ -38,8 +39,3 @@ def _as_dict(finding: Finding) -> dict[str, object]:
         "mend": words.mend if words else "",
         "facts": dict(finding.facts),
     }
-
-
-def _plain(value: object) -> str:
-    """Return a fact as the terminal may show it: reader names come from devices."""
-    return "".join(letter for letter in str(value) if letter.isprintable())
