@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from deploy.local.agent_window import AgentWindow
 from deploy.local.child import Child, ChildFailed
 from deploy.local.stack import Stack
 from tests.journeys.pages import Browser, Shown
-from tests.journeys.person import Person, codes_mailed, offer_of
+from tests.journeys.person import Person, codes_mailed, good_pin, offer_of
 
 KILLED = -signal.SIGKILL
 """How a process that met an armed point ends."""
@@ -111,9 +111,11 @@ class StubbornPerson(Person):
 
     stack: ArmedStack
 
-    def __init__(self, stack: ArmedStack, card: str) -> None:
-        super().__init__(stack, card)
+    def __init__(self, stack: ArmedStack, card: str, reason: str = "LOCKED") -> None:
+        super().__init__(stack, card, reason)
         self.browser = StubbornBrowser(stack)
+        self._may_be = [self.card.pin]
+        """CHANGE: what the card may have, the likelier last."""
 
     def open_journey(self) -> Shown:
         """Wait for the agent's offer while processes come back, then open it."""
@@ -146,6 +148,25 @@ class StubbornPerson(Person):
         self.ask_for_code()
         self.read_mail()
         self.type_code()
+        return self._until_done(self.choose_passcode)
+
+    def change(self) -> Shown:
+        """Change the passcode; where nobody knows which one the card has, try the one, then the other."""
+        self.open_journey()
+        self.say_why()
+        self.insert_card()
+        self.confirm_words()
+        return self._until_done(self._change_from_what_may_be)
+
+    def _change_from_what_may_be(self) -> None:
+        if "CURRENT_PIN_WRONG" in self.page.html:
+            self._may_be.pop()
+        elif "OUTCOME_UNKNOWN" in self.page.html:
+            self._may_be.append(self.new_pin)
+        self.new_pin = good_pin()
+        self.change_passcode(self._may_be[-1])
+
+    def _until_done(self, choose: Callable[[], object]) -> Shown:
         deadline = time.monotonic() + 3 * PATIENCE
         while self.page.path != "/done":
             if time.monotonic() > deadline:
@@ -153,7 +174,7 @@ class StubbornPerson(Person):
                     f"not unlocked: {self.page} {self.page.codes}\n{self.stack.agent.text[-800:]}"
                 )
             if self.page.path == "/passcode":
-                self.choose_passcode()
+                choose()
             self._answer_if_asked()
             self.page = self.browser.get(self.page.path if self.page.status < 400 else "/card")
             time.sleep(0.1)

@@ -12,7 +12,7 @@ import pytest
 from deploy.local.demo_data import Plan
 from deploy.local.keys import Keys
 from tests.faults.armed_stack import ArmedStack, StubbornPerson
-from tests.faults.world import check_world, last_words, mails_are_repeats
+from tests.faults.world import check_world, last_words, mails_are_repeats, pin_in_card, puk_in_card
 
 ON_THE_REQUEST_PATH = (
     "card_gateway.attach",
@@ -99,12 +99,15 @@ THEME_CARDS = {
 }
 AGENT_CARDS = {point: [f"agent-{number}"] for number, point in enumerate(AGENT_POINTS)}
 KAFKA_CARD = "kafka-killed"
+CHANGED_CARD = Plan("change-killed", "Card whose passcode is changed", "SUCCESS", blocked=False)
+CHANGE_STEPS = (*(("select", "chuid", "clear", "tries") if os.environ.get("SOAK") else ()), "change")
+CHANGE_POINTS = tuple(f"agent.{name}.{when}" for name in CHANGE_STEPS for when in ("sending", "answered"))
 
 PLANS = [
     Plan(card, f"Card {card} of the kill matrix", "SUCCESS")
     for cards in (*THEME_CARDS.values(), *AGENT_CARDS.values(), [KAFKA_CARD])
     for card in cards
-]
+] + [CHANGED_CARD]
 
 
 pytestmark = pytest.mark.xdist_group("kills")
@@ -161,6 +164,28 @@ def test_F15_the_agent_killed_at_a_command_to_the_card(
     stack: ArmedStack, point: str, record_property: Callable[[str, object], None]
 ) -> None:
     unlock_among_kills(stack, AGENT_CARDS[point], (point,), record_property)
+
+
+@pytest.mark.pcsc
+@pytest.mark.timeout(300)
+def test_F15_the_agent_killed_in_a_change_never_ends_in_a_wrong_word(
+    stack: ArmedStack, record_property: Callable[[str, object], None]
+) -> None:
+    card = CHANGED_CARD.name
+    puk = puk_in_card(stack, card)
+    stack.arm(CHANGE_POINTS)
+    person = StubbornPerson(stack, card, "CHANGE")
+    shown = person.change()
+    stack.slots.remove()
+    left = stack.still_armed()
+    stack.disarm(left)
+    wrong = stack.slots.counters(card)["wrong_pin_tries"]
+    record_property("hits", f"{len(CHANGE_POINTS) - len(left)} kills in one change, {wrong} wrong tries")
+
+    assert (shown.path, left) == ("/done", set())
+    assert pin_in_card(stack, card) == person.new_pin
+    assert puk_in_card(stack, card) == puk
+    check_world(stack, unlocked=[card])
 
 
 @pytest.mark.pcsc

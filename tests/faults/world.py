@@ -151,6 +151,12 @@ def puk_in_card(stack: Stack, name: str) -> bytes:
     return bytes.fromhex(state["puk"])
 
 
+def pin_in_card(stack: Stack, name: str) -> str:
+    """The passcode as the chip holds it."""
+    state = json.loads((stack.pcsc.cards / f"{name}.card").read_text())
+    return bytes.fromhex(state["pin"]).rstrip(b"\xff").decode()
+
+
 def _puk(stack: Stack, name: str, version: int, kid: str) -> bytes:
     card = stack.card(name)
     if version == 0:

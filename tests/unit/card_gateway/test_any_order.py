@@ -31,7 +31,11 @@ SEEDS = (
     [int(os.environ["SEED"])] if "SEED" in os.environ else list(range(400 if os.environ.get("SOAK") else 12))
 )
 ACTS = 45
-POINTS = [f"{name}.{side}_commit" for name in commits.ON_THE_REQUEST_PATH for side in ("before", "after")]
+POINTS = [
+    f"{name}.{side}_commit"
+    for name in (*commits.ON_THE_REQUEST_PATH, commits.CHANGE_REASON)
+    for side in ("before", "after")
+]
 PULLS = ("drop_before", "drop_after", "empty", "empty_before")
 
 
@@ -49,7 +53,7 @@ class Walk:
         self.granted: set[str] = set()
 
     async def new_session(self) -> None:
-        reason = self.random.choice([Reason.LOCKED, Reason.FORGOTTEN])
+        reason = self.random.choice([Reason.LOCKED, Reason.FORGOTTEN, Reason.CHANGE])
         agent = await Agent(self.world, self.reader).attach()
         self.pairs.append((agent, await Page(self.world, agent, reason=reason).start()))
 
@@ -57,9 +61,11 @@ class Walk:
         agent, _ = self.random.choice(self.pairs)
         found = await agent.poll()
         while isinstance(found, Order):
-            before = self.reader.eeprom.wrong_puk_tries
+            before, pin_before = self.reader.eeprom.wrong_puk_tries, self.reader.eeprom.pin_left
             report = agent.run(found)
             assert self.reader.eeprom.wrong_puk_tries - before <= 1
+            # The last try of the current passcode is spent by nobody but who asked for it.
+            assert self.reader.eeprom.pin_left or not pin_before or found.step.last_try
             self.ran.append((agent, found, report))
             if self.random.random() < 0.15:
                 return
@@ -80,9 +86,21 @@ class Walk:
     async def reset_pin(self) -> None:
         _, page = self.random.choice(self.pairs)
         pin = self.random.choice(NEW_PINS)
+        await page.follow_reason()
+        current = self._current_pin(pin) if page.reason is Reason.CHANGE else ""
         self.tried.add(padded(pin))
-        if await page.reset_pin(pin) == "":
+        asked = await page.reset_pin(pin, current=current, last_try=self.random.random() < 0.3)
+        if asked == "" and not current:
             assert page.session_id in self.granted
+
+    def _current_pin(self, new: str) -> str:
+        """The card's own, or another that might be."""
+        own = self.reader.eeprom.pin.rstrip(b"\xff").decode()
+        return self.random.choice([pin for pin in (own, own, OLD_PIN, *NEW_PINS) if pin != new])
+
+    async def change_reason(self) -> None:
+        _, page = self.random.choice(self.pairs)
+        await page.change_reason(self.random.choice(list(Reason)))
 
     async def pull(self) -> None:
         self.reader.arm(self.random.choice(PULLS), self.random.randrange(12))
@@ -104,6 +122,7 @@ class Walk:
             (1, self.old_report),
             (4, self.authorise),
             (4, self.reset_pin),
+            (1, self.change_reason),
             (2, self.pull),
             (3, self.put_back),
             (2, self.time_passes),

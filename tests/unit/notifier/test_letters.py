@@ -143,3 +143,19 @@ def test_S11_an_address_cannot_add_a_header_or_a_recipient(recipient: str) -> No
 def test_S11_a_subject_cannot_add_a_header() -> None:
     with pytest.raises(Refused):
         mail_of(letter_to(TO, "x\r\nBcc: b@example.org"), "no-reply@example.org")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("LOCKED", "Your smartcard was unlocked"),
+        ("FORGOTTEN", "Your smartcard was unlocked"),
+        ("CHANGE", "The passcode of your smartcard was changed"),
+    ],
+)
+def test_R64_the_mail_says_what_was_done(reason: str, said: str) -> None:
+    letter = LETTERS.write(replace(NOTICE, reason=reason), TO, "")
+
+    assert letter.subject == f"{said}: was this you?"
+    assert said.lower() in letter.text.lower()
+    assert said in letter.html
