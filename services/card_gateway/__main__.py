@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from aiokafka.errors import KafkaError
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
@@ -13,12 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.card_gateway.access import ACCESS, AGENT_ACCESS
 from services.card_gateway.bell import ProcessBell
+from services.card_gateway.cards_file import Unreadable
 from services.card_gateway.catching_up import Hole, catch_up, told_of
 from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
 from services.card_gateway.events import TOPIC
 from services.card_gateway.freshness import TopicFreshness
 from services.card_gateway.hsm import HsmKeyProvider
-from services.card_gateway.importing import import_cards
+from services.card_gateway.import_command import import_file
+from services.card_gateway.importing import Import
 from services.card_gateway.key_uses import key_uses, missing
 from services.card_gateway.key_watch import KeyWatch
 from services.card_gateway.master_keys import FileKeyProvider, KeyProvider, KeysAway
@@ -49,8 +52,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 log = logs.logger("card_gateway")
 
-_UNFIT = (OSError, ValueError, KeysAway)
-"""What is wrong with a file or an HSM that a setting names."""
+_UNFIT = (OSError, ValueError, KeysAway, Unreadable)
+"""What is wrong with a file or an HSM that a setting or a command names."""
 
 
 def vault_of(read: VaultSettings) -> MasterVault:
@@ -186,19 +189,19 @@ async def check_config(_: argparse.Namespace) -> int:
 
 
 async def import_(options: argparse.Namespace) -> int:
-    """Import cards from a file of JSON lines, or from - for standard input; 1 where lines were refused."""
-    read = settings.load(VaultSettings)
-    opened = Database(read.CARD_GATEWAY_DATABASE_URL)
-    try:
-        lines = sys.stdin if options.file == "-" else await asyncio.to_thread(_lines_of, Path(options.file))
-        complaints = await import_cards(opened, vault_of(read), lines)
-    except _UNFIT as error:
-        return _told(error)
-    finally:
-        await opened.close()
-    for complaint in complaints:
-        print(f"line {complaint.number}: {complaint.code}", file=sys.stderr)
-    return 1 if complaints else 0
+    """Import cards from a file of JSON lines or CSV, - for standard input; 1 where rows were refused."""
+
+    async def act(opened: Database, vault: MasterVault) -> int:
+        run = Import(opened, vault, dry_run=options.dry_run)
+        report = Path(options.report) if options.report else None
+        with sys.stdin.buffer if options.file == "-" else _opened(options.file) as stream:
+            return await import_file(run, stream, report, dry_run=options.dry_run)
+
+    return await _with_vault(act)
+
+
+def _opened(path: str) -> BinaryIO:
+    return Path(path).open("rb")
 
 
 def new_key(options: argparse.Namespace) -> int:
@@ -264,14 +267,12 @@ async def catch_up_with_hole(options: argparse.Namespace) -> int:
     return await catch_up_(options, with_hole=True)
 
 
-def _lines_of(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()
-
-
 if __name__ == "__main__":
     commands: dict[str, process.Command] = {
         "serve": serve, "migrate": migrate, "check-config": check_config, "import": import_,
         "vault new-key": new_key, "vault keys": keys, "vault rewrap": rewrap, "vault catch-up": catch_up_,
         "vault catch-up-with-hole": catch_up_with_hole,
     }  # fmt: skip
-    process.main(SOURCE, commands, {"import": ["file"], "vault new-key": ["kid"]})
+    process.main(
+        SOURCE, commands, {"import": ["file", "--dry-run", "--report FILE"], "vault new-key": ["kid"]}
+    )

@@ -6,6 +6,7 @@ called sees no answer and calls again, as real pages and agents do.
 
 import asyncio
 import base64
+import io
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -27,7 +28,7 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.keys import Keys
 from deploy.local.virtual_card import Fault, FaultyCard, InProcessCard, VirtualCard, make_card
-from services.card_gateway import tables
+from services.card_gateway import cards_file, tables
 from services.card_gateway.__main__ import MIGRATIONS
 from services.card_gateway.card import runner
 from services.card_gateway.card.guard import Insertion
@@ -38,7 +39,7 @@ from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compo
 from services.card_gateway.domain.journal import Rotation
 from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.words import Reason, Route
-from services.card_gateway.importing import import_cards
+from services.card_gateway.importing import Import
 from services.card_gateway.master_keys import FileKeyProvider
 from services.card_gateway.ports import Freshness
 from services.card_gateway.rows import rotation_of
@@ -199,7 +200,10 @@ class World:
         self.gateway = self.replica()
 
     async def import_line(self, line: dict[str, Any]) -> list[Any]:
-        return await import_cards(self.database, self.vault, [json.dumps(line)])
+        """Import one card; what was refused."""
+        stream = io.BytesIO(json.dumps(line).encode())
+        remarks = Import(self.database, self.vault).run(cards_file.rows(stream))
+        return [remark async for remark in remarks if not remark.taken]
 
     async def events(self, kind: str = "") -> list[Any]:
         async with self.database.read() as connection:
