@@ -95,7 +95,7 @@ class _Session:
         self._address = address
         self._refused_pin = b""
         self._keys: dict[str, Any] = {}
-        self._open: Any = self._opened(_library(address.module))
+        self._open: Any = self._logged_in(_library(address.module))
 
     def asked(self, ask: Callable[[], T]) -> T:
         """What the HSM answers, at the second try too. Raises KeysAway, and what `ask` raises."""
@@ -121,9 +121,9 @@ class _Session:
         self._open, self._keys = None, {}
         library = _library(self._address.module)
         library.reinitialize()
-        self._open = self._opened(library)
+        self._open = self._logged_in(library)
 
-    def _opened(self, library: Any, *, writable: bool = False) -> Any:
+    def _logged_in(self, library: Any, *, writable: bool = False) -> Any:
         import pkcs11
 
         token, pin = self._token(library), self._pin()
@@ -194,7 +194,7 @@ class _Session:
             raise BadKeys(f"there is a key {kid!r} in {self._address}, and it is never overwritten")
         template = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
         try:
-            with self._opened(_library(self._address.module), writable=True) as session:
+            with self._logged_in(_library(self._address.module), writable=True) as session:
                 session.generate_key(
                     pkcs11.KeyType.GENERIC_SECRET,
                     KEY_LENGTH * 8,

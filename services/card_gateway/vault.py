@@ -182,7 +182,7 @@ class MasterVault:
         wrapping = self._standing[secret.imported_kid].wrapping
         try:
             return wrapping.decrypt(nonce, sealed, _bound_to(secret.card_ref, 0))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # a value that was cut is no nonce and no tag
             raise NotReleased("VAULT_DAMAGED") from None
 
 
