@@ -1,5 +1,6 @@
 """What the readers of this workstation are like, and which words say so. Pure."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,6 +12,8 @@ class Presence(Enum):
     PRESENT = "PRESENT"
     MUTE = "MUTE"
     """A card that does not answer, such as one put in the wrong way round."""
+    CONTACTLESS = "CONTACTLESS"
+    """A card on a reader without contacts: it is left alone."""
 
 
 class ReaderState(Enum):
@@ -22,6 +25,19 @@ class ReaderState(Enum):
     CARD = "CARD"
     TWO_CARDS = "TWO_CARDS"
     CARD_MUTE = "CARD_MUTE"
+    CONTACTLESS = "CONTACTLESS"
+    """No card but one on a reader without contacts."""
+
+
+_NAMED_CONTACTLESS = re.compile(r"contactless|(?<![a-z])(picc|cl)(?![a-z])", re.IGNORECASE)
+_NAMED_CONTACT = re.compile(r"\bcontact\b", re.IGNORECASE)
+"""Words that makers use for a reader's halves, such as `ACR1252 Dual Reader PICC`. Source: the
+names in libccid's `Info.plist`. Not NFC: that names whole devices, some of which have a slot as well."""
+
+
+def is_contactless(reader_name: str) -> bool:
+    """Tell by its name whether a reader has no contacts. A hint: names are the makers' own."""
+    return bool(_NAMED_CONTACTLESS.search(reader_name)) and not _NAMED_CONTACT.search(reader_name)
 
 
 @dataclass(frozen=True)
@@ -46,9 +62,12 @@ class Facts:
             return ReaderState.READER_SERVICE_DOWN
         if not self.readers:
             return ReaderState.NO_READER
-        filled = [reader for reader in self.readers if reader.presence is not Presence.EMPTY]
+        filled = [
+            reader for reader in self.readers if reader.presence not in (Presence.EMPTY, Presence.CONTACTLESS)
+        ]
         if not filled:
-            return ReaderState.NO_CARD
+            without = any(reader.presence is Presence.CONTACTLESS for reader in self.readers)
+            return ReaderState.CONTACTLESS if without else ReaderState.NO_CARD
         if len(filled) > 1:
             return ReaderState.TWO_CARDS
         return ReaderState.CARD if filled[0].presence is Presence.PRESENT else ReaderState.CARD_MUTE

@@ -7,6 +7,8 @@ PROBLEMS = {
     "NO_CARD": "There is no card in the reader. Insert the card.",
     "TWO_CARDS": "There are two cards. Leave only the one that you want to unlock.",
     "CARD_MUTE": "The card does not answer. Take it out and put it in the other way round, chip first.",
+    "CONTACTLESS": "The card lies on a reader without contacts. Put it into a slot, chip first: a passcode "
+    "does not go through the air.",
     "CARD_REMOVED": "The card was taken out. Insert it again.",
     "CARD_GONE": "The card was taken out before it was done. Insert it again and leave it in.",
     "CARD_CHANGED": "This is another card than before. Insert the first card again.",

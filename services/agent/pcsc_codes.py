@@ -24,6 +24,9 @@ STATE_CHANGED = 0x0002
 STATE_EMPTY = 0x0010
 STATE_PRESENT = 0x0020
 STATE_MUTE = 0x0200
+STATE_STORAGE_CARD = 0x8000  # ours, not PC/SC's: the card's ATR is one that readers make up without contacts
+STORAGE_CARD_ATR = bytes.fromhex("3B8F8001804F")
+"""How every such ATR begins. Source: PC/SC part 3, contactless storage cards."""
 COUNTER_SHIFT = 16  # above it: how often a card came or went in this reader
 
 

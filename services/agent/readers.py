@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from smartcard import scard
 
-from services.agent.pcsc_codes import NO_READERS, TIMEOUT
+from services.agent.pcsc_codes import NO_READERS, STATE_STORAGE_CARD, STORAGE_CARD_ATR, TIMEOUT
 from services.agent.ports import PcscError
 
 _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
@@ -40,11 +40,12 @@ class PcscContext:
 
     def wait(self, known: Mapping[str, int], seconds: float) -> dict[str, int]:
         """Return the readers' states on a change or at the end of the time; keys as in `known`."""
-        code, states = scard.SCardGetStatusChange(self._context, int(seconds * 1000), list(known.items()))
+        asked = [(name, state & ~STATE_STORAGE_CARD) for name, state in known.items()]
+        code, states = scard.SCardGetStatusChange(self._context, int(seconds * 1000), asked)
         if code & 0xFFFFFFFF == TIMEOUT:
             return dict(known)
         _check(code)
-        return {name: state for name, state, _ in states}
+        return {name: state | storage_card(bytes(atr)) for name, state, atr in states}
 
     def connect(self, reader: str) -> "PcscCard":
         """Connect, shared."""
@@ -84,6 +85,11 @@ class PcscCard:
     def disconnect(self) -> None:
         """Give the handle back; the card stays as it is."""
         _check(scard.SCardDisconnect(self._handle, scard.SCARD_LEAVE_CARD))
+
+
+def storage_card(atr: bytes) -> int:
+    """Return our own bit of a reader's state for a card without contacts."""
+    return STATE_STORAGE_CARD if atr.startswith(STORAGE_CARD_ATR) else 0
 
 
 def _check(code: int) -> None:

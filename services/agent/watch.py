@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 
 from services.agent.backoff import Backoff
-from services.agent.facts import NO_SERVICE, Facts, Presence, Reader
+from services.agent.facts import NO_SERVICE, Facts, Presence, Reader, is_contactless
 from services.agent.lane import Lane, Overdue
 from services.agent.pcsc_codes import (
     COUNTER_SHIFT,
@@ -16,6 +16,7 @@ from services.agent.pcsc_codes import (
     STATE_CHANGED,
     STATE_MUTE,
     STATE_PRESENT,
+    STATE_STORAGE_CARD,
     UNKNOWN_READER,
 )
 from services.agent.ports import PcscError, ReaderContext, ReaderService
@@ -87,7 +88,7 @@ class Watch:
     def _judged(self, states: Mapping[str, int]) -> Facts:
         readers = []
         for name, state in sorted(states.items()):
-            found = presence(state)
+            found = presence(name, state)
             self._note_insertion(name, found, state >> COUNTER_SHIFT)
             readers.append(Reader(name, found))
         return Facts(service_up=True, readers=tuple(readers))
@@ -116,8 +117,10 @@ def _look(context: ReaderContext, known: Mapping[str, int]) -> dict[str, int]:
     return {name: states[name] for name in asked if name in states}
 
 
-def presence(state: int) -> Presence:
-    """Return what a reader's state says of the card in it."""
+def presence(name: str, state: int) -> Presence:
+    """Return what a reader's name and state say of the card in it."""
+    if state & STATE_PRESENT and (state & STATE_STORAGE_CARD or is_contactless(name)):
+        return Presence.CONTACTLESS
     if state & STATE_MUTE:
         return Presence.MUTE
     return Presence.PRESENT if state & STATE_PRESENT else Presence.EMPTY

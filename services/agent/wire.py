@@ -22,6 +22,7 @@ _PRESENCE = {
     Presence.EMPTY: pb.CARD_PRESENCE_EMPTY,
     Presence.PRESENT: pb.CARD_PRESENCE_PRESENT,
     Presence.MUTE: pb.CARD_PRESENCE_MUTE,
+    Presence.CONTACTLESS: pb.CARD_PRESENCE_EMPTY,  # none that could be unlocked
 }
 
 

@@ -84,7 +84,7 @@ def _facts(service: ReaderService) -> Facts:
     finally:
         context.close()
     return Facts(
-        service_up=True, readers=tuple(Reader(name, presence(states[name])) for name in sorted(states))
+        service_up=True, readers=tuple(Reader(name, presence(name, states[name])) for name in sorted(states))
     )
 
 
@@ -107,7 +107,7 @@ def _with_service(service: ReaderService, facts: Facts, now: datetime) -> Iterat
 def _no_card(facts: Facts) -> Finding:
     if facts.state is ReaderState.NO_CARD:
         return note("card", "NO_CARD")
-    cards = sum(reader.presence is not Presence.EMPTY for reader in facts.readers)
+    cards = sum(reader.presence not in (Presence.EMPTY, Presence.CONTACTLESS) for reader in facts.readers)
     return fault("card", facts.state.value, cards=cards)
 
 

@@ -69,6 +69,10 @@ WORDS: dict[str, Words] = {
     ),
     "NO_CARD": Words("There is no card in the reader.", "Insert a card to have it looked at."),
     "TWO_CARDS": Words("There is more than one card.", "Leave only the one that you want to unlock."),
+    "CONTACTLESS": Words(
+        "The card lies on a reader without contacts. A passcode is not sent through the air.",
+        "Put the card into a slot, chip first. If there is no slot, plug in a reader that has one.",
+    ),
     "CARD_MUTE": Words(
         "The card does not answer.",
         "Take it out and put it in the other way round, chip first. If it stays so, the card is broken.",

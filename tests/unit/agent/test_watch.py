@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
 
+from services.agent import wire
 from services.agent.backoff import Backoff
 from services.agent.facts import ReaderState
 from services.agent.pcsc_codes import (
@@ -15,9 +17,11 @@ from services.agent.pcsc_codes import (
     SERVICE_STOPPED,
     STATE_MUTE,
     STATE_PRESENT,
+    STATE_STORAGE_CARD,
     UNKNOWN_READER,
 )
 from services.agent.ports import PcscError
+from services.agent.readers import storage_card
 from services.agent.watch import Watch
 from tests.unit.agent.world import EMPTY, PRESENT, READER, FakeService
 
@@ -99,3 +103,28 @@ async def test_S35_a_card_keeps_its_losses_until_it_was_out() -> None:
 
     watch._judged(second_card)
     assert watch.insertion(READER) is not first
+
+
+async def test_a_card_without_contacts_is_told_and_not_taken() -> None:
+    service = FakeService()
+    async with followed(service) as watch:
+        service.states.put({READER: STATE_PRESENT | STATE_STORAGE_CARD})
+
+        await becomes(watch, ReaderState.CONTACTLESS)
+        assert watch.facts.card_reader is None
+        told = wire.to_facts(watch.facts)
+        assert [reader.presence for reader in told.readers] == [pb.CARD_PRESENCE_EMPTY]
+
+
+@pytest.mark.parametrize(
+    ("atr", "is_one"),
+    [
+        ("3B8F8001804F0CA000000306030001000000006A", True),  # MIFARE Classic 1K. Source: PC/SC part 3
+        ("3B80800101", False),
+        ("", False),
+    ],
+)
+def test_a_card_without_contacts_is_known_by_the_answer_that_its_reader_makes_up(
+    atr: str, is_one: bool
+) -> None:
+    assert bool(storage_card(bytes.fromhex(atr))) is is_one

@@ -37,6 +37,12 @@ ENTRIES: tuple[Entry, ...] = (
         "Restart the workstation. The program’s ‘doctor’ says which of the causes it is.",
     ),
     ask_it(
+        "CONTACTLESS",
+        "The smartcard lies on a reader without contacts",
+        "The unlock program leaves such readers alone: a passcode is not sent through the air.",
+        "Put the smartcard into a slot, chip first. If there is no slot, ask IT for a reader that has one.",
+    ),
+    ask_it(
         "CARD_GONE",
         "The smartcard was taken out before it was done",
         "The smartcard left the reader while the program spoke to it.",
