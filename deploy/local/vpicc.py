@@ -12,7 +12,8 @@ Control: a unix stream socket, any number of clients, one JSON object a line eac
     {"do": "swap", "card": NAME, "slot": 0}     another card in its place, unseen by the reader
     {"do": "state"}      → {"ok": true, "slots": [NAME or null, ...]}
     {"do": "list"}       → {"ok": true, "cards": [NAME, ...]}
-    {"do": "counters", "card": NAME} → pin_left, puk_left, wrong_pin_tries, wrong_puk_tries, apdus,
+    {"do": "counters", "card": NAME} → pin_left, puk_left, admin_left, wrong_pin_tries, wrong_puk_tries,
+                           wrong_admin_tries, apdus,
                            log: [[INS, P2, SW], ...] of every command that carried a secret
     {"do": "fault", "card": NAME, "fault": KIND, "at": N, "value": X}
                            kinds and meaning: `virtual_card.faults.Fault`; `at` counts APDUs from now.
@@ -37,9 +38,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from deploy.local.virtual_card import Eeprom, Fault, FaultyCard, VirtualCard
+from deploy.local.virtual_card import Application, Eeprom, Fault, FaultyCard, card_of
 from deploy.local.virtual_card.faults import KINDS
 from deploy.local.vpicc_slot import RefusedError, Slot
+
+COUNTERS = (
+    "pin_left",
+    "puk_left",
+    "admin_left",
+    "wrong_pin_tries",
+    "wrong_puk_tries",
+    "wrong_admin_tries",
+    "log",
+)
 
 
 class Desk:
@@ -117,8 +128,7 @@ class Desk:
     async def _counters(self, request: dict[str, Any]) -> dict[str, Any]:
         card = self._card(str(request["card"]))
         eeprom = card.card.eeprom
-        names = ("pin_left", "puk_left", "wrong_pin_tries", "wrong_puk_tries", "log")
-        return {name: getattr(eeprom, name) for name in names} | {"apdus": card.sent}
+        return {name: getattr(eeprom, name) for name in COUNTERS} | {"apdus": card.sent}
 
     async def _fault(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["fault"] not in KINDS:
@@ -146,12 +156,12 @@ class Desk:
             self._cards[name] = FaultyCard(self._load(name))
         return self._cards[name]
 
-    def _load(self, name: str) -> VirtualCard:
+    def _load(self, name: str) -> Application:
         path = self._directory / f"{name}.card"
         if path.parent != self._directory or not path.exists():
             raise RefusedError("NO_SUCH_CARD")
         eeprom = Eeprom.load(path)
-        return VirtualCard(eeprom, lambda: eeprom.save(path))
+        return card_of(eeprom, lambda: eeprom.save(path))
 
 
 async def _run(options: argparse.Namespace) -> None:

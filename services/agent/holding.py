@@ -49,7 +49,12 @@ class Hold:
         self._enter(lambda: self._connect(give_up), cannot_hold)
 
     def take_again(self) -> None:
-        """Begin a transaction on the handle that `leave` left. Raises CannotHold: then prove again."""
+        """Begin a transaction on the handle that `leave` left. Raises CannotHold: then prove again.
+
+        Nothing to do where the transaction was never ended.
+        """
+        if self._in_transaction:
+            return
         self._enter(self._begin, lambda code: (End.NOT_RUN, "PROVE_AGAIN"))
 
     def transmit(self, apdu: bytes) -> tuple[bytes, int]:

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from services.agent.holding import Hold
 from services.agent.ports import ReaderService
 from services.card_gateway.card import profiles
-from services.card_gateway.card.apdu import VERIFY
 from services.card_gateway.card.facts import CardFacts, Unsupported
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.runner import Fill, run
-from services.card_gateway.card.script import Script, Step
 
 SCRIPT_SECONDS = 8.0
 """Longest look: five commands, of which two fetch a certificate."""
@@ -21,18 +19,7 @@ LOOK_SECONDS = 16.0
 """Taking the card from another program, the look, and giving it back."""
 
 
-def _free() -> Script:
-    """Return READ without its signature, and without its clearing of what another program has verified."""
-    whole = profiles.read_script()
-    steps = tuple(step for step in whole.steps if step.slot is None and not _clears(step))
-    return Script(whole.kind, steps)
-
-
-def _clears(step: Step) -> bool:
-    return (step.command.ins, step.command.p1) == (VERIFY, 0xFF)
-
-
-FREE_READ = _free()
+FREE_READ = profiles.free_read_script()
 """VERIFY without data is its only command on the passcode: it asks, and spends nothing. Where another program
 has verified the passcode, the card does not tell its tries."""
 

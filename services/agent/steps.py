@@ -25,6 +25,8 @@ SCRIPT_SECONDS = 20.0
 """Longest script. Source: design `cards.md`, 2."""
 KEEP_SECONDS = 10.0
 """From the proof to the reset on the same handle. Source: architecture section 3, call 9."""
+ANSWER_SECONDS = 3.0
+"""From an admin-key card's challenge to its answer; it is held meanwhile. Source: architecture section 5."""
 RUNS = 3
 """How often a script is begun anew that another program's card reset cut short before any secret left."""
 
@@ -185,11 +187,13 @@ class Steps:
         try:
             hold.take()
             report = self._run(script, fill, hold)
-            keep = script.leave_open and report.end is End.COMPLETED and hold.leave()
+            # A challenge dies with any other program's select: that card is not let go of.
+            keep = script.leave_open and report.end is End.COMPLETED
+            keep = keep and (script.awaits_answer or hold.leave())
         finally:
             if keep and self._agreed is not None:
-                until = self._now() + KEEP_SECONDS
-                self._proven = Proven(hold, session.session_id, until, self._agreed)
+                seconds = ANSWER_SECONDS if script.awaits_answer else KEEP_SECONDS
+                self._proven = Proven(hold, session.session_id, self._now() + seconds, self._agreed)
             else:
                 hold.close()
         return report

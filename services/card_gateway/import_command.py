@@ -19,6 +19,7 @@ REASONS = {
     "BAD_GUID": "guid is not 32 hex digits",
     "BAD_KEY": "key_9e is no public key (SPKI DER in base64)",
     "BAD_PUK": "puk is no PUK of this kind of card",
+    "BAD_ADMIN_KEY": "admin_key is not 48 hex digits, or this kind of card has none",
     "DEFAULT_PUK": "taken; the PUK is the one that cards come with, and anybody knows it",
     "DUPLICATE": "the card was named before; its first line counts",
     "GUID_TAKEN": "the identifier is another card's",

@@ -1,7 +1,8 @@
 """Import of cards: a file in, nothing out. Write-only, in bounded memory, and safe to run again.
 
 A row: card_ref, profile, guid (32 hex each but profile), key_9e (base64 of an SPKI DER key), expires_at
-(end of 9A, ISO 8601 with zone), puk (factory value; without it the card is ERR1009). A card that is
+(end of 9A, ISO 8601 with zone), puk (factory value; without it the card is ERR1009). Profile GIDS has an
+empty key_9e, and admin_key (48 hex digits) where others have puk. A card that is
 there keeps its secret and its counters: only its end is brought up to date.
 """
 
@@ -24,7 +25,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.card_gateway import tables
 from services.card_gateway.card import profiles
 from services.card_gateway.cards_file import Refused, Row
-from services.card_gateway.domain.budget import FULL
 from services.card_gateway.use_cases.commits import IMPORT_CARDS
 from services.card_gateway.vault import MasterVault
 from services.runtime.database import Database, TransientDatabaseError
@@ -50,6 +50,7 @@ class Line:
     key_9e: bytes
     expires_at: datetime
     puk: str | None = field(repr=False)
+    """Or the admin key, of a card that has one."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +123,15 @@ def parse(row: Row) -> Line:
     said = row.fields
     if not isinstance(said["profile"], str) or said["profile"] not in profiles.BY_KIND:
         raise Refused("UNKNOWN_PROFILE")
-    line = Line(
+    return Line(
         row.number,
         _sixteen_bytes(said["card_ref"], "BAD_CARD_REF").hex(),
         said["profile"],
         _sixteen_bytes(said["guid"], "BAD_GUID"),
-        _key(said["key_9e"]),
+        _key(said["key_9e"]) if said["profile"] in profiles.PUK else _no_key(said["key_9e"]),
         _end(said["expires_at"]),
-        said.get("puk"),
+        _secret(said),
     )
-    if not isinstance(line.puk, str | None):
-        raise Refused("BAD_PUK")
-    return line
 
 
 def _sixteen_bytes(text: Any, code: str) -> bytes:
@@ -159,6 +157,27 @@ def _end(text: Any) -> datetime:
         return end.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         raise Refused("BAD_END") from None
+
+
+_BAD_SECRET = ("BAD_PUK", "BAD_ADMIN_KEY")
+
+
+def _secret(said: dict[str, Any]) -> str | None:
+    """The PUK or the admin key, whichever the card's kind has; the other one must not be there."""
+    admin = said["profile"] in profiles.ADMIN_KEY
+    mine, other = ("admin_key", "puk") if admin else ("puk", "admin_key")
+    secret = said.get(mine)
+    if not isinstance(secret, str | None):
+        raise Refused(_BAD_SECRET[admin])
+    if said.get(other) is not None:
+        raise Refused(_BAD_SECRET[not admin])
+    return secret
+
+
+def _no_key(text: object) -> bytes:
+    if text != "":
+        raise Refused("BAD_KEY")
+    return b""
 
 
 def weakness(puk: str) -> str:
@@ -199,7 +218,8 @@ class _Taking:
             self.remarks.append(Remark(line.number, refused.code))
             return
         added = secret is not None and self._keep(line, secret)
-        if added and (weak := weakness(line.puk or "")):
+        weak = weakness(line.puk or "") if line.profile in profiles.PUK else ""
+        if added and weak:
             self.remarks.append(Remark(line.number, weak, taken=True))
         if known is not None:
             moved = known.expires_at != line.expires_at
@@ -280,10 +300,11 @@ def _sealed(vault: MasterVault, line: Line) -> dict[str, Any]:
     try:
         imported, kid = vault.seal_imported(line.card_ref, line.profile, line.puk or "")
     except ValueError:
-        raise Refused("BAD_PUK") from None
+        raise Refused(_BAD_SECRET[line.profile in profiles.ADMIN_KEY]) from None
+    tries = profiles.BY_KIND[line.profile].SECRET_TRIES
     return {
         "card_ref": line.card_ref, "version": 0, "kid": kid, "highest": 0, "imported": imported,
-        "imported_kid": kid, "tries": FULL, "tries_full": FULL, "stopped": "",
+        "imported_kid": kid, "tries": tries, "tries_full": tries, "stopped": "",
     }  # fmt: skip
 
 

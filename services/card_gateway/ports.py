@@ -28,7 +28,7 @@ class RegisteredCard:
     profile: str
     guid: bytes
     key_9e: bytes
-    """The pinned public key, SPKI DER."""
+    """The pinned public key, SPKI DER; empty for an admin-key card, which has none."""
     expires_at: datetime
     """When 9A ends, as the registry has it."""
 
@@ -285,6 +285,19 @@ class Vault(Protocol):
 
         Waits at most 2 s for the keys; then, and where one is not there, NotReleased too: it may pass.
         """
+        ...
+
+    def answer(
+        self, authorisation: Authorisation, proof: CardProof, secret: Secret, challenges: bytes, now: datetime
+    ) -> bytes:
+        """The one exit of what an admin key makes of a challenge: 40 bytes, good for that card's this one.
+
+        `challenges`: ours and the card's, 16 bytes each. Raises NotReleased.
+        """
+        ...
+
+    def is_proof(self, profile: str, secret: Secret, challenges: bytes, answer: bytes) -> bool:
+        """True where a card's answer to our challenge was made with its admin key."""
         ...
 
 

@@ -34,7 +34,7 @@ def row_of_session(session: Session, changed_at: datetime) -> dict[str, Any]:
     """All columns but `reader` and `seen_at`, which attendance writes."""
     row: dict[str, Any] = {name: getattr(session, name) for name in _PLAIN}
     row |= {name: getattr(session.card, name, None) for name in _CARD}
-    row["algorithm"] = session.card.algorithm.name if session.card else None
+    row["algorithm"] = session.card.algorithm.name if session.card and session.card.algorithm else None
     row |= _row_of_authority(session.authority)
     row["state"], row["label"] = session.state.value, session.label.value
     row["reason"] = session.reason.value if session.reason else None
@@ -62,7 +62,8 @@ def session_of(row: Row) -> Session:
 def _card_of(row: Row) -> Card | None:
     if row["card_ref"] is None:
         return None
-    return Card(**{name: row[name] for name in _CARD}, algorithm=Algorithm[row["algorithm"]])
+    algorithm = Algorithm[row["algorithm"]] if row["algorithm"] else None
+    return Card(**{name: row[name] for name in _CARD}, algorithm=algorithm)
 
 
 def _row_of_authority(given: Authority | None) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""The cards' PUKs: derived where we set them, sealed where they were imported, and one way out.
+"""The cards' secrets: PUKs derived where we set them, PUKs and admin keys sealed where they were imported.
+
+One way out for each: a PUK by `release`, an admin key never, but what it makes of one challenge by `answer`.
 
 `PUK(n) = encode(HMAC-SHA-256(master[kid], card_ref ‖ n))` in the alphabet of the card's profile.
 The master may stay where it is kept: all that is asked of it is `KeyProvider.mac`.
@@ -18,8 +20,9 @@ from typing import TypeVar
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
+from services.card_gateway import admin_key
 from services.card_gateway.card import profiles
-from services.card_gateway.card.profiles import Profile
+from services.card_gateway.card.profiles import PukProfile
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.step import RESET_BEGINS_WITHIN
@@ -35,6 +38,7 @@ _PUK_INPUT = 20
 """Bytes of `card_ref ‖ n`: 16 and 4."""
 
 NONCE = 12
+FILLER = 7
 RELEASES_A_MINUTE = 300
 """More resets than that one process does not see in a minute; a thief would."""
 
@@ -117,23 +121,20 @@ class MasterVault:
         return hmac.digest(self._standing[kid].tokens, message, hashlib.sha256)
 
     def seal_imported(self, card_ref: str, profile: str, puk: str) -> tuple[bytes, str]:
-        """Seal a card's factory PUK; returns it with the key id. Raises ValueError for what is no PUK."""
-        return self._sealed(card_ref, profiles.BY_KIND[profile].pad_puk(puk))
+        """Seal a factory PUK or an admin key; returns it with the key id. Raises ValueError for neither."""
+        return self._sealed(card_ref, profiles.BY_KIND[profile].imported_secret(puk))
 
     async def release(
         self, authorisation: Authorisation, proof: CardProof, secret: Secret, row: Rotation, now: datetime
     ) -> Puks:
         """The one exit of a PUK. Raises NotReleased where authorisation, proof and time do not fit."""
-        same_session = authorisation.session_id == proof.session_id
-        same_card = authorisation.card_ref == proof.card_ref == secret.card_ref == row.card_ref
-        if not (same_session and same_card and authorisation.rotation_id == row.rotation_id):
+        if (authorisation.card_ref, authorisation.rotation_id) != (row.card_ref, row.rotation_id):
             raise NotReleased("NOT_AUTHORISED")
-        if row.state not in (RowState.SENT, RowState.UNKNOWN) or secret.stopped:
+        if row.state not in (RowState.SENT, RowState.UNKNOWN):
             raise NotReleased("NOT_AUTHORISED")
-        if now >= authorisation.begin_before or now - proof.proved_at > RESET_BEGINS_WITHIN:
-            raise NotReleased("TOO_LATE")
+        self._require(authorisation, proof, secret, now)
         self._count((row.rotation_id, authorisation.sent_at), now)
-        profile = profiles.BY_KIND[authorisation.profile]
+        profile = profiles.PUK[authorisation.profile]
         try:
             async with asyncio.timeout(ANSWERED_WITHIN):
                 current = await self._puk(profile, secret, row.version, row.kid)
@@ -144,6 +145,30 @@ class MasterVault:
             raise NotReleased("KEY_MISSING") from None
         return Puks(current, following)
 
+    def answer(
+        self, authorisation: Authorisation, proof: CardProof, secret: Secret, challenges: bytes, now: datetime
+    ) -> bytes:
+        """The one exit of what an admin key makes of a challenge. Raises NotReleased, as `release` does."""
+        self._require(authorisation, proof, secret, now)
+        self._count((authorisation.session_id, authorisation.sent_at), now)
+        filler = self._randomness.token(FILLER)
+        plain = profiles.ADMIN_KEY[authorisation.profile].plain_answer(challenges, filler)
+        return admin_key.encipher(self._opened(secret), plain)
+
+    def is_proof(self, profile: str, secret: Secret, challenges: bytes, answer: bytes) -> bool:
+        """True where a card's answer to our challenge was made with its admin key."""
+        plain = admin_key.decipher(self._opened(secret), answer)
+        return profiles.ADMIN_KEY[profile].answers_proof(plain, challenges)
+
+    def _require(self, authorisation: Authorisation, proof: CardProof, secret: Secret, now: datetime) -> None:
+        """Raise NotReleased unless this card, just now, in this session, may get its secret."""
+        same_session = authorisation.session_id == proof.session_id
+        same_card = authorisation.card_ref == proof.card_ref == secret.card_ref
+        if not (same_session and same_card) or secret.stopped:
+            raise NotReleased("NOT_AUTHORISED")
+        if now >= authorisation.begin_before or now - proof.proved_at > RESET_BEGINS_WITHIN:
+            raise NotReleased("TOO_LATE")
+
     def _count(self, reset: tuple[str, datetime], now: datetime) -> None:
         lately = {each: at for each, at in self._released.items() if now - at < timedelta(minutes=1)}
         if reset not in lately and len(lately) >= RELEASES_A_MINUTE:
@@ -151,7 +176,7 @@ class MasterVault:
         lately.setdefault(reset, now)
         self._released = lately
 
-    async def _puk(self, profile: Profile, secret: Secret, version: int, kid: str) -> bytes:
+    async def _puk(self, profile: PukProfile, secret: Secret, version: int, kid: str) -> bytes:
         if version == 0:
             return self._opened(secret)
         return profile.encode_puk(await self._mac(kid, _bound_to(secret.card_ref, version)))

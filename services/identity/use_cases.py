@@ -69,6 +69,10 @@ class Parts:
     """Reason CHANGE asks for a mailed code too. R2."""
 
 
+LEVELS = ("GENUINE", "HOLDER_VERIFIED", "CLAIMED")
+"""What a card has shown of itself; the last one has to prove itself in its reset, after the code."""
+
+
 class Holders:
     """The use cases of identity."""
 
@@ -78,7 +82,7 @@ class Holders:
     async def resolve(self, token: str) -> Resolved | Refused:
         """Judge whether the holder of a proven card may unlock it now. Raises GrantRefused."""
         card = self._parts.grants.verify(token, CardGrant)
-        if card.purpose != PURPOSE_UNLOCK or card.level not in ("GENUINE", "HOLDER_VERIFIED"):
+        if card.purpose != PURPOSE_UNLOCK or card.level not in LEVELS:
             raise GrantRefused
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:

@@ -83,7 +83,8 @@ class CardGrant(Grant):
     issuers = frozenset({"card_gateway"})
 
     level: str
-    """GENUINE (9E signed a fresh challenge) or HOLDER_VERIFIED (the PIN was verified too)."""
+    """GENUINE (9E signed a fresh challenge), HOLDER_VERIFIED (the PIN was verified too) or CLAIMED (an
+    admin-key card, which can prove itself only in its reset)."""
     certificate_expires_at: datetime
 
 

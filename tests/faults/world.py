@@ -160,7 +160,7 @@ def pin_in_card(stack: Stack, name: str) -> str:
 def _puk(stack: Stack, name: str, version: int, kid: str) -> bytes:
     card = stack.card(name)
     if version == 0:
-        return piv.pad_puk(card.facts.puk)
+        return piv.imported_secret(card.facts.puk)
     keys = FileKeyProvider.from_dir(stack.keys.card_master_dir, "k1")
     return piv.encode_puk(keys.mac(kid, _bound_to(card.card_ref, version)))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from deploy.local.virtual_card.card import VirtualCard
+from deploy.local.virtual_card.application import Application
 
 Kind = Literal[
     "drop_before", "drop_after", "drop_inside", "hang", "empty", "empty_before",
@@ -42,7 +42,7 @@ class Fault:
 class FaultyCard:
     """A card whose APDUs are counted and may go wrong. With no fault armed it is the card."""
 
-    card: VirtualCard
+    card: Application
     armed: list[tuple[int, Fault]] = field(default_factory=list)
     sent: int = 0
     """APDUs so far, lost ones included."""

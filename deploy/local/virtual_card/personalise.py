@@ -47,6 +47,50 @@ def personalise(directory: Path, name: str, **wishes: Any) -> Facts:
     return facts
 
 
+@dataclass(frozen=True)
+class GidsFacts:
+    """What an import needs to know of a new GIDS card."""
+
+    guid: bytes
+    expires_at: datetime
+    """When the certificates of its holder end; UTC. The card itself is not asked."""
+    admin_key: bytes = field(repr=False)
+
+
+def personalise_gids(directory: Path, name: str, **wishes: Any) -> GidsFacts:
+    """Write the card file `<directory>/<name>.card`; wishes as of `make_gids_card`."""
+    eeprom, facts = make_gids_card(**wishes)
+    eeprom.save(directory / f"{name}.card")
+    return facts
+
+
+def make_gids_card(
+    *,
+    pin: str,
+    admin_key: bytes | None = None,
+    blocked: bool = True,
+    guid: bytes | None = None,
+    not_after: datetime | None = None,
+    **parameters: Any,
+) -> tuple[Eeprom, GidsFacts]:
+    """A new minidriver card, which has an admin key where a PIV card has a PUK; no certificate is on it."""
+    limits = Parameters(**{"pin_tries": 3, **parameters})
+    guid, admin_key = guid or secrets.token_bytes(16), admin_key or secrets.token_bytes(24)
+    eeprom = Eeprom(
+        guid=guid,
+        pin=pin.encode("ascii"),
+        puk=b"",
+        pin_left=0 if blocked else limits.pin_tries,
+        puk_left=0,
+        parameters=limits,
+        kind="GIDS",
+        admin_key=admin_key,
+        admin_left=limits.admin_tries,
+    )
+    expires_at = (not_after or datetime.now(UTC) + VALID_FOR).replace(microsecond=0)
+    return eeprom, GidsFacts(guid, expires_at, admin_key)
+
+
 def make_card(
     *,
     pin: str,

@@ -35,6 +35,8 @@ class Parameters:
     """How many earlier PINs are refused with 6A80."""
     only_when_blocked: bool = False
     """RESET RETRY COUNTER answers 6985 while the PIN is not blocked."""
+    admin_tries: int = 0
+    """GIDS: wrong responses of the admin key before it is blocked; 0 counts none, as GidsApplet."""
     quirk67: bool = False
     """After a good RESET RETRY COUNTER any PUK is taken until the next reset of the card."""
 
@@ -45,7 +47,9 @@ class Eeprom:
 
     guid: bytes
     pin: bytes
+    """PIV: padded with FF; GIDS: as it is typed."""
     puk: bytes
+    """PIV; a GIDS card has none."""
     pin_left: int
     puk_left: int
     parameters: Parameters = field(default_factory=Parameters)
@@ -58,6 +62,11 @@ class Eeprom:
     wrong_pin_tries: int = 0
     """How many wrong PINs this card was ever given; likewise of PUKs."""
     wrong_puk_tries: int = 0
+    kind: str = "PIV"
+    admin_key: bytes = b""
+    """GIDS: 24 bytes, 3DES."""
+    admin_left: int = 0
+    wrong_admin_tries: int = 0
     log: list[tuple[int, int, int]] = field(default_factory=list)
     """Every command that carried a secret, as (INS, P2, SW)."""
 
@@ -73,7 +82,7 @@ class Eeprom:
         """Read a card's file. Raises OSError, ValueError."""
         fields = json.loads(path.read_text())
         fields["parameters"] = Parameters(**fields["parameters"])
-        for name in ("guid", "pin", "puk"):
+        for name in ("guid", "pin", "puk", "admin_key"):
             fields[name] = bytes.fromhex(fields[name])
         for name in ("objects", "keys"):
             fields[name] = {key: bytes.fromhex(value) for key, value in fields[name].items()}

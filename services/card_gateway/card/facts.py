@@ -60,6 +60,14 @@ class CardFacts:
 
 
 @dataclass(frozen=True)
+class Challenged:
+    """The challenge of an admin-key card with this identifier; it proves nothing yet."""
+
+    chuid_hash: bytes = field(repr=False)
+    challenge: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Proof:
     """A signature by the key of the card with this identifier."""
 

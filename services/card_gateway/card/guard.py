@@ -9,8 +9,17 @@ from dataclasses import dataclass
 
 from services.card_gateway.card import apdu
 from services.card_gateway.card.apdu import Command
-from services.card_gateway.card.script import MAX_STEPS, SLOT_LENGTH, Action, Kind, Script, Slot, Step
-from services.card_gateway.card.status_words import BLOCKED, is_wrong_reference, tries
+from services.card_gateway.card.script import (
+    MAX_STEPS,
+    PIN_SLOTS,
+    SLOT_LENGTH,
+    Action,
+    Kind,
+    Script,
+    Slot,
+    Step,
+)
+from services.card_gateway.card.status_words import BLOCKED, NOT_SATISFIED, is_wrong_reference, tries
 
 MAX_PUKS = 2
 """Commands with a PUK in one script, and wrong PUKs in one insertion: three can end a card for good."""
@@ -26,8 +35,17 @@ KNOWN_APPLICATIONS = frozenset(
 """PIV, PIV with its version, GIDS."""
 READABLE = frozenset(bytes.fromhex(tag) for tag in ("5C035FC102", "5C035FC105", "5C035FC101", "5C017E"))
 """CHUID, 9A and 9E certificates, discovery. Anything else may need the PIN or hold a person's data."""
-IDENTIFIER = bytes.fromhex("5C035FC102")
-"""The object that differs from card to card and can be read by anyone: the CHUID."""
+CARD_ID = ((apdu.GET_DATA, 0xA0, 0x12), bytes.fromhex("5C02DF20"))
+"""GIDS: the identifier that minidrivers show."""
+PIN_STATUS = ((apdu.GET_DATA, 0x3F, 0xFF), bytes.fromhex("5C027F71"))
+"""GIDS: tries of the PIN, told without a try."""
+IDENTIFIERS = (((apdu.GET_DATA, 0x3F, 0xFF), bytes.fromhex("5C035FC102")), CARD_ID)
+"""The objects that differ from card to card and can be read by anyone: CHUID and card id."""
+ADMIN_KEY = ((apdu.MANAGE_SECURITY_ENVIRONMENT, 0xC1, 0xA4), bytes.fromhex("830180"))
+"""GIDS: chooses the one key that may be used."""
+ASK_CHALLENGE = bytes.fromhex("7C128110")
+ANSWER_CHALLENGE = bytes.fromhex("7C2A8228")
+ANSWER_LENGTH = 40
 SIGNING = {
     0x11: (Slot.DIGEST_P256, bytes.fromhex("7C2482008120"), 32),
     0x07: (Slot.DIGEST_RSA2048, bytes.fromhex("7C820106820081820100"), 256),
@@ -126,6 +144,27 @@ def _is_change_pin(step: Step) -> bool:
     return header and len(step.command.data) == 16 and step.slot is Slot.PIN_CHANGE and step.slot_offset == 0
 
 
+def _is_fixed(command: tuple[tuple[int, int, int], bytes]) -> Callable[[Step], bool]:
+    return lambda step: (_header(step.command), step.command.data) == command and not step.slot
+
+
+def _is_challenge(step: Step) -> bool:
+    header = _header(step.command) == (apdu.GENERAL_AUTHENTICATE, 0x00, 0x00)
+    in_place = step.slot is Slot.CHALLENGE and step.slot_offset == len(ASK_CHALLENGE)
+    return header and in_place and step.command.data == ASK_CHALLENGE + bytes(SLOT_LENGTH[Slot.CHALLENGE])
+
+
+def _is_answer_to_challenge(step: Step) -> bool:
+    data = step.command.data
+    whole = len(data) == len(ANSWER_CHALLENGE) + ANSWER_LENGTH
+    return step.answers_challenge and data.startswith(ANSWER_CHALLENGE) and whole
+
+
+def _is_set_pin_as_admin(step: Step) -> bool:
+    header = _header(step.command) == (apdu.RESET_RETRY_COUNTER, 0x02, 0x80)
+    return header and step.command.data == b"" and step.slot is Slot.PIN_RAW and step.slot_offset == 0
+
+
 def _header(command: Command) -> tuple[int, int, int]:
     return command.ins, command.p1, command.p2
 
@@ -143,12 +182,18 @@ _SHAPES: dict[str, Callable[[Step], bool]] = {
     "RESET_RETRY_COUNTER": _is_reset_retry_counter,
     "CHANGE_PUK": _is_change_puk,
     "CHANGE_PIN": _is_change_pin,
+    "CARD_ID": _is_fixed(CARD_ID),
+    "PIN_STATUS": _is_fixed(PIN_STATUS),
+    "ADMIN_KEY": _is_fixed(ADMIN_KEY),
+    "CHALLENGE": _is_challenge,
+    "ANSWER_CHALLENGE": _is_answer_to_challenge,
+    "SET_PIN_AS_ADMIN": _is_set_pin_as_admin,
 }
-_READ = frozenset({"SELECT", "GET_DATA", "TRIES", "METADATA", "SIGN_9E"})
+_READ = frozenset({"SELECT", "GET_DATA", "TRIES", "METADATA", "SIGN_9E", "CARD_ID", "PIN_STATUS"})
 _ALLOWED: dict[Kind, frozenset[str]] = {
     Kind.READ: _READ,
-    Kind.PROVE: _READ,
-    Kind.RESET: _READ | {"RESET_RETRY_COUNTER", "CHANGE_PUK"},
+    Kind.PROVE: _READ | {"ADMIN_KEY", "CHALLENGE"},
+    Kind.RESET: _READ | {"RESET_RETRY_COUNTER", "CHANGE_PUK", "ANSWER_CHALLENGE", "SET_PIN_AS_ADMIN"},
     Kind.RECOVER: _READ | {"RESET_RETRY_COUNTER"},
     Kind.CHANGE: _READ | {"CHANGE_PIN"},
 }
@@ -169,24 +214,32 @@ def _jumps(script: Script) -> Iterator[tuple[Step, str]]:
 def _check_secrets(script: Script) -> None:
     """Every way to a secret leads over the check of the card's identity."""
     puks = [index for index, step in enumerate(script.steps) if step.carries_puk]
-    pins = [index for index, step in enumerate(script.steps) if step.carries_current_pin]
+    pins = [index for index, step in enumerate(script.steps) if step.slot in PIN_SLOTS]
+    once = [step for step in script.steps if step.carries_current_pin or step.slot is Slot.PIN_RAW]
     if len(puks) > MAX_PUKS:
         raise Refused("TOO_MANY_PUKS")
-    if len(pins) > 1:
+    if len(once) > 1:
         raise Refused("TOO_MANY_PINS")
-    secret = sorted(puks + pins)
-    if any(script.steps[index].keep for index in secret):
+    if sum(step.answers_challenge for step in script.steps) > 1:
+        raise Refused("TOO_MANY_ANSWERS")
+    secret = sorted({*puks, *pins})
+    # The card's own answer to an admin's is its proof: nothing of what was sent is in it.
+    if any(script.steps[index].keep and not script.steps[index].answers_challenge for index in secret):
         raise Refused("SECRET_STEP_KEPT")
     if not secret:
         return
     expecting = next((i for i, step in enumerate(script.steps) if step.expect_sha256 is not None), secret[0])
-    if expecting >= secret[0] or script.steps[expecting].command.data != IDENTIFIER:
+    if expecting >= secret[0] or not _is_identifier(script.steps[expecting]):
         raise Refused("NO_EXPECT_BEFORE_SECRET")
     for step in script.steps[: expecting + 1]:
         if any(rule.action is Action.JUMP for rule in step.rules):
             raise Refused("EXPECT_CAN_BE_SKIPPED")
     if script.steps[expecting].rules:
         raise Refused("EXPECT_CAN_BE_SKIPPED")
+
+
+def _is_identifier(step: Step) -> bool:
+    return (_header(step.command), step.command.data) in IDENTIFIERS
 
 
 @dataclass
@@ -208,12 +261,13 @@ class Insertion:
         """Count the loss before the send: the answer may never come."""
         self.wrong_puks += 1
 
-    def heard(self, sw: int) -> None:
-        """Judge the answer to a command that carried a PUK."""
+    def heard(self, step: Step, sw: int) -> None:
+        """Judge the answer to a command that carried a secret of the issuer."""
         left = tries(sw).left
         if sw == BLOCKED or (is_wrong_reference(sw) and left is not None and left <= 1):
             self.near_the_end = True
-        if not is_wrong_reference(sw):
+        wrong = sw == NOT_SATISFIED if step.answers_challenge else is_wrong_reference(sw)
+        if not wrong:
             self.wrong_puks -= 1
 
     def refuses_pin(self, tries_left: int | None, *, last_try: bool) -> str:

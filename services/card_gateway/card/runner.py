@@ -121,7 +121,7 @@ class _Run:
             self._insertion.sends_pin()
         response = exchange(self._card, command)
         if step.carries_puk:
-            self._insertion.heard(response.sw)
+            self._insertion.heard(step, response.sw)
         if step.carries_current_pin:
             self._insertion.heard_of_pin(response.sw)
         if step.asks_for_tries:
@@ -156,19 +156,22 @@ def _filled(step: Step, fill: Fill) -> Command:
 
 def _value(slot: Slot, fill: Fill) -> bytes:
     if slot is Slot.PIN:
-        return _pin(fill.pin)
+        return _padded(_pin(fill.pin))
+    if slot is Slot.PIN_RAW:
+        # Padded, on a card that wants it as it is typed, it would be one that nobody can type.
+        return _pin(fill.pin).encode("ascii")
     if slot is Slot.PIN_CHANGE:
-        return _current_pin(fill.current_pin, fill.pin) + _pin(fill.pin)
+        return _current_pin(fill.current_pin, fill.pin) + _padded(_pin(fill.pin))
     return _digest(fill.digest, slot)
 
 
-def _pin(pin: str | None) -> bytes:
+def _pin(pin: str | None) -> str:
     if pin is None:
         raise Refused("NO_PIN")
     weak = weakness(pin)
     if weak is not None:
         raise _PinRefused(f"PIN_{weak.value}")
-    return _padded(pin)
+    return pin
 
 
 def _current_pin(current: str | None, new: str | None) -> bytes:
@@ -187,4 +190,6 @@ def _padded(pin: str) -> bytes:
 def _digest(digest: bytes | None, slot: Slot) -> bytes:
     if digest is None or len(digest) != SLOT_LENGTH[Slot.DIGEST_P256]:
         raise Refused("NO_DIGEST")
+    if slot is Slot.CHALLENGE:
+        return digest[: SLOT_LENGTH[slot]]
     return digest if slot is Slot.DIGEST_P256 else pkcs1_block(digest)

@@ -7,7 +7,13 @@ goes forward, so it always ends. How it is checked is in `guard`, how it is run 
 from dataclasses import dataclass, field
 from enum import Enum
 
-from services.card_gateway.card.apdu import CHANGE_REFERENCE_DATA, RESET_RETRY_COUNTER, VERIFY, Command
+from services.card_gateway.card.apdu import (
+    CHANGE_REFERENCE_DATA,
+    GENERAL_AUTHENTICATE,
+    RESET_RETRY_COUNTER,
+    VERIFY,
+    Command,
+)
 from services.card_gateway.card.status_words import OK
 
 MAX_STEPS = 64
@@ -35,9 +41,20 @@ class Slot(Enum):
     """The 256-byte PKCS #1 v1.5 block of that digest."""
     PIN_CHANGE = "PIN_CHANGE"
     """The current PIN and the new one, each padded with FF to 8 bytes."""
+    PIN_RAW = "PIN_RAW"
+    """The new PIN as it is typed: the command is as much longer."""
+    CHALLENGE = "CHALLENGE"
+    """The first 16 bytes of that digest, which the card must answer together with its own challenge."""
 
 
-SLOT_LENGTH = {Slot.PIN: 8, Slot.DIGEST_P256: 32, Slot.DIGEST_RSA2048: 256, Slot.PIN_CHANGE: 16}
+SLOT_LENGTH = {
+    Slot.PIN: 8,
+    Slot.DIGEST_P256: 32,
+    Slot.DIGEST_RSA2048: 256,
+    Slot.PIN_CHANGE: 16,
+    Slot.PIN_RAW: 0,
+    Slot.CHALLENGE: 16,
+}
 """Bytes a slot takes in the command's data; the gateway sends zeros there."""
 
 
@@ -88,10 +105,20 @@ class Step:
 
     @property
     def carries_puk(self) -> bool:
-        """True where a PUK is sent, and so a try of the PUK may be spent."""
-        if self.carries_current_pin:
-            return False
-        return self.command.ins in (RESET_RETRY_COUNTER, CHANGE_REFERENCE_DATA)
+        """True where a secret of the issuer is sent, and so a try of it may be spent.
+
+        That is a PUK, or what was computed with an admin key.
+        """
+        puk = self.command.ins in (RESET_RETRY_COUNTER, CHANGE_REFERENCE_DATA)
+        with_pin_alone = self.carries_current_pin or self.slot is Slot.PIN_RAW
+        return self.answers_challenge or (puk and not with_pin_alone)
+
+    @property
+    def answers_challenge(self) -> bool:
+        """True where a card's challenge is answered with what an admin key made of it."""
+        command = self.command
+        admin = command.ins == GENERAL_AUTHENTICATE and (command.p1, command.p2) == (0x00, 0x00)
+        return admin and self.slot is None
 
     @property
     def carries_current_pin(self) -> bool:
@@ -116,6 +143,11 @@ class Script:
     def leave_open(self) -> bool:
         """True where the transaction stays open for what follows; any other ends with a card reset."""
         return self.kind is Kind.PROVE
+
+    @property
+    def awaits_answer(self) -> bool:
+        """True where the card has asked a challenge that dies with any other program's command."""
+        return self.leave_open and any(step.slot is Slot.CHALLENGE for step in self.steps)
 
 
 class End(Enum):
@@ -165,10 +197,10 @@ class Report:
         return None if answer is None else answer.sw
 
 
-_PIN_SLOTS = (Slot.PIN, Slot.PIN_CHANGE)
+PIN_SLOTS = (Slot.PIN, Slot.PIN_CHANGE, Slot.PIN_RAW)
 
 
 def secret_sent(script: Script, report: Report) -> bool:
     """True if a PIN or a PUK may have reached the card: then the script must not be run again."""
     sent = {answer.name for answer in report.answers} | {report.in_flight}
-    return any(step.name in sent for step in script.steps if step.carries_puk or step.slot in _PIN_SLOTS)
+    return any(step.name in sent for step in script.steps if step.carries_puk or step.slot in PIN_SLOTS)

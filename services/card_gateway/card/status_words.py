@@ -10,6 +10,11 @@ NO_ANSWER = 0x0000
 """Not a status word: what some drivers tell when the link dropped. Never a success."""
 BLOCKED = 0x6983
 BAD_DATA = 0x6A80
+WRONG_LENGTH = 0x6700
+NOT_SATISFIED = 0x6982
+"""Not allowed; to the answer to a challenge: that answer was wrong."""
+NO_CHALLENGE = 0x6985
+"""To the answer to a challenge: there is none, it was lost or is spent."""
 NOT_FOUND = 0x6A82
 
 MORE_DATA = 0x6100  # with the count in the low byte; 00 means 256 or more

@@ -38,7 +38,8 @@ class Card:
     profile: str
     guid: bytes
     chuid_hash: bytes
-    algorithm: Algorithm
+    algorithm: Algorithm | None
+    """Of the key it proves itself with; None for an admin-key card."""
     pin_tries_left: int | None
     pin_blocked: bool
     """As the first READ of this session saw it."""

@@ -19,6 +19,9 @@ PROVE_ANSWERED_WITHIN = timedelta(minutes=5)
 RESET_BEGINS_WITHIN = timedelta(seconds=10)
 """From the proof to the reset, on the same card handle. Source: architecture §3, 9."""
 
+ANSWER_BEGINS_WITHIN = timedelta(seconds=3)
+"""From an admin-key card's challenge to its answer, while the card is held. Source: architecture §5."""
+
 RESET_REPORTED_WITHIN = timedelta(seconds=70)
 """From the proof to the report: 10 s to begin, 20 s a script, two lost answers. Then UNKNOWN."""
 
@@ -46,6 +49,7 @@ class Step:
     session_id: str
     kind: StepKind
     nonce: bytes
+    """Makes the card's answer fresh. RESET of an admin-key card: our challenge, then the card's."""
     created_at: datetime
     not_before: datetime
     """First instant at which it is handed out."""

@@ -58,6 +58,8 @@ class SecretLabel(Enum):
     NONE = "NONE"
     """Nothing was sent to the card."""
     ROTATED = "ROTATED"
+    END_TO_END = "END_TO_END"
+    """The secret stayed in the vault: an admin key, whose answer to one challenge was all that left."""
     STATIC = "STATIC"
     """The PUK that crossed the workstation still stands."""
     UNSETTLED = "UNSETTLED"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from services.card_gateway.card import profiles
 from services.card_gateway.card.verdict import UNREPORTED
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain import settling
@@ -92,15 +93,18 @@ class Closing:
             return await self._give_up_change(work, session, step, now)
         row = await work.rotation(step.rotation_id) if step else None
         secret = await work.lock_secret(session.knows_card().card_ref)
-        if step is None or row is None or secret is None:
+        keeps_key = session.knows_card().profile in profiles.ADMIN_KEY
+        if step is None or secret is None or (row is None and not keeps_key):
             return None
         if step.sent_at is None:
-            if row.state is RowState.PREPARED:
+            if row is not None and row.state is RowState.PREPARED:
                 await work.put_rotation(row.moved(RowState.CANCELLED, now))
             await work.drop_step(step.step_id)
             return await work.store(session, sessions.go_back(session, "PROOF_TIMED_OUT"))
-        await self._leave_unsettled(work, session.knows_card(), step, row, secret, now)
-        session_with_label = sessions.labelled(session, SecretLabel.UNSETTLED, secret.version, secret.kid)
+        if row is not None:
+            await self._leave_unsettled(work, session.knows_card(), step, row, secret, now)
+        label = SecretLabel.END_TO_END if keeps_key else SecretLabel.UNSETTLED
+        session_with_label = sessions.labelled(session, label, secret.version, secret.kid)
         return await self._lose_sight(work, session, session_with_label, step, now)
 
     async def _give_up_change(self, work: Work, session: Session, step: Step, now: datetime) -> Session:

@@ -94,6 +94,14 @@ def reset_step(outside: Outside, proved: Step, row: Rotation, now: datetime) -> 
     )  # fmt: skip
 
 
+def answer_step(outside: Outside, proved: Step, challenges: bytes, now: datetime) -> Step:
+    """What follows the challenge of an admin-key card, which waits for it."""
+    return replace(
+        proved, step_id=outside.randomness.uuid7(), kind=StepKind.RESET, nonce=challenges, created_at=now,
+        not_before=now, begin_before=now + steps.ANSWER_BEGINS_WITHIN,
+    )  # fmt: skip
+
+
 def without_pin(step: Step) -> Step:
     """A step that is kept only for its report."""
     return replace(step, sealed_pin=b"", sealed_current_pin=b"", pin_attempt_id="")
@@ -101,7 +109,7 @@ def without_pin(step: Step) -> Step:
 
 def first_candidate(card: Card, row: Rotation) -> PukState:
     """The PUK that a recovery of this card begins with."""
-    ordered = profiles.BY_KIND[card.profile].order_candidates(
+    ordered = profiles.PUK[card.profile].order_candidates(
         b"", b"", pin_blocked=card.blocked_now, lost=row.lost
     )
     return ordered.first

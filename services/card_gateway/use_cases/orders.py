@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.card_gateway.card import profiles
-from services.card_gateway.card.script import Script
+from services.card_gateway.card.script import Kind, Script
 from services.card_gateway.domain.session import Session
 from services.card_gateway.domain.step import Step, StepKind
+from services.card_gateway.use_cases import making
 from services.card_gateway.use_cases.offers import Offer
 
 
@@ -47,6 +48,11 @@ class Over:
 
 
 Next = Order | Idle | Over
+
+
+def empty_order(step: Step, now: datetime) -> Order:
+    """A step that came too late to be begun: only its report is wanted."""
+    return Order(making.without_pin(step), Script(Kind[step.kind.value], ()), now)
 
 
 def order(session: Session, step: Step, now: datetime) -> Order:

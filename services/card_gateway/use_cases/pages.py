@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.card_gateway.card import profiles
 from services.card_gateway.card.guard import LAST_TRY
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.facts import SessionAuthorised
@@ -201,7 +202,7 @@ class Pages:
                 issued_at=now,
                 expires_at=deadline,
                 purpose=PURPOSE_UNLOCK,
-                level="GENUINE",
+                level="GENUINE" if profiles.BY_KIND[card.profile].PROVES_IN_READ else "CLAIMED",
                 certificate_expires_at=card.certificate_expires_at,
             )
         )

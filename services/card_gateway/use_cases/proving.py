@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.card_gateway.card import profiles
-from services.card_gateway.card.facts import Proof, Unsupported
+from services.card_gateway.card.facts import Challenged, Proof, Unsupported
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.card.script import Report
 from services.card_gateway.domain import journal
@@ -19,6 +19,8 @@ from services.card_gateway.use_cases.closing import Closing
 
 _CODE_OF = {"TIMED_OUT": "PROOF_TIMED_OUT", "INTERRUPTED": "PROOF_TIMED_OUT"}
 """What the page calls an end that left nothing behind; others keep their name."""
+
+Found = Proof | Challenged | Unsupported
 
 
 class Proving:
@@ -60,7 +62,7 @@ class Proving:
         registered = await work.card(card.card_ref)
         secret = await work.lock_secret(card.card_ref)
         proof = profiles.BY_KIND[card.profile].parse_proof(report)
-        if registered is None or not self._is_genuine(session, step, registered.key_9e, proof):
+        if registered is None or not self._may_go_on(session, step, registered.key_9e, proof):
             await self._closing.end(work, session, session, State.FAILED, "CARD_NOT_GENUINE", now)
         elif session.reason is Reason.CHANGE:
             await work.put_step(making.change_step(self._outside, step, now))
@@ -68,21 +70,33 @@ class Proving:
         elif secret is None or not await making.within_budget(work, card.card_ref, now):
             await self._closing.end(work, session, session, State.FAILED, "BUDGET_SPENT", now)
         else:
-            row = await self._open_row(work, session, secret, now)
-            await work.put_step(making.reset_step(self._outside, step, row, now))
+            await work.put_step(await self._reset_step(work, session, step, proof, secret, now))
             await work.store(session, sessions.reset(session))
 
-    def _is_genuine(self, session: Session, step: Step, key_9e: bytes, proof: Proof | Unsupported) -> bool:
-        if isinstance(proof, Unsupported):
-            return False
-        digest = challenge_digest(
+    def _may_go_on(self, session: Session, step: Step, key_9e: bytes, proof: Found) -> bool:
+        """True for the signature of the card's pinned key, or a challenge: its proof is yet to come."""
+        if not isinstance(proof, Proof):
+            return isinstance(proof, Challenged)
+        digest = self._digest(session, step)
+        return self._outside.proofs.verify(key_9e, proof.algorithm, digest, proof.signature)
+
+    def _digest(self, session: Session, step: Step) -> bytes:
+        return challenge_digest(
             Purpose.RESET,
             self._outside.gateway_name,
             session.session_id,
             step.nonce,
             session.agent_public_key,
         )
-        return self._outside.proofs.verify(key_9e, proof.algorithm, digest, proof.signature)
+
+    async def _reset_step(
+        self, work: Work, session: Session, step: Step, proof: Found, secret: Secret, now: datetime
+    ) -> Step:
+        if isinstance(proof, Challenged):
+            ours = self._digest(session, step)[: len(proof.challenge)]
+            return making.answer_step(self._outside, step, ours + proof.challenge, now)
+        row = await self._open_row(work, session, secret, now)
+        return making.reset_step(self._outside, step, row, now)
 
     async def _open_row(self, work: Work, session: Session, secret: Secret, now: datetime) -> Rotation:
         """The journal row of this reset: the one that is unsettled, else a new one, PREPARED.

@@ -62,7 +62,9 @@ class Reading:
             await self._closing.end(work, session, session, State.FAILED, code, now)
             return
         # The signature is as fresh as its nonce: it tells nothing of a reset that was sent after that.
-        await self._closing.settle_others(work, card.card_ref, step, blocked, now)
+        # A card that proves nothing in a READ settles nothing that another session left open.
+        if profiles.BY_KIND[card.profile].PROVES_IN_READ:
+            await self._closing.settle_others(work, card.card_ref, step, blocked, now)
         taken = sessions.take_card(session, self._card_of(card, facts))
         code = await self._why_not(work, card, facts, now)
         if code and taken.reason is Reason.CHANGE:  # which needs no secret of ours
@@ -96,7 +98,14 @@ class Reading:
         return "" if await making.within_budget(work, card.card_ref, now) else "BUDGET_SPENT"
 
     def _is_genuine(self, session: Session, step: Step, card: RegisteredCard, facts: CardFacts) -> bool:
-        """True where the card signed our challenge with the key that was pinned at import."""
+        """True where the card signed our challenge with the key that was pinned at import.
+
+        An admin-key card is taken at its word until its reset: an answer that let it prove itself now
+        would let whoever holds it set its PIN before anybody was let through.
+        """
+        profile = profiles.BY_KIND[card.profile]
+        if facts.kind != profile.KIND or not profile.PROVES_IN_READ:
+            return facts.kind == profile.KIND
         if facts.signature is None or facts.algorithm is None:
             return False
         digest = challenge_digest(
@@ -121,6 +130,9 @@ class Reading:
         if secret is not None:
             await work.store_secret(secret.counted(facts.puk_tries_left))
         settled = settling.read_again(session, facts.pin_blocked, facts.pin_tries_left, now)
+        if settled.resolved_success and secret is not None and card.profile in profiles.ADMIN_KEY:
+            # Unblocked, so our answer had been taken for right, and the key's tries are full again.
+            await work.store_secret(replace(secret, tries=secret.tries_full))
         await self._closing.told(work, session, settled, OutcomeKind.RESOLVED, now)
 
     async def _read_again(
@@ -130,8 +142,6 @@ class Reading:
         await work.store(session, replace(session, code=code))
 
     def _card_of(self, card: RegisteredCard, facts: CardFacts) -> Card:
-        if facts.algorithm is None:
-            raise sessions.WrongState
         return Card(
             card_ref=card.card_ref,
             profile=card.profile,

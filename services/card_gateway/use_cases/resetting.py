@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.card_gateway.card import profiles
-from services.card_gateway.card.script import Kind, Report, Script
+from services.card_gateway.card.script import Report, Script
 from services.card_gateway.card.verdict import Holder, PukState, Verdict
 from services.card_gateway.domain import journal
 from services.card_gateway.domain import session as sessions
@@ -19,9 +19,10 @@ from services.card_gateway.domain.step import SET_PIN, Step, StepKind
 from services.card_gateway.domain.words import SecretLabel, State
 from services.card_gateway.ports import Authorisation, CardProof, NotReleased, Outside, Puks, View, Work
 from services.card_gateway.use_cases import commits, making
+from services.card_gateway.use_cases.answering import Answering
 from services.card_gateway.use_cases.changing import Changing
 from services.card_gateway.use_cases.closing import Closing
-from services.card_gateway.use_cases.orders import Order
+from services.card_gateway.use_cases.orders import Order, empty_order
 from services.card_gateway.use_cases.up_to_date import require_current
 
 _END_OF = {Holder.SUCCESS: State.SUCCESS, Holder.FAILED: State.FAILED}
@@ -36,6 +37,7 @@ class Resetting:
         self._outside = outside
         self._closing = Closing(outside)
         self._changing = Changing(outside)
+        self._answering = Answering(outside)
 
     async def fetch(self, session_id: str) -> Order | None:
         """The reset that waits for this session's agent; SENT is durable before a PUK leaves.
@@ -75,13 +77,17 @@ class Resetting:
             if session is None or known is None or known.sent_at is None:
                 return
             card, now = session.knows_card(), self._outside.clock.now()
-            verdict = _judge(card, known, report)
             late = session.state is not State.RESETTING
-            secret = await self._settle(work, card, known, verdict, late, now)
+            if card.profile in profiles.ADMIN_KEY:
+                verdict = await self._answering.judge(work, card, known, report)
+                secret = await self._answering.settle(work, card, known, verdict, report, late)
+            else:
+                verdict = _judge(card, known, report)
+                secret = await self._settle(work, card, known, verdict, late, now)
             await work.end_reset(known.step_id, verdict.holder.value)
             await work.drop_step(known.step_id)
             if session.state in _MAY_STILL_END:
-                label = _label(known, verdict)
+                label = _label(card, known, verdict)
                 labelled = sessions.labelled(session, label, secret.version, secret.kid)
                 await self._tell_holder(work, session, labelled, verdict, now)
 
@@ -92,6 +98,8 @@ class Resetting:
             await work.put_step(sent)
             return sent
         card = session.knows_card()
+        if card.profile in profiles.ADMIN_KEY:
+            return await self._answering.send(work, session, step, now)
         row = await work.rotation(step.rotation_id)
         secret = await work.lock_secret(card.card_ref)
         if row is None or secret is None or row.state not in (RowState.PREPARED, RowState.UNKNOWN):
@@ -115,6 +123,8 @@ class Resetting:
         if step.kind is StepKind.CHANGE:
             return self._changing.order(session, step)
         card, now = session.knows_card(), self._outside.clock.now()
+        if card.profile in profiles.ADMIN_KEY:
+            return await self._answering.order(view, session, step)
         row, secret = await view.rotation(step.rotation_id), await view.secret(card.card_ref)
         if row is None or secret is None or session.authority is None or step.sent_at is None:
             raise sessions.WrongState
@@ -128,7 +138,7 @@ class Resetting:
         except NotReleased as kept:
             if kept.code != "TOO_LATE":
                 raise
-            return Order(making.without_pin(step), Script(Kind[step.kind.value], ()), now)
+            return empty_order(step, now)
         return Order(step, _script(card, step, row, puks), now)
 
     async def _settle(
@@ -171,13 +181,13 @@ async def _reset_step(view: View, session_id: str) -> Step | None:
 
 
 def _judge(card: Card, step: Step, report: Report) -> Verdict:
-    profile = profiles.BY_KIND[card.profile]
+    profile = profiles.PUK[card.profile]
     judge = profile.judge_recover if step.kind is StepKind.RECOVER else profile.judge_reset
     return judge(report)
 
 
 def _script(card: Card, step: Step, row: Rotation, puks: Puks) -> Script:
-    profile = profiles.BY_KIND[card.profile]
+    profile = profiles.PUK[card.profile]
     if step.kind is StepKind.RESET:
         return profile.reset_script(card.chuid_hash, puks.current, puks.following)
     candidates = profile.order_candidates(
@@ -186,8 +196,10 @@ def _script(card: Card, step: Step, row: Rotation, puks: Puks) -> Script:
     return profile.recover_script(card.chuid_hash, candidates)
 
 
-def _label(step: Step, verdict: Verdict) -> SecretLabel:
+def _label(card: Card, step: Step, verdict: Verdict) -> SecretLabel:
     """A recovery rotates nothing: the PUK it used crossed the workstation and stands."""
+    if card.profile in profiles.ADMIN_KEY:
+        return SecretLabel.END_TO_END
     if verdict.puk in (PukState.UNKNOWN, PukState.NEITHER):
         return SecretLabel.UNSETTLED
     rotated = verdict.puk is PukState.NEXT and step.kind is StepKind.RESET

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from deploy.local.pcsc import READERS
-from deploy.local.virtual_card import Eeprom, personalise
+from deploy.local.virtual_card import Eeprom, personalise, personalise_gids
 from services.agent.ports import PcscError
 from services.agent.readers import PcscCard, PcscService
 from services.card_gateway.card.apdu import CardGone
@@ -30,10 +30,11 @@ class RealReader:
         for slot in range(len(READERS)):
             self.order(do="remove", slot=slot)
 
-    def fresh_card(self, **wishes: Any) -> "RealPort":
+    def fresh_card(self, kind: str = "PIV", **wishes: Any) -> "RealPort":
         """Put in a card that was never used, unseen by the reader if it can be, and connect to it."""
         self.name = f"port-{next(self._number)}"
-        personalise(self._pcscd.cards, self.name, **wishes)
+        make = personalise_gids if kind == "GIDS" else personalise
+        make(self._pcscd.cards, self.name, **wishes)
         if not self.order(do="swap", card=self.name)["ok"]:
             assert self.order(do="insert", card=self.name)["ok"]
         return self.connect()

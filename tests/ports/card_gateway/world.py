@@ -27,7 +27,15 @@ from sqlalchemy import event, select
 from sqlalchemy.engine import make_url
 
 from deploy.local.keys import Keys
-from deploy.local.virtual_card import Fault, FaultyCard, InProcessCard, VirtualCard, make_card
+from deploy.local.virtual_card import (
+    Fault,
+    FaultyCard,
+    InProcessCard,
+    VirtualCard,
+    VirtualGids,
+    make_card,
+    make_gids_card,
+)
 from services.card_gateway import cards_file, tables
 from services.card_gateway.__main__ import MIGRATIONS
 from services.card_gateway.card import runner
@@ -153,6 +161,20 @@ def card_in_reader(
         "puk": OLD_PUK,
     }
     return Reader(InProcessCard(FaultyCard(VirtualCard(eeprom))), card_ref=card_ref), line
+
+
+def gids_card_in_reader(*, blocked: bool = True, **wishes: Any) -> tuple[Reader, dict[str, Any]]:
+    """A new minidriver card, and its line for the import."""
+    eeprom, facts = make_gids_card(pin=OLD_PIN, blocked=blocked, **wishes)
+    line = {
+        "card_ref": CARD_REF,
+        "profile": "GIDS",
+        "guid": facts.guid.hex(),
+        "key_9e": "",
+        "expires_at": facts.expires_at.isoformat(),
+        "admin_key": facts.admin_key.hex(),
+    }
+    return Reader(InProcessCard(FaultyCard(VirtualGids(eeprom)))), line
 
 
 @dataclass

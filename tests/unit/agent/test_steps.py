@@ -1,5 +1,6 @@
 """A step from its arrival to its report, and what a bad gateway cannot have."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +11,26 @@ from services.agent.facts import NO_SERVICE, Facts
 from services.agent.journal import Journal
 from services.agent.pcsc_codes import RESET_CARD, SHARING_VIOLATION
 from services.agent.ports import Order, PcscError, Question
-from services.agent.steps import KEEP_SECONDS, Steps
+from services.agent.steps import ANSWER_SECONDS, KEEP_SECONDS, Steps
 from services.agent.watch import Watch
+from services.card_gateway import admin_key
 from services.card_gateway.card.apdu import Command
-from services.card_gateway.card.facts import CardFacts, Proof
-from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.facts import CardFacts, Challenged, Proof
+from services.card_gateway.card.profiles import gids, piv
 from services.card_gateway.card.proof import Purpose, challenge_digest
-from services.card_gateway.card.script import End, Report, Script
+from services.card_gateway.card.script import End, Kind, Report, Script
 from services.card_gateway.proofs import public_key_of, verify
 from services.runtime.hpke import pin_info, seal
-from tests.unit.agent.world import NEW_PIN, ONE_CARD, PUK, SESSION, FakeService, FakeWindow, service_with_card
+from tests.unit.agent.world import (
+    NEW_PIN,
+    ONE_CARD,
+    PUK,
+    SESSION,
+    FakeService,
+    FakeWindow,
+    service_with_card,
+    service_with_gids_card,
+)
 
 QUESTION = Question("12AB", "LOCKED")
 ATTEMPT = "attempt-1"
@@ -211,3 +222,57 @@ async def test_S41_a_passcode_sealed_for_another_attempt_does_not_open(tmp_path:
     report = await desk.reset(pin_attempt_id="attempt-2")
 
     assert report == Report((), End.PIN_REFUSED, rule="PIN_NOT_OPENED")
+
+
+class GidsDesk(Desk):
+    """The same agent before a minidriver card."""
+
+    async def challenge(self) -> None:
+        eeprom = self.service.card.card.card.eeprom  # type: ignore[union-attr]
+        self.card_id_hash = hashlib.sha256(b"\xdf\x20\x10" + eeprom.guid).digest()
+        report = await self.run(gids.prove_script(self.card_id_hash, None), question=QUESTION)
+        found = gids.parse_proof(report)
+        assert isinstance(found, Challenged)
+        ours = challenge_digest(
+            Purpose.RESET, "gateway.example.org", SESSION.session_id, NONCE, SESSION.public_key
+        )
+        plain = gids.plain_answer(ours[:16] + found.challenge, bytes(7))
+        self.answer = admin_key.encipher(eeprom.admin_key, plain)
+
+    async def respond(self) -> Report:
+        sealed = seal(SESSION.public_key, NEW_PIN.encode(), pin_info(SESSION.session_id, ATTEMPT))
+        script = gids.answer_script(self.card_id_hash, self.answer)
+        return await self.run(script, sealed_pin=sealed, pin_attempt_id=ATTEMPT)
+
+
+async def test_R53_a_card_that_waits_for_an_answer_is_not_let_go_of(tmp_path: Path) -> None:
+    desk = GidsDesk(tmp_path, service_with_gids_card())
+    await desk.challenge()
+    held = list(desk.card_saw)
+    report = await desk.respond()
+
+    assert (report.end, report.sw("answer"), report.sw("set-pin")) == (End.COMPLETED, 0x9000, 0x9000)
+    assert held.count("begin") == 1
+    assert "leave" not in desk.card_saw
+    assert desk.card_saw.count("begin") == 1
+    assert desk.card_saw[-2:] == ["reset", "disconnect"]
+
+
+async def test_an_answer_that_does_not_come_in_three_seconds_gives_the_card_back(tmp_path: Path) -> None:
+    desk = GidsDesk(tmp_path, service_with_gids_card())
+    await desk.challenge()
+    desk.clock.seconds += ANSWER_SECONDS
+
+    assert await desk.respond() == Report((), End.NOT_RUN, rule="PROVE_AGAIN")
+
+
+async def test_S35_nobody_else_chooses_what_a_minidriver_card_answers(tmp_path: Path) -> None:
+    desk = GidsDesk(tmp_path, service_with_gids_card())
+    await desk.challenge()
+    _, _, _, challenge = gids.prove_script(desk.card_id_hash, None).steps
+    chosen = replace(challenge, slot=None, slot_offset=0)
+    seen = list(desk.card_saw)
+    report = await desk.run(Script(Kind.PROVE, (chosen,)), question=QUESTION)
+
+    assert (report.end, report.rule) == (End.REFUSED, "COMMAND_NOT_ALLOWED")
+    assert desk.card_saw == seen

@@ -5,7 +5,7 @@ import queue
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deploy.local.virtual_card import FaultyCard, VirtualCard, make_card
+from deploy.local.virtual_card import FaultyCard, VirtualCard, VirtualGids, make_card, make_gids_card
 from services.agent.facts import Facts, Presence, Reader
 from services.agent.pcsc_codes import NO_SERVICE, STATE_EMPTY, STATE_PRESENT
 from services.agent.ports import Doing, GatewayAway, Idle, Order, Over, Pairing, PcscError, Question, Session
@@ -93,6 +93,11 @@ class FakeService:
 def service_with_card(**wishes: object) -> FakeService:
     eeprom, _ = make_card(**{"pin": PIN, "puk": PUK, **wishes})  # type: ignore[arg-type]
     return FakeService(FakeCard(FaultyCard(VirtualCard(eeprom))))
+
+
+def service_with_gids_card() -> FakeService:
+    eeprom, _ = make_gids_card(pin=PIN)
+    return FakeService(FakeCard(FaultyCard(VirtualGids(eeprom))))
 
 
 class FakeWindow:

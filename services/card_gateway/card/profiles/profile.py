@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from services.card_gateway.card.facts import CardFacts, Proof, Unsupported
+from services.card_gateway.card.facts import CardFacts, Challenged, Proof, Unsupported
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.script import Report, Script
 from services.card_gateway.card.verdict import Candidates, ChangeVerdict, PukState, Verdict
@@ -21,7 +21,7 @@ class ChangeOfPin(Protocol):
 
 
 class Profile(Protocol):
-    """One kind of card whose PIN is set by a PUK. A module of `profiles` is one."""
+    """One kind of card. A module of `profiles` is one; which of the two below, its secret says."""
 
     KIND: str
     """Its word in imports, rows and facts."""
@@ -29,25 +29,39 @@ class Profile(Protocol):
     """None for a kind of card that has no script for it: CHANGE_UNSUPPORTED."""
     UNBLOCKS_ONLY_BLOCKED: bool
     """True where a card gives a new PIN without the current one only once that is blocked."""
+    ROTATES: bool
+    """The secret crosses the workstation and is replaced there; else it never leaves the vault."""
+    PROVES_IN_READ: bool
+    """The card proves who it is before anybody is let through; else only in its reset."""
+    SECRET_TRIES: int
+    """Tries of the secret that every card of the kind has at least."""
 
     def parse_read(self, report: Report) -> CardFacts | Unsupported:
         """The facts of a READ, or why there are none."""
         ...
 
-    def prove_script(self, chuid_hash: bytes, algorithm: Algorithm) -> Script:
-        """A fresh proof by the card that was read; leaves the transaction open for the reset."""
+    def prove_script(self, chuid_hash: bytes, algorithm: Algorithm | None) -> Script:
+        """A fresh proof or challenge by the card that was read; leaves it open for the reset."""
         ...
 
-    def parse_proof(self, report: Report) -> Proof | Unsupported:
-        """The proof of a PROVE, or why there is none."""
-        ...
-
-    def reset_script(self, chuid_hash: bytes, puk: bytes, next_puk: bytes) -> Script:
-        """Set the new PIN with a PUK that must be the card's, then the next PUK. SECRET."""
+    def parse_proof(self, report: Report) -> Proof | Challenged | Unsupported:
+        """What came of a PROVE, or why nothing did."""
         ...
 
     def judge_reset(self, report: Report) -> Verdict:
         """Judge what a RESET did."""
+        ...
+
+    def imported_secret(self, text: str) -> bytes:
+        """The secret of an import as it is used. Raises ValueError, without the value."""
+        ...
+
+
+class PukProfile(Profile, Protocol):
+    """A card whose PIN is set by a PUK, which is rotated at the workstation."""
+
+    def reset_script(self, chuid_hash: bytes, puk: bytes, next_puk: bytes) -> Script:
+        """Set the new PIN with a PUK that must be the card's, then the next PUK. SECRET."""
         ...
 
     def order_candidates(
@@ -68,6 +82,26 @@ class Profile(Protocol):
         """A PUK as the card takes it, out of a MAC of 32 bytes, in the alphabet of its cards."""
         ...
 
-    def pad_puk(self, text: str) -> bytes:
-        """An imported PUK as the card has it. Raises ValueError, without the value."""
+
+class AdminKeyProfile(Profile, Protocol):
+    """A card whose PIN is set by whoever answers its challenge; the key stays in the vault."""
+
+    def plain_answer(self, challenges: bytes, filler: bytes) -> bytes:
+        """What the vault enciphers to answer a card; `challenges` are ours and the card's."""
+        ...
+
+    def answer_script(self, chuid_hash: bytes, answer: bytes) -> Script:
+        """Answer the challenge, then set the new PIN. SECRET."""
+        ...
+
+    def took_answer(self, report: Report) -> bool:
+        """True where the card took our answer to its challenge for right."""
+        ...
+
+    def proof_in(self, report: Report) -> bytes:
+        """The card's enciphered answer to our challenge; empty where the report has none."""
+        ...
+
+    def answers_proof(self, plain: bytes, challenges: bytes) -> bool:
+        """True where a card's deciphered answer is one to these challenges."""
         ...

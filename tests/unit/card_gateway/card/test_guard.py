@@ -168,7 +168,7 @@ def test_right_puks_spend_nothing() -> None:
     insertion = Insertion()
     for _ in range(5):
         insertion.sends_puk()
-        insertion.heard(0x9000)
+        insertion.heard(UNBLOCK, 0x9000)
 
     assert insertion.allows_puk()
 

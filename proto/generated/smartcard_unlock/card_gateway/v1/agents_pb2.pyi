@@ -59,7 +59,7 @@ class _ScriptKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScriptKind
     SCRIPT_KIND_READ: _ScriptKind.ValueType  # 1
     """Read a card without spending a try."""
     SCRIPT_KIND_PROVE: _ScriptKind.ValueType  # 2
-    """A fresh 9E signature; the transaction stays open."""
+    """A fresh 9E signature, or an admin-key card's challenge; the handle stays open."""
     SCRIPT_KIND_RESET: _ScriptKind.ValueType  # 3
     """Set a new PIN and a new PUK, on the handle that PROVE left open."""
     SCRIPT_KIND_RECOVER: _ScriptKind.ValueType  # 4
@@ -75,7 +75,7 @@ SCRIPT_KIND_UNSPECIFIED: ScriptKind.ValueType  # 0
 SCRIPT_KIND_READ: ScriptKind.ValueType  # 1
 """Read a card without spending a try."""
 SCRIPT_KIND_PROVE: ScriptKind.ValueType  # 2
-"""A fresh 9E signature; the transaction stays open."""
+"""A fresh 9E signature, or an admin-key card's challenge; the handle stays open."""
 SCRIPT_KIND_RESET: ScriptKind.ValueType  # 3
 """Set a new PIN and a new PUK, on the handle that PROVE left open."""
 SCRIPT_KIND_RECOVER: ScriptKind.ValueType  # 4
@@ -100,6 +100,10 @@ class _SlotEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Slot.ValueType],
     """The 256-byte PKCS #1 v1.5 block of the digest, for RSA-2048."""
     SLOT_PIN_CHANGE: _Slot.ValueType  # 4
     """The current PIN and the new one, each padded with FF to 8 bytes."""
+    SLOT_PIN_RAW: _Slot.ValueType  # 5
+    """The new PIN as it is typed; the command is as much longer."""
+    SLOT_CHALLENGE: _Slot.ValueType  # 6
+    """The first 16 bytes of the digest: our challenge to an admin-key card."""
 
 class Slot(_Slot, metaclass=_SlotEnumTypeWrapper):
     """What the agent puts into a command."""
@@ -114,6 +118,10 @@ SLOT_DIGEST_RSA2048: Slot.ValueType  # 3
 """The 256-byte PKCS #1 v1.5 block of the digest, for RSA-2048."""
 SLOT_PIN_CHANGE: Slot.ValueType  # 4
 """The current PIN and the new one, each padded with FF to 8 bytes."""
+SLOT_PIN_RAW: Slot.ValueType  # 5
+"""The new PIN as it is typed; the command is as much longer."""
+SLOT_CHALLENGE: Slot.ValueType  # 6
+"""The first 16 bytes of the digest: our challenge to an admin-key card."""
 Global___Slot: _TypeAlias = Slot  # noqa: Y015
 
 class _StatusAction:
@@ -649,7 +657,7 @@ class ScriptStep(_message.Message):
     """SHA-256 the answer's data must have, else CARD_CHANGED; empty for none."""
     @_builtins.property
     def command(self) -> Global___Command:
-        """The command; slots are zeros."""
+        """The command; slots are zeros, but for the PIN as it is typed, which is not there yet."""
 
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusRule]:

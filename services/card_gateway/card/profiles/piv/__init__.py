@@ -5,8 +5,8 @@ from services.card_gateway.card.profiles.piv.facts import parse_proof, parse_rea
 from services.card_gateway.card.profiles.piv.scripts import (
     KIND,
     encode_puk,
+    imported_secret,
     order_candidates,
-    pad_puk,
     prove_script,
     read_script,
     recover_script,
@@ -19,15 +19,23 @@ CHANGE: ChangeOfPin | None = changing
 UNBLOCKS_ONLY_BLOCKED = False
 """A PIV card takes a PUK whether or not its PIN is blocked."""
 
+ROTATES = True
+PROVES_IN_READ = True
+SECRET_TRIES = 3
+"""The fewest that any PIV card had; more is believed where the card tells (`cards.md`, 1.4)."""
+
 __all__ = [
     "CHANGE",
     "KIND",
+    "PROVES_IN_READ",
+    "ROTATES",
+    "SECRET_TRIES",
     "UNBLOCKS_ONLY_BLOCKED",
     "encode_puk",
+    "imported_secret",
     "judge_recover",
     "judge_reset",
     "order_candidates",
-    "pad_puk",
     "parse_proof",
     "parse_read",
     "prove_script",

@@ -32,7 +32,7 @@ def encode_puk(mac: bytes) -> bytes:
     return NEW_PUK.derived(mac)
 
 
-def pad_puk(text: str) -> bytes:
+def imported_secret(text: str) -> bytes:
     """An imported PUK as the card has it. Raises ValueError, without the value."""
     return IMPORTED_PUK.as_card_has_it(text)
 
@@ -56,8 +56,10 @@ def read_script() -> Script:
     return Script(Kind.READ, steps)
 
 
-def prove_script(chuid_hash: bytes, algorithm: Algorithm) -> Script:
+def prove_script(chuid_hash: bytes, algorithm: Algorithm | None) -> Script:
     """A fresh signature of the card that was read; leaves the transaction open for the reset."""
+    if algorithm is None:
+        raise ValueError("a PIV card proves itself with a key of a known kind")
     return Script(Kind.PROVE, (*same_card(chuid_hash), _signature(algorithm)))
 
 
