@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,6 +180,38 @@ def test_an_old_key_is_shown_with_what_needs_it_until_nothing_does_and_may_not_g
     assert (moved.returncode, moved.stdout) == (0, "moved to k2: 1; do not open: 0\n")
     assert "k1: nothing uses it any more" in after.stdout
     assert gateway.run("check-config", **mine).returncode == 0
+
+
+def test_F22_a_gateway_that_runs_takes_a_new_key_without_a_restart(
+    gateway: Gateway, keys: Keys, tmp_path: Path
+) -> None:
+    folder, log = tmp_path / "master", tmp_path / "log"
+    shutil.copytree(keys.card_master_dir, folder)
+    mine = {"CARD_MASTER_KEY_DIR": str(folder), "CARD_MASTER_KID": ""}
+    mine["CARD_MASTER_KID_FILE"] = str(folder / "newest")
+    environment = os.environ | gateway.environment | mine
+    environment = {name: value for name, value in environment.items() if value}
+    serve = [sys.executable, "-m", "services.card_gateway", "serve"]
+    with log.open("wb") as written, subprocess.Popen(serve, env=environment, stderr=written) as process:
+        try:
+            wait_for(log, '"event": "ready"')
+            assert gateway.run("vault", "new-key", "k2", **mine).returncode == 0
+            (folder / "newest").write_text("k2\n")
+            wait_for(log, '"event": "master_keys_changed"')
+            (folder / "newest").write_text("k3\n")
+            wait_for(log, '"event": "master_keys_refused"')
+        finally:
+            process.terminate()
+
+    assert process.returncode == 0
+    assert "'k3', named as the newest, is not there" in log.read_text()
+
+
+def wait_for(log: Path, line: str) -> None:
+    deadline = time.monotonic() + 60
+    while line not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
 
 
 def test_a_process_with_key_files_never_loads_the_hsm_library(gateway: Gateway) -> None:
