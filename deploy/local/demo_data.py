@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from deploy.local.virtual_card import Facts, personalise
+from deploy.local.virtual_card import Facts, personalise, personalise_gids
 
 ORGANISATION: dict[str, object] = {
     "kind": "organisation",
@@ -46,6 +46,7 @@ class Plan:
     known: bool = True
     has_secret: bool = True
     genuine: bool = True
+    profile: str = "PIV"
 
 
 PLANS = (
@@ -53,6 +54,7 @@ PLANS = (
     Plan("blocked-2", "Blocked card of holder 2", "SUCCESS"),
     Plan("blocked-3", "Blocked card of holder 3", "SUCCESS"),
     Plan("forgotten", "Working card, passcode forgotten", "SUCCESS", blocked=False),
+    Plan("minidriver", "Blocked minidriver card, with an admin key", "SUCCESS", profile="GIDS"),
     Plan("no-address", "Blocked, holder has no e-mail address", "NO_EMAIL", mailbox=None),
     Plan(
         "other-domain", "Blocked, address not on the list", "EMAIL_DOMAIN_NOT_ALLOWED", mailbox="example.com"
@@ -99,7 +101,7 @@ class DemoData:
         return [ORGANISATION, ALLOWED, *map(_holder, known), *map(_registered, known)]
 
     def gateway_lines(self) -> list[dict[str, object]]:
-        """For `services.card_gateway import`. SECRET: holds the PUKs."""
+        """For `services.card_gateway import`. SECRET: holds the PUKs and admin keys."""
         return [_vaulted(card) for card in self.cards.values() if card.plan.known]
 
     def write(self, folder: Path) -> tuple[Path, Path]:
@@ -116,9 +118,12 @@ def _personalised(plan: Plan, number: int, cards: Path) -> DemoCard:
     pin, puk = _digits(8), _digits(8)
     expires = datetime.now(UTC) + timedelta(days=-1 if plan.expired else 700)
     holder = f"test-holder-{number:04}"
-    facts = personalise(
-        cards, plan.name, pin=pin, puk=puk, blocked=plan.blocked, not_after=expires, subject=holder
-    )
+    if plan.profile == "GIDS":
+        facts = personalise_gids(cards, plan.name, pin=pin, blocked=plan.blocked, not_after=expires)
+    else:
+        facts = personalise(
+            cards, plan.name, pin=pin, puk=puk, blocked=plan.blocked, not_after=expires, subject=holder
+        )
     if not plan.genuine:
         facts = _genuine_twin(facts, expires, holder)
     address = f"{holder}@{plan.mailbox}" if plan.mailbox else None
@@ -165,16 +170,17 @@ def _registered(card: DemoCard) -> dict[str, object]:
 
 
 def _vaulted(card: DemoCard) -> dict[str, object]:
-    if card.facts.key_9e_der is None:
-        raise ValueError("a demonstration card without a 9E key")
     line: dict[str, object] = {
         "card_ref": card.card_ref,
-        "profile": "PIV",
+        "profile": card.plan.profile,
         "guid": card.facts.guid.hex(),
-        "key_9e": base64.b64encode(card.facts.key_9e_der).decode(),
+        "key_9e": base64.b64encode(card.facts.key_9e_der or b"").decode(),
         "expires_at": _instant(card.facts.expires_at),
     }
-    return line | ({"puk": card.facts.puk} if card.plan.has_secret else {})
+    if not card.plan.has_secret:
+        return line
+    admin_key = card.facts.admin_key
+    return line | ({"admin_key": admin_key.hex()} if admin_key else {"puk": card.facts.puk})
 
 
 def _instant(time: datetime) -> str:

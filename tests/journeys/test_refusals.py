@@ -10,6 +10,7 @@ import pytest
 from deploy.local.child import wait_until
 from deploy.local.demo_data import PLANS, Plan
 from deploy.local.stack import Stack
+from deploy.local.virtual_card import Eeprom
 from services.web.domain.errors import entry_for
 from tests.journeys.audit import Auditor, Record
 from tests.journeys.judge import Judge
@@ -163,3 +164,13 @@ def _with_code(person: Person) -> None:
     person.insert_card()
     person.ask_for_code()
     person.read_mail()
+
+
+def test_R1_a_minidriver_card_is_unlocked_by_an_answer_of_the_vault(stack: Stack) -> None:
+    person = Person(stack, "minidriver")
+    person.unlock()
+    card = Eeprom.load(stack.pcsc.cards / "minidriver.card")
+
+    assert card.pin == person.new_pin.encode()
+    assert card.pin_left == card.parameters.pin_tries
+    assert card.wrong_admin_tries == 0

@@ -13,7 +13,6 @@ from deploy.local.virtual_card.faults import Dropped, Fault, FaultyCard
 from deploy.local.virtual_card.gids import VirtualGids
 from deploy.local.virtual_card.personalise import (
     Facts,
-    GidsFacts,
     make_card,
     make_gids_card,
     personalise,
@@ -29,7 +28,6 @@ __all__ = [
     "Facts",
     "Fault",
     "FaultyCard",
-    "GidsFacts",
     "InProcessCard",
     "Parameters",
     "VirtualCard",

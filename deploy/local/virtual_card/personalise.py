@@ -38,6 +38,8 @@ class Facts:
     expires_at: datetime
     """When the 9A certificate ends; UTC."""
     puk: str = field(repr=False)
+    """Empty for a minidriver card, which has an admin key."""
+    admin_key: bytes = field(default=b"", repr=False)
 
 
 def personalise(directory: Path, name: str, **wishes: Any) -> Facts:
@@ -47,17 +49,7 @@ def personalise(directory: Path, name: str, **wishes: Any) -> Facts:
     return facts
 
 
-@dataclass(frozen=True)
-class GidsFacts:
-    """What an import needs to know of a new GIDS card."""
-
-    guid: bytes
-    expires_at: datetime
-    """When the certificates of its holder end; UTC. The card itself is not asked."""
-    admin_key: bytes = field(repr=False)
-
-
-def personalise_gids(directory: Path, name: str, **wishes: Any) -> GidsFacts:
+def personalise_gids(directory: Path, name: str, **wishes: Any) -> Facts:
     """Write the card file `<directory>/<name>.card`; wishes as of `make_gids_card`."""
     eeprom, facts = make_gids_card(**wishes)
     eeprom.save(directory / f"{name}.card")
@@ -72,7 +64,7 @@ def make_gids_card(
     guid: bytes | None = None,
     not_after: datetime | None = None,
     **parameters: Any,
-) -> tuple[Eeprom, GidsFacts]:
+) -> tuple[Eeprom, Facts]:
     """A new minidriver card, which has an admin key where a PIV card has a PUK; no certificate is on it."""
     limits = Parameters(**{"pin_tries": 3, **parameters})
     guid, admin_key = guid or secrets.token_bytes(16), admin_key or secrets.token_bytes(24)
@@ -88,7 +80,7 @@ def make_gids_card(
         admin_left=limits.admin_tries,
     )
     expires_at = (not_after or datetime.now(UTC) + VALID_FOR).replace(microsecond=0)
-    return eeprom, GidsFacts(guid, expires_at, admin_key)
+    return eeprom, Facts(guid, b"", None, None, expires_at, "", admin_key)
 
 
 def make_card(
