@@ -1,4 +1,7 @@
-"""`Vault.release` is the only exit of a card's secret: by sources, contracts, rows and commands."""
+"""`Vault.release` is the only exit of a PUK, `answer` of what an admin key makes of one challenge.
+
+By the sources, the contracts, the rows, and what every command prints.
+"""
 
 import ast
 import json
@@ -55,8 +58,12 @@ def test_nothing_outside_the_vault_derives_or_opens_a_secret() -> None:
     assert users(".mac") == {"card_gateway/vault.py"}
 
 
-def test_one_use_case_asks_for_a_release() -> None:
+def test_one_use_case_asks_for_a_release_and_one_for_an_admin_keys_answer() -> None:
+    asked = [path.name for path in modules() if "vault.answer(" in path.read_text()]
+
     assert users(".release") == {"card_gateway/use_cases/resetting.py"}
+    assert asked == ["answering.py"]
+    assert users(".encipher", ".decipher") - {"card_gateway/admin_key.py"} == {"card_gateway/vault.py"}
 
 
 def test_the_vault_has_no_other_method_that_gives_a_secret_away() -> None:
@@ -72,10 +79,8 @@ def test_the_vault_has_no_other_method_that_gives_a_secret_away() -> None:
 
     assert {name for name, given in giving.items() if "Puks" in given} == {"release"}
     assert {name for name, given in giving.items() if "bytes" in given} == {
-        "derive",
-        "seal_imported",
-        "resealed",
-    }
+        "answer", "derive", "resealed", "seal_imported",
+    }  # fmt: skip
 
 
 # --- by the contracts -----------------------------------------------------------------------------------
