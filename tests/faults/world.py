@@ -42,6 +42,7 @@ def check_world(stack: Stack, *, unlocked: Iterable[str] = (), still_blocked: It
     _events_are_whole(stack)
     _last_words_agree_with_cards(stack, unlocked, still_blocked)
     _codes_are_used_once(stack)
+    _no_change_let_a_secret_out(stack)
     for name in (*unlocked, *still_blocked):
         _puk_is_known(stack, name)
         assert stack.slots.counters(name)["wrong_puk_tries"] <= 1, f"I4: {name}"
@@ -121,6 +122,13 @@ def _codes_are_used_once(stack: Stack) -> None:
     assert {row["n"] for row in rows(stack, "card_gateway", with_grant)} <= {1}, (
         "I1: a second grant was spent"
     )
+
+
+def _no_change_let_a_secret_out(stack: Stack) -> None:
+    """I2: in a session that is a CHANGE no PUK was sent; the current PIN stands instead of a grant."""
+    sql = """select s.session_id from sessions s join resets r on r.session_id = s.session_id
+             where s.reason = 'CHANGE'"""
+    assert rows(stack, "card_gateway", sql) == [], "I2: a reset in a CHANGE"
 
 
 def mails_are_repeats(stack: Stack, name: str, most: int) -> None:

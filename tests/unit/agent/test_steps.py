@@ -17,13 +17,15 @@ from services.card_gateway import admin_key
 from services.card_gateway.card.apdu import Command
 from services.card_gateway.card.facts import CardFacts, Challenged, Proof
 from services.card_gateway.card.profiles import gids, piv
+from services.card_gateway.card.profiles.piv import changing
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.card.script import End, Kind, Report, Script
 from services.card_gateway.proofs import public_key_of, verify
-from services.runtime.hpke import pin_info, seal
+from services.runtime.hpke import current_pin_info, pin_info, seal
 from tests.unit.agent.world import (
     NEW_PIN,
     ONE_CARD,
+    PIN,
     PUK,
     SESSION,
     FakeService,
@@ -76,6 +78,16 @@ class Desk:
         sealed = seal(SESSION.public_key, pin.encode(), pin_info(SESSION.session_id, ATTEMPT))
         script = piv.reset_script(self.facts.chuid_hash, PUK.encode(), b"40718293")
         return await self.run(script, **{"sealed_pin": sealed, "pin_attempt_id": ATTEMPT, **more})
+
+    async def change(self, current: str = PIN, **more: object) -> Report:
+        assert isinstance(self.facts, CardFacts)
+        context = (SESSION.session_id, ATTEMPT)
+        sealed = {
+            "sealed_pin": seal(SESSION.public_key, NEW_PIN.encode(), pin_info(*context)),
+            "sealed_current_pin": seal(SESSION.public_key, current.encode(), current_pin_info(*context)),
+        }
+        script = changing.change_script(self.facts.chuid_hash, last_try=True)
+        return await self.run(script, **{"pin_attempt_id": ATTEMPT, **sealed, **more})
 
     @property
     def card_saw(self) -> list[str]:
@@ -276,3 +288,55 @@ async def test_S35_nobody_else_chooses_what_a_minidriver_card_answers(tmp_path: 
 
     assert (report.end, report.rule) == (End.REFUSED, "COMMAND_NOT_ALLOWED")
     assert desk.card_saw == seen
+
+
+def pin_tries_left(desk: Desk, left: int | None = None) -> int:
+    """The tries of the card's PIN, set before they are told where `left` is given."""
+    assert desk.service.card.card is not None
+    eeprom = desk.service.card.card.card.eeprom
+    eeprom.pin_left = eeprom.pin_left if left is None else left
+    return eeprom.pin_left
+
+
+async def test_R2_read_ask_prove_change_sets_the_passcode_by_the_current_one(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card(blocked=False))
+    assert (await desk.prove()).end is End.COMPLETED
+    report = await desk.change()
+
+    assert (report.end, report.sw("change")) == (End.COMPLETED, 0x9000)
+    assert desk.card_saw[-2:] == ["reset", "disconnect"]
+
+
+async def test_S35_the_last_try_needs_a_yes_that_was_asked_as_one(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card(blocked=False))
+    pin_tries_left(desk, 1)
+    await desk.prove()
+    report = await desk.change("260417")
+
+    assert (report.end, report.rule, pin_tries_left(desk)) == (End.STOPPED, "LAST_TRY", 1)
+
+    assert isinstance(desk.facts, CardFacts)
+    assert desk.facts.algorithm is not None
+    script = piv.prove_script(desk.facts.chuid_hash, desk.facts.algorithm)
+    await desk.run(script, question=Question("12AB", "CHANGE", last_try=True))
+    assert (await desk.change("260417")).sw("change") == 0x63C0
+    assert pin_tries_left(desk) == 0
+
+
+async def test_S35_a_change_without_a_proof_on_the_same_handle_is_not_begun(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card(blocked=False))
+    await desk.prove()
+    await desk.change()
+
+    assert await desk.change() == Report((), End.NOT_RUN, rule="PROVE_AGAIN")
+
+
+async def test_S35_two_seals_that_were_swapped_open_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, service_with_card(blocked=False))
+    await desk.prove()
+    context = (SESSION.session_id, ATTEMPT)
+    as_new = seal(SESSION.public_key, PIN.encode(), pin_info(*context))
+    as_current = seal(SESSION.public_key, NEW_PIN.encode(), current_pin_info(*context))
+    report = await desk.change(sealed_pin=as_current, sealed_current_pin=as_new)
+
+    assert report == Report((), End.PIN_REFUSED, rule="PIN_NOT_OPENED")
