@@ -4,9 +4,11 @@ import hashlib
 import hmac
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from services.card_gateway import admin_key
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.master_keys import FileKeyProvider
@@ -129,3 +131,64 @@ async def test_tokens_differ_by_purpose_and_by_each_part() -> None:
 async def test_what_is_no_puk_is_not_sealed(puk: str) -> None:
     with pytest.raises(ValueError, match="PUK"):
         vault().seal_imported(CARD, "PIV", puk)
+
+
+KEY = bytes(range(24))
+CHALLENGES = bytes(range(32))
+TO_ANSWER = replace(AUTHORISATION, rotation_id="", profile="GIDS")
+
+
+def admin_secret(card_ref: str = CARD) -> Secret:
+    imported, kid = vault().seal_imported(card_ref, "GIDS", KEY.hex())
+    return Secret(card_ref, 0, kid, 0, imported, kid, 5, 5)
+
+
+def test_an_answer_is_made_with_the_cards_key_and_is_not_the_key() -> None:
+    answer = vault().answer(TO_ANSWER, PROOF, admin_secret(), CHALLENGES, NOON)
+    plain = admin_key.decipher(KEY, answer)
+
+    assert plain[:32] == CHALLENGES[16:] + CHALLENGES[:16]
+    assert plain[39:] == b"\x80"
+    assert KEY[:8] not in answer
+
+
+def test_only_a_cards_own_answer_is_its_proof() -> None:
+    mine = admin_secret()
+    good = admin_key.encipher(KEY, CHALLENGES + bytes(7) + b"\x80")
+
+    assert vault().is_proof("GIDS", mine, CHALLENGES, good)
+    ours = vault().answer(TO_ANSWER, PROOF, mine, CHALLENGES, NOON)
+    others = admin_key.encipher(KEY[::-1], CHALLENGES + bytes(7) + b"\x80")
+    for wrong in (ours, others, good[:-1], good[:32], b"", good[::-1]):
+        assert not vault().is_proof("GIDS", mine, CHALLENGES, wrong)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"authorisation": replace(TO_ANSWER, session_id="other")}, "NOT_AUTHORISED"),
+        ({"authorisation": replace(TO_ANSWER, card_ref=OTHER_CARD)}, "NOT_AUTHORISED"),
+        ({"proof": replace(PROOF, card_ref=OTHER_CARD)}, "NOT_AUTHORISED"),
+        ({"secret": admin_secret(OTHER_CARD)}, "NOT_AUTHORISED"),
+        ({"secret": replace(admin_secret(), stopped="SECRET_MISMATCH")}, "NOT_AUTHORISED"),
+        ({"secret": replace(admin_secret(), imported=None)}, "ERR1009"),
+        ({"now": NOON + timedelta(seconds=10)}, "TOO_LATE"),
+        ({"proof": replace(PROOF, proved_at=NOON - timedelta(seconds=11))}, "TOO_LATE"),
+    ],
+)
+def test_I2_no_answer_without_authorisation_proof_and_time(changed: dict[str, Any], code: str) -> None:
+    fitting: dict[str, Any] = {"authorisation": TO_ANSWER, "proof": PROOF, "secret": admin_secret()}
+    fitting |= {"challenges": CHALLENGES, "now": NOON}
+    with pytest.raises(NotReleased) as kept:
+        vault().answer(**fitting | changed)
+
+    assert kept.value.code == code
+
+
+def test_answers_count_with_releases_against_one_rate() -> None:
+    mine, secret_ = vault(), admin_secret()
+    for number in range(RELEASES_A_MINUTE):
+        session: dict[str, Any] = {"session_id": f"session-{number}"}
+        mine.answer(replace(TO_ANSWER, **session), replace(PROOF, **session), secret_, CHALLENGES, NOON)
+    with pytest.raises(NotReleased, match="TOO_MANY_RELEASES"):
+        mine.answer(TO_ANSWER, PROOF, secret_, CHALLENGES, NOON)
