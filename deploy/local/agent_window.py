@@ -13,14 +13,13 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-LONGEST_TEXT = 64 * 1024
-"""Characters of the window that are kept; the oldest go."""
-
 
 class AgentWindow:
     """`python -m services.agent run` on a pseudo-terminal; its log goes to a file."""
 
     COMMAND: tuple[str, ...] = ("services.agent", "run")
+    LONGEST_TEXT = 64 * 1024
+    """Characters of the window that are kept; the oldest go."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         """`environment` is added to our own; `log` takes the agent's standard error."""
@@ -102,7 +101,7 @@ class AgentWindow:
         while read := _bytes(terminal):
             with self._news:
                 text = read.decode(errors="replace").replace("\r\n", "\n")
-                self._text = (self._text + text)[-LONGEST_TEXT:]
+                self._text = (self._text + text)[-self.LONGEST_TEXT :]
                 self._news.notify_all()
         os.close(terminal)
 

@@ -11,12 +11,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
 
 from services.agent.facts import Facts, Presence
-from services.agent.ports import Order, OrderRefused, Pairing, Question
+from services.agent.ports import GatewayAway, Order, OrderRefused, Pairing, Question
 from services.card_gateway.card.apdu import Command
 from services.card_gateway.card.script import Action, Kind, Report, Script, Slot, StatusRule, Step
 
 BEGIN_SECONDS = 60.0
 """How long a step without a time of its own may wait for its beginning."""
+
+LONGEST_SECONDS = 45 * 60.0
+"""No step waits longer for its beginning, whatever the gateway says: no session lasts longer."""
 
 _PRESENCE = {
     Presence.EMPTY: pb.CARD_PRESENCE_EMPTY,
@@ -35,8 +38,12 @@ def to_facts(facts: Facts) -> pb.ReaderFacts:
 
 
 def to_pairing(pairing: pb.Pairing) -> Pairing:
-    """Read how a page finds us."""
-    return Pairing(pairing.page_address, pairing.pairing_code, _instant(pairing.expires_at).isoformat())
+    """Read how a page finds us. Raises GatewayAway for an end that is no time."""
+    try:
+        ends_at = _instant(pairing.expires_at).isoformat()
+    except (ValueError, OverflowError):
+        raise GatewayAway("ANSWER_NOT_UNDERSTOOD") from None
+    return Pairing(pairing.page_address, pairing.pairing_code, ends_at)
 
 
 def to_order(step: pb.Step, received: float, wall: Callable[[], datetime]) -> Order:
@@ -47,7 +54,10 @@ def to_order(step: pb.Step, received: float, wall: Callable[[], datetime]) -> Or
         raise OrderRefused(step.step_id, "UNKNOWN_KIND") from None
     asked = step.question
     question = Question(asked.last_four, asked.reason, asked.last_try) if step.HasField("question") else None
-    begin_by = received + _seconds_left(step, wall)
+    try:
+        begin_by = received + min(_seconds_left(step, wall), LONGEST_SECONDS)
+    except (ValueError, OverflowError):
+        raise OrderRefused(step.step_id, "NO_SUCH_TIME") from None
     return Order(
         step.step_id, script, step.nonce, begin_by, question, step.sealed_pin, step.pin_attempt_id,
         step.sealed_current_pin,

@@ -26,6 +26,8 @@ PATIENCE = 60.0
 
 class ArmedWindow(AgentWindow):
     COMMAND = ("tests.faults.armed", "services.agent", "run")
+    LONGEST_TEXT = 64 * 1024 * 1024
+    """All of it: a person looks at what came since they sat down."""
 
 
 class ArmedStack(Stack):
@@ -142,12 +144,20 @@ class StubbornPerson(Person):
 
     def unlock(self) -> Shown:
         """The whole way; after a reset that did not happen, another passcode in the same session."""
+        self.come_to_passcode()
+        return self.finish()
+
+    def come_to_passcode(self) -> None:
+        """As far as the page that takes the passcode."""
         self.open_journey()
         self.say_why()
         self.insert_card()
         self.ask_for_code()
         self.read_mail()
         self.type_code()
+
+    def finish(self) -> Shown:
+        """From there to the end, however many passcodes it takes."""
         return self._until_done(self.choose_passcode)
 
     def change(self) -> Shown:
@@ -175,12 +185,13 @@ class StubbornPerson(Person):
                 )
             if self.page.path == "/passcode":
                 choose()
-            self._answer_if_asked()
+            self.answer_if_asked()
             self.page = self.browser.get(self.page.path if self.page.status < 400 else "/card")
             time.sleep(0.1)
         return self.page
 
-    def _answer_if_asked(self) -> None:
+    def answer_if_asked(self) -> None:
+        """Say yes where the agent has asked since it was last answered."""
         text = self.stack.agent.text
         if "Type yes" in text[self._window_from :]:
             self._window_from = len(text)

@@ -5,6 +5,8 @@ again, as Kubernetes would. Which points were hit is printed; a point that was n
 """
 
 import os
+import random
+import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from deploy.local.demo_data import Plan
 from deploy.local.keys import Keys
 from tests.faults.armed_stack import ArmedStack, StubbornPerson
+from tests.faults.random_kills import killed_at_random, random_kill, told
 from tests.faults.world import check_world, last_words, mails_are_repeats, pin_in_card, puk_in_card
 
 ON_THE_REQUEST_PATH = (
@@ -102,10 +105,12 @@ KAFKA_CARD = "kafka-killed"
 CHANGED_CARD = Plan("change-killed", "Card whose passcode is changed", "SUCCESS", blocked=False)
 CHANGE_STEPS = (*(("select", "chuid", "clear", "tries") if os.environ.get("SOAK") else ()), "change")
 CHANGE_POINTS = tuple(f"agent.{name}.{when}" for name in CHANGE_STEPS for when in ("sending", "answered"))
+RANDOM_RUNS = 200 if os.environ.get("SOAK") else int(os.environ.get("RANDOM_KILLS", "4"))
+RANDOM_CARDS = [f"random-{number}" for number in range(RANDOM_RUNS)]
 
 PLANS = [
     Plan(card, f"Card {card} of the kill matrix", "SUCCESS")
-    for cards in (*THEME_CARDS.values(), *AGENT_CARDS.values(), [KAFKA_CARD])
+    for cards in (*THEME_CARDS.values(), *AGENT_CARDS.values(), [KAFKA_CARD], RANDOM_CARDS)
     for card in cards
 ] + [CHANGED_CARD]
 
@@ -164,6 +169,24 @@ def test_F15_the_agent_killed_at_a_command_to_the_card(
     stack: ArmedStack, point: str, record_property: Callable[[str, object], None]
 ) -> None:
     unlock_among_kills(stack, AGENT_CARDS[point], (point,), record_property)
+
+
+@pytest.mark.pcsc
+@pytest.mark.timeout(3600)
+def test_F15_F1_agent_and_gateway_killed_at_random_instants_of_a_reset(
+    stack: ArmedStack, record_property: Callable[[str, object], None]
+) -> None:
+    seed = int(os.environ.get("SEED", "0")) or secrets.randbits(32)
+    chance = random.Random(seed)
+    seen = []
+    for card in RANDOM_CARDS:
+        kill = random_kill(chance)
+        try:
+            seen.append(killed_at_random(stack, card, kill))
+        except Exception as error:
+            error.add_note(f"SEED={seed}, {card}: {kill}")
+            raise
+    record_property("figure", f"SEED={seed}: {told(seen)}")
 
 
 @pytest.mark.pcsc

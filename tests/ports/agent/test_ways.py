@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -254,6 +255,19 @@ async def test_only_the_gateways_own_word_ends_a_session(
     await one.attach()
     gateway.lost.add(one.session.session_id)
     with pytest.raises(SessionLost):
+        await one.poll()
+
+
+@pytest.mark.parametrize("transport", ["grpc", "https"])
+async def test_S42_an_answer_of_more_than_64_kib_is_not_read(
+    desk: Callable[..., Desk], gateway: ScriptedGateway, transport: str
+) -> None:
+    one = desk(CARD_GATEWAY_TRANSPORT=transport)
+    await one.attach()
+    script = piv.read_script()
+    await gateway.give(replace(script, steps=script.steps * 100))
+
+    with pytest.raises(GatewayAway):
         await one.poll()
 
 
