@@ -26,8 +26,9 @@ test: setup  ## All tests, small counts
 soak: setup  ## The same tests at full counts: hours, before a release
 	@SOAK=1 $(PY) -m pytest -n $(WORKERS) $(SPREAD) --timeout 3600
 
-bench: setup  ## Events a second from outbox to audit record, beside plain aiokafka and COPY in the same run
+bench: setup  ## Events to audit records beside plain aiokafka and COPY; 1,000 idle agents on one gateway
 	@$(PY) -m bench.audit_stream
+	@$(PY) -m bench.idle_agents
 
 check: setup  ## Style, types, import rules, contracts, generated code, lock files, secrets
 	@deploy/local/check.sh
