@@ -40,7 +40,8 @@ no_secrets() {
 }
 # A scan that finds nothing proves something only when it finds what was planted.
 planted_secret_is_found() {
-  printf 'password = "%s"\n' "$(head -c 24 /dev/urandom | base64)" >"$scratch/planted.py"
+  # Long enough that chance never makes it look harmless.
+  printf 'password = "%s"\n' "$(head -c 96 /dev/urandom | base64 -w 0)" >"$scratch/planted.py"
   ! detect-secrets-hook --baseline .secrets.baseline "$scratch/planted.py"
 }
 
