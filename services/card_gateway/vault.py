@@ -101,7 +101,10 @@ class MasterVault:
             self._first_seen[kid] = now
         self._standing = self._standing | added
         newest = self._keys.newest_kid
-        if newest not in self._first_seen or now - self._first_seen[newest] >= KNOWN_EVERYWHERE_AFTER:
+        # A key that was taken away makes no new version, even if the others do not know its successor yet:
+        # they ask again until they do, but a card whose PUK came from a key that is gone is lost.
+        gone = self._newest_kid in self._keys.removed
+        if gone or newest not in self._first_seen or now - self._first_seen[newest] >= KNOWN_EVERYWHERE_AFTER:
             self._newest_kid = newest
 
     def forget(self, kid: str) -> None:

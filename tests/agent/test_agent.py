@@ -145,7 +145,7 @@ async def test_R53_the_person_says_yes_and_the_card_takes_the_passcode(
     assert not verifies(pcsc, OLD_PIN)
 
     gateway.ended[gateway.session_id] = pb.SessionEnded(outcome="SUCCESS")
-    ended = await says(window, "the card is unlocked")
+    ended = await says(window, "Done: the card works")
     await says(window, f"Open this address (good for two minutes): {PAGE}", after=ended)
 
 

@@ -39,8 +39,8 @@ CARD_ID = ((apdu.GET_DATA, 0xA0, 0x12), bytes.fromhex("5C02DF20"))
 """GIDS: the identifier that minidrivers show."""
 PIN_STATUS = ((apdu.GET_DATA, 0x3F, 0xFF), bytes.fromhex("5C027F71"))
 """GIDS: tries of the PIN, told without a try."""
-IDENTIFIERS = (((apdu.GET_DATA, 0x3F, 0xFF), bytes.fromhex("5C035FC102")), CARD_ID)
-"""The objects that differ from card to card and can be read by anyone: CHUID and card id."""
+CHUID = ((apdu.GET_DATA, 0x3F, 0xFF), bytes.fromhex("5C035FC102"))
+"""PIV: the object that differs from card to card and can be read by anyone."""
 ADMIN_KEY = ((apdu.MANAGE_SECURITY_ENVIRONMENT, 0xC1, 0xA4), bytes.fromhex("830180"))
 """GIDS: chooses the one key that may be used."""
 ASK_CHALLENGE = bytes.fromhex("7C128110")
@@ -226,11 +226,18 @@ def _check_secrets(script: Script) -> None:
     # The card's own answer to an admin's is its proof: nothing of what was sent is in it.
     if any(script.steps[index].keep and not script.steps[index].answers_challenge for index in secret):
         raise Refused("SECRET_STEP_KEPT")
-    if not secret:
-        return
+    if secret:
+        _check_expected(script, secret)
+
+
+def _check_expected(script: Script, secret: list[int]) -> None:
+    """Nothing leads to the steps at `secret` but the identifier of a card that takes them."""
     expecting = next((i for i, step in enumerate(script.steps) if step.expect_sha256 is not None), secret[0])
-    if expecting >= secret[0] or not _is_identifier(script.steps[expecting]):
+    wanted = {_identifier_for(script.steps[index]) for index in secret}
+    if expecting >= secret[0] or wanted != {_object_of(script.steps[expecting])}:
         raise Refused("NO_EXPECT_BEFORE_SECRET")
+    if any(_is_select(step) for step in script.steps[expecting:]):
+        raise Refused("SELECT_AFTER_EXPECT")
     for step in script.steps[: expecting + 1]:
         if any(rule.action is Action.JUMP for rule in step.rules):
             raise Refused("EXPECT_CAN_BE_SKIPPED")
@@ -238,8 +245,13 @@ def _check_secrets(script: Script) -> None:
         raise Refused("EXPECT_CAN_BE_SKIPPED")
 
 
-def _is_identifier(step: Step) -> bool:
-    return (_header(step.command), step.command.data) in IDENTIFIERS
+def _identifier_for(step: Step) -> tuple[tuple[int, int, int], bytes]:
+    """What the card must show before this secret: a PIN has the form of one application's cards only."""
+    return CARD_ID if step.slot is Slot.PIN_RAW or step.answers_challenge else CHUID
+
+
+def _object_of(step: Step) -> tuple[tuple[int, int, int], bytes]:
+    return _header(step.command), step.command.data
 
 
 @dataclass

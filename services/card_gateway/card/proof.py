@@ -9,6 +9,8 @@ from enum import Enum
 
 _CONTEXT = b"smartcard-unlock/prove/v1"
 NONCE_LENGTH = 32
+_OURS = b"unlock/1"
+"""How every challenge of ours to an admin-key card begins. No honest card draws it (chance 2^-64)."""
 AGENT_KEY_LENGTH = 32
 _SHA256_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017, 9.2, note 1
 _RSA2048_BYTES = 256
@@ -41,6 +43,20 @@ def challenge_digest(
     named = (purpose.value.encode(), gateway_name.encode(), session_id.encode())
     parts = (_CONTEXT, *named, nonce, agent_public_key)
     return hashlib.sha256(b"".join(len(part).to_bytes(2, "big") + part for part in parts)).digest()
+
+
+def card_challenge(digest: bytes) -> bytes:
+    """The 16 bytes that an admin-key card is asked to answer: marked as ours, and as fresh as the digest.
+
+    Both answers of a mutual authentication are made with one key and look alike; without the mark, a
+    card could have our own answer to one challenge pass for its proof of another.
+    """
+    return _OURS + digest[:8]
+
+
+def is_ours(challenge: bytes) -> bool:
+    """True for a challenge that only we may set: a card that sends it has it from us."""
+    return challenge.startswith(_OURS)
 
 
 def pkcs1_block(digest: bytes) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from services.card_gateway.card.apdu import (
+    SELECT,
     AnswerTooLong,
     CardFault,
     CardPort,
@@ -18,7 +19,7 @@ from services.card_gateway.card.apdu import (
 )
 from services.card_gateway.card.guard import Insertion, Refused, check
 from services.card_gateway.card.pin_policy import change_weakness, weakness
-from services.card_gateway.card.proof import pkcs1_block
+from services.card_gateway.card.proof import card_challenge, pkcs1_block
 from services.card_gateway.card.script import SLOT_LENGTH, Action, Answer, End, Report, Script, Slot, Step
 from services.card_gateway.card.status_words import OK, tries
 
@@ -119,6 +120,8 @@ class _Run:
             self._insertion.sends_puk()
         if step.carries_current_pin:
             self._insertion.sends_pin()
+        if command.ins == SELECT:
+            self._pin_tries = None  # the count of another application says nothing of this one
         response = exchange(self._card, command)
         if step.carries_puk:
             self._insertion.heard(step, response.sw)
@@ -191,5 +194,5 @@ def _digest(digest: bytes | None, slot: Slot) -> bytes:
     if digest is None or len(digest) != SLOT_LENGTH[Slot.DIGEST_P256]:
         raise Refused("NO_DIGEST")
     if slot is Slot.CHALLENGE:
-        return digest[: SLOT_LENGTH[slot]]
+        return card_challenge(digest)
     return digest if slot is Slot.DIGEST_P256 else pkcs1_block(digest)

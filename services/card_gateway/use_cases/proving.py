@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.card_gateway.card import profiles
 from services.card_gateway.card.facts import Challenged, Proof, Unsupported
-from services.card_gateway.card.proof import Purpose, challenge_digest
+from services.card_gateway.card.proof import Purpose, card_challenge, challenge_digest
 from services.card_gateway.card.script import Report
 from services.card_gateway.domain import journal
 from services.card_gateway.domain import session as sessions
@@ -93,7 +93,7 @@ class Proving:
         self, work: Work, session: Session, step: Step, proof: Found, secret: Secret, now: datetime
     ) -> Step:
         if isinstance(proof, Challenged):
-            ours = self._digest(session, step)[: len(proof.challenge)]
+            ours = card_challenge(self._digest(session, step))
             return making.answer_step(self._outside, step, ours + proof.challenge, now)
         row = await self._open_row(work, session, secret, now)
         return making.reset_step(self._outside, step, row, now)

@@ -19,6 +19,7 @@ from services.card_gateway.card.apdu import CardPort
 from services.card_gateway.card.facts import CardFacts, Challenged, Proof, Unsupported
 from services.card_gateway.card.guard import Insertion, check
 from services.card_gateway.card.profiles import gids, piv
+from services.card_gateway.card.proof import card_challenge
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import End, Kind, Report, Script
 from services.card_gateway.card.verdict import Holder, PukState, Verdict
@@ -63,7 +64,7 @@ def piv_reset(facts: CardFacts, proof: Proof | Challenged, right: bool) -> Scrip
 
 def gids_reset(facts: CardFacts, proof: Proof | Challenged, right: bool) -> Script:
     assert isinstance(proof, Challenged)
-    plain = gids.plain_answer(DIGEST[:16] + proof.challenge, FILLER)
+    plain = gids.plain_answer(card_challenge(DIGEST) + proof.challenge, FILLER)
     return gids.answer_script(facts.chuid_hash, admin_key.encipher(ADMIN_KEY[:: 1 if right else -1], plain))
 
 

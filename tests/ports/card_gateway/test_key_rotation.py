@@ -300,6 +300,16 @@ async def test_a_new_key_is_there_at_once_and_the_newest_when_all_replicas_had_t
     assert (first, before, world.vault.newest_kid) == (("k1", "k2"), "k1", "k2")
 
 
+async def test_a_key_that_was_taken_away_makes_no_new_version(world: World, mounted: Mounted) -> None:
+    watch = await vaulted(world, mounted)
+    mounted.hold("k2", k2=K2)
+    await watch.turn()
+    await watch.turn()
+
+    assert world.vault.newest_kid == "k2"
+    assert len(world.vault.derive(world.vault.newest_kid, "offer")) == 32
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"k2": K2}, {"k1": K1, "k2": bytes(31)}, {"k1": bytes(32), "k2": K2}],

@@ -18,7 +18,7 @@ from services.card_gateway.card.apdu import Command
 from services.card_gateway.card.facts import CardFacts, Challenged, Proof
 from services.card_gateway.card.profiles import gids, piv
 from services.card_gateway.card.profiles.piv import changing
-from services.card_gateway.card.proof import Purpose, challenge_digest
+from services.card_gateway.card.proof import Purpose, card_challenge, challenge_digest
 from services.card_gateway.card.script import End, Kind, Report, Script
 from services.card_gateway.proofs import public_key_of, verify
 from services.runtime.hpke import current_pin_info, pin_info, seal
@@ -248,7 +248,7 @@ class GidsDesk(Desk):
         ours = challenge_digest(
             Purpose.RESET, "gateway.example.org", SESSION.session_id, NONCE, SESSION.public_key
         )
-        plain = gids.plain_answer(ours[:16] + found.challenge, bytes(7))
+        plain = gids.plain_answer(card_challenge(ours) + found.challenge, bytes(7))
         self.answer = admin_key.encipher(eeprom.admin_key, plain)
 
     async def respond(self) -> Report:

@@ -161,6 +161,29 @@ async def test_R45_a_card_that_says_yes_and_cannot_prove_itself_is_no_success(wo
     assert (await world.secret()).tries == 4
 
 
+class Mirror(VirtualGids):
+    """Challenges with what it was challenged with, and gives our own answer back as its proof."""
+
+    def _give_challenge(self, other: bytes) -> Answer:
+        self._state = "mutual"
+        return b"\x7c\x12\x81\x10" + other, 0x9000
+
+    def _take_response(self, response: bytes) -> Answer:
+        self._state = "admin"
+        return bytes.fromhex("7C2A8228") + response, 0x9000
+
+
+async def test_R45_a_card_that_mirrors_our_challenge_gets_no_answer_to_mirror(world: World) -> None:
+    reader = await imported(world)
+    agent, page = await authorised(world, Reader(InProcessCard(FaultyCard(Mirror(reader.eeprom)))))
+    await page.reset_pin(NEW_PIN)
+    await agent.work()
+
+    assert await page.state() == ("AUTHORISED", "CARD_NOT_GENUINE")
+    assert "SecretReleased" not in [type(each).__name__ for each in await world.events()]
+    assert (await world.secret()).tries == 5
+
+
 async def test_a_card_of_another_kind_with_a_known_identifier_is_refused(world: World) -> None:
     _, line = card_in_reader()
     await world.import_line(line)

@@ -7,6 +7,7 @@ import pytest
 from services.card_gateway.card.apdu import Command
 from services.card_gateway.card.guard import Insertion, Refused, check
 from services.card_gateway.card.profiles import piv
+from services.card_gateway.card.profiles.gids import commands as gids_commands
 from services.card_gateway.card.profiles.piv import changing
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.runner import Fill, run
@@ -191,3 +192,23 @@ def test_S51_a_weak_pin_is_refused_by_the_agent_too_before_a_byte_is_sent(pin: s
 
     assert (report.end, report.rule) == (End.PIN_REFUSED, rule)
     assert not report.answers
+
+
+@pytest.mark.parametrize("script", [RESET, RECOVER, CHANGE], ids=lambda script: script.kind.name)
+def test_S35_a_secret_goes_only_to_the_application_whose_identifier_was_shown(script: Script) -> None:
+    steps = list(script.steps)
+    at = next(index for index, step in enumerate(steps) if step.expect_sha256 is not None)
+    other = replace(steps[at], command=gids_commands.CARD_ID)
+
+    with pytest.raises(Refused, match="NO_EXPECT_BEFORE_SECRET"):
+        check(replace(script, steps=(*steps[:at], other, *steps[at + 1 :])))
+
+
+@pytest.mark.parametrize("script", [RESET, RECOVER, CHANGE], ids=lambda script: script.kind.name)
+def test_S35_nothing_is_selected_once_the_identifier_was_shown(script: Script) -> None:
+    steps = list(script.steps)
+    at = next(index for index, step in enumerate(steps) if step.expect_sha256 is not None)
+    again = replace(SELECT, name="again")
+
+    with pytest.raises(Refused, match="SELECT_AFTER_EXPECT"):
+        check(replace(script, steps=(*steps[: at + 1], again, *steps[at + 1 :])))

@@ -6,6 +6,7 @@ from services.card_gateway.card import tlv
 from services.card_gateway.card.facts import END_CODES, UNSUPPORTED_CARD, CardFacts, Challenged, Unsupported
 from services.card_gateway.card.profiles.gids.answers import CHALLENGE_LENGTH
 from services.card_gateway.card.profiles.gids.scripts import CARD_ID, CHALLENGE, KIND, STATUS
+from services.card_gateway.card.proof import is_ours
 from services.card_gateway.card.script import Report
 from services.card_gateway.card.status_words import OK, Tries, tries
 
@@ -32,7 +33,7 @@ def parse_proof(report: Report) -> Challenged | Unsupported:
         challenge = None if template is None else tlv.find(template, 0x7C, 0x81)
     except tlv.Malformed:
         return Unsupported("CARD_NOT_GENUINE")
-    if card_id is None or challenge is None or len(challenge) != CHALLENGE_LENGTH:
+    if card_id is None or challenge is None or len(challenge) != CHALLENGE_LENGTH or is_ours(challenge):
         return Unsupported("CARD_NOT_GENUINE")
     return Challenged(hashlib.sha256(card_id).digest(), challenge)
 
