@@ -94,6 +94,7 @@ class MasterVault:
     async def reread(self, now: datetime) -> None:
         """Take new keys at once, and a new newest one when the other replicas have had time to learn of it.
 
+        Where the newest was taken away, its successor is the newest at once.
         Raises BadKeys, OSError, KeysAway, and then all is as before.
         """
         added = await self._apart(self._read_again)
