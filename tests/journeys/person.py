@@ -175,12 +175,12 @@ _claimed: set[str] = set()
 
 
 def agent_status(stack: Stack) -> dict[str, Any]:
-    """What the agent says of itself; empty while it says nothing."""
+    """What the running agent says of itself; empty while it says nothing: one that was killed left its file."""
     try:
         status: dict[str, Any] = json.loads((stack.folder / "agent" / "status.json").read_text())
     except (OSError, ValueError):
         return {}
-    return status
+    return status if status["pid"] == stack.agent.pid else {}
 
 
 def mails_to(stack: Stack, card: DemoCard) -> list[dict[str, str]]:
