@@ -39,10 +39,11 @@ from deploy.local.virtual_card import (
 from services.card_gateway import cards_file, tables
 from services.card_gateway.__main__ import MIGRATIONS
 from services.card_gateway.card import runner
+from services.card_gateway.card.apdu import CHANGE_REFERENCE_DATA
 from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.proof import Purpose, challenge_digest
-from services.card_gateway.card.script import End, Kind, Report
+from services.card_gateway.card.script import End, Kind, Report, Script
 from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
 from services.card_gateway.domain.journal import Rotation
 from services.card_gateway.domain.readers import ReaderState
@@ -475,6 +476,13 @@ def signed(signer: GrantSigner, grant: Grant) -> str:
 
 def padded(pin: str) -> bytes:
     return pin.encode().ljust(8, b"\xff")
+
+
+def puks_in(script: Script) -> set[bytes]:
+    """What a workstation learns that is given this script."""
+    carrying = [step.command for step in script.steps if step.carries_puk]
+    firsts = {command.data[:8] for command in carrying}
+    return firsts | {command.data[8:] for command in carrying if command.ins == CHANGE_REFERENCE_DATA}
 
 
 async def session_with_card(
