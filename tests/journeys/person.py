@@ -175,7 +175,7 @@ _claimed: set[str] = set()
 
 
 def agent_status(stack: Stack) -> dict[str, Any]:
-    """What the running agent says of itself; empty while it says nothing: one that was killed left its file."""
+    """What the running agent says of itself; empty while it says nothing: a killed one left its file."""
     try:
         status: dict[str, Any] = json.loads((stack.folder / "agent" / "status.json").read_text())
     except (OSError, ValueError):
