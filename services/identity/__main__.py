@@ -12,6 +12,8 @@ from smartcard_unlock.identity.v1 import identity_pb2_grpc
 from services.identity.access import ACCESS
 from services.identity.directory import Import, report_line
 from services.identity.events import event_of
+from services.identity.finding import Finder
+from services.identity.name_index import NameIndex
 from services.identity.registry import SqlRegistry
 from services.identity.servicer import IdentityServicer
 from services.identity.settings import DatabaseSettings, IdentitySettings
@@ -54,7 +56,9 @@ async def serve(_: argparse.Namespace) -> int:
     logs.configure(PROCESS, read.LOG_LEVEL)
     opened = Database(read.IDENTITY_DATABASE_URL)
     holders = compose(read, opened)
-    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityServicer(holders))
+    finder = Finder(SqlStore(opened, event_of, SystemRandomness()), SystemClock(), NameIndex)
+    servicer = IdentityServicer(holders, finder)
+    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer)
     server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
     relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers)
     return await process.serve([server], [relay.run, partial(sweep, holders)], [opened.close])

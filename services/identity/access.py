@@ -5,4 +5,5 @@ _SERVICE = "/smartcard_unlock.identity.v1.IdentityService"
 ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/ResolveHolder": frozenset({"web"}),
     f"{_SERVICE}/GetDeliveryAddress": frozenset({"notifier"}),
+    f"{_SERVICE}/FindRA": frozenset({"web"}),
 }

@@ -1,6 +1,6 @@
 """What the use cases need from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.facts import Fact
-from services.identity.domain.holder import Address, HeldCard
+from services.identity.domain.holder import Address, HeldCard, RegistrationAuthority
 from services.runtime.grants import Grant, HolderGrant
 
 G = TypeVar("G", bound=Grant)
@@ -34,6 +34,18 @@ class View(Protocol):
 
     async def allow_list_for(self, domain: str) -> Sequence[AllowedDomain]:
         """Return the entries that could allow a canonical domain."""
+        ...
+
+    async def organisations_changed_at(self) -> datetime | None:
+        """Return when a name or contact last changed; None where nobody wrote that down."""
+        ...
+
+    async def names_of_organisations(self) -> Sequence[tuple[str, str]]:
+        """Return every organisation's code and name."""
+        ...
+
+    async def registration_authorities(self, codes: Sequence[str]) -> Mapping[str, RegistrationAuthority]:
+        """Return how to reach the RAs of some organisations, by code; without those that are not known."""
         ...
 
 

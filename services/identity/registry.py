@@ -96,8 +96,10 @@ class SqlRegistry:
         return plan
 
     async def _write(self, connection: AsyncConnection, plan: Plan) -> None:
+        now = self._clock.now()
         changed = [plan.organisations[code] for code in sorted(plan.changed_organisations)]
-        await _put(connection, organisations, [{"code": each.code, "name": each.name} for each in changed])
+        named = [{"code": each.code, "name": each.name, "changed_at": now} for each in changed]
+        await _put(connection, organisations, named)
         await _put(connection, registration_authorities, [_contact(each) for each in changed])
         domains = sorted(plan.changed_domains)
         await _put(
@@ -108,7 +110,6 @@ class SqlRegistry:
         await _put(
             connection, holders, [_holder(plan.holders[each]) for each in sorted(plan.changed_holders)]
         )
-        now = self._clock.now()
         await _put(connection, addresses, [_address(each) | {"set_at": now} for each in plan.new_addresses])
         await _put(connection, cards, [vars(plan.cards[each]) for each in sorted(plan.changed_cards)])
 

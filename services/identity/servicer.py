@@ -7,6 +7,7 @@ from smartcard_unlock.identity.v1 import identity_pb2 as identity
 from smartcard_unlock.identity.v1 import identity_pb2_grpc
 
 from services.identity.domain.holder import RegistrationAuthority
+from services.identity.finding import Finder
 from services.identity.use_cases import Holders, Resolved
 from services.runtime.timestamps import timestamp_of
 
@@ -14,15 +15,17 @@ from services.runtime.timestamps import timestamp_of
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     """IdentityService. GrantRefused becomes a status in the server."""
 
-    def __init__(self, holders: Holders) -> None:
+    def __init__(self, holders: Holders, finder: Finder) -> None:
         self._holders = holders
+        self._finder = finder
 
     async def ResolveHolder(  # noqa: N802
         self, request: identity.ResolveHolderRequest, context: Any
     ) -> identity.ResolveHolderResponse:
         """Judge whether the holder may go on."""
         answer = await self._holders.resolve(request.card_grant)
-        authority = _authority(answer.registration_authority)
+        known = answer.registration_authority
+        authority = _authority(known) if known else None
         if isinstance(answer, Resolved):
             resolved = identity.HolderResolved(
                 holder_grant=answer.holder_grant,
@@ -44,10 +47,15 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
             return identity.GetDeliveryAddressResponse(refused_code=answer.refused_code)
         return identity.GetDeliveryAddressResponse(address=answer.address)
 
+    async def FindRA(  # noqa: N802
+        self, request: identity.FindRARequest, context: Any
+    ) -> identity.FindRAResponse:
+        """Find organisations by name or code."""
+        answer = await self._finder.find_ra(request.query)
+        return identity.FindRAResponse(found=map(_authority, answer.authorities), more=answer.more)
 
-def _authority(authority: RegistrationAuthority | None) -> common.RegistrationAuthority | None:
-    if authority is None:
-        return None
+
+def _authority(authority: RegistrationAuthority) -> common.RegistrationAuthority:
     return common.RegistrationAuthority(
         organisation=authority.organisation,
         name=authority.name,

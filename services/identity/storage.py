@@ -1,6 +1,6 @@
 """The ports on SQLAlchemy Core: PostgreSQL and SQLite. The import has its own, `registry.py`."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,6 +76,13 @@ _KNOWN_HOLDER = (
 _ALLOWED = select(allow_list).where(allow_list.c.domain.in_(bindparam("domains", expanding=True)))
 
 
+_AUTHORITIES = (
+    select(organisations.c.code, organisations.c.name, registration_authorities)
+    .outerjoin(registration_authorities, registration_authorities.c.organisation == organisations.c.code)
+    .where(organisations.c.code.in_(bindparam("codes", expanding=True)))
+)
+
+
 class SqlView:
     """Reads; each is one statement by primary keys."""
 
@@ -96,6 +103,21 @@ class SqlView:
         """Return the entries that could allow a canonical domain."""
         rows = await self._connection.execute(_ALLOWED, {"domains": candidates(domain)})
         return [AllowedDomain(row.domain, row.subdomains) for row in rows]
+
+    async def organisations_changed_at(self) -> datetime | None:
+        """Return when a name or contact last changed. One probe of an index."""
+        newest = select(organisations.c.changed_at).order_by(organisations.c.changed_at.desc().nulls_last())
+        return (await self._connection.execute(newest.limit(1))).scalar()
+
+    async def names_of_organisations(self) -> Sequence[tuple[str, str]]:
+        """Return every organisation's code and name."""
+        rows = await self._connection.execute(select(organisations.c.code, organisations.c.name))
+        return [(row.code, row.name) for row in rows]
+
+    async def registration_authorities(self, codes: Sequence[str]) -> Mapping[str, RegistrationAuthority]:
+        """Return how to reach the RAs of some organisations, by code."""
+        rows = await self._connection.execute(_AUTHORITIES, {"codes": list(codes)})
+        return {row.code: _authority(row.code, row) for row in rows}
 
 
 class SqlWork:
@@ -157,13 +179,17 @@ def _held_card(row: Any) -> HeldCard:
         holder_status=HolderStatus(row.holder_status),
         organisation=row.organisation,
         address=_address(row),
-        registration_authority=RegistrationAuthority(
-            organisation=row.organisation,
-            name=row.name,
-            telephone=row.telephone or "",
-            email=row.email or "",
-            opening_hours=row.opening_hours or "",
-        ),
+        registration_authority=_authority(row.organisation, row),
+    )
+
+
+def _authority(organisation: str, row: Any) -> RegistrationAuthority:
+    return RegistrationAuthority(
+        organisation=organisation,
+        name=row.name,
+        telephone=row.telephone or "",
+        email=row.email or "",
+        opening_hours=row.opening_hours or "",
     )
 
 

@@ -12,6 +12,7 @@ organisations = Table(
     metadata,
     Column("code", String(16), primary_key=True),
     Column("name", String(200), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=True, index=True),
 )
 
 registration_authorities = Table(

@@ -14,6 +14,7 @@ MAX_REPEATED = 64
 
 EXCEPTIONS: dict[str, int] = {
     "smartcard_unlock.otp.v1.RedeemCodeRequest.typed": 32,
+    "smartcard_unlock.identity.v1.FindRARequest.query": 100,
     "smartcard_unlock.card_gateway.v1.ResetPinRequest.sealed_pin": 256,
     "smartcard_unlock.card_gateway.v1.Reader.name": 128,
     "smartcard_unlock.card_gateway.v1.AttachRequest.agent_public_key": 32,

@@ -52,6 +52,17 @@ class RegistrationAuthority:
     telephone: str = ""
     email: str = field(default="", repr=False)
     opening_hours: str = ""
+    organisation: str = ""
+    """Code of the organisation."""
+
+
+@dataclass(frozen=True)
+class FoundAuthorities:
+    """Registration Authorities whose organisations fit a search, the best one first."""
+
+    authorities: tuple[RegistrationAuthority, ...]
+    more: bool = False
+    """More fit than are told."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +198,10 @@ class Identity(Protocol):
 
     async def resolve_holder(self, card_grant: str) -> Holder | Refused:
         """Judge anew whether the holder of a proven card may unlock it now."""
+        ...
+
+    async def find_ra(self, typed: str) -> FoundAuthorities:
+        """Find organisations by roughly their name or code, 100 characters at most."""
         ...
 
 

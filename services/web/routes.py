@@ -14,7 +14,17 @@ from starlette.types import ASGIApp, Scope
 from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
 from services.web.edge import SecureEdge
-from services.web.pages import address, card, code, help, passcode, reasons, start, wait  # noqa: A004
+from services.web.pages import (
+    address,
+    card,
+    code,
+    find_ra,
+    help,  # noqa: A004
+    passcode,
+    reasons,
+    start,
+    wait,
+)
 from services.web.security import HASHED_FILE_LIFE, SAFE_METHODS
 from services.web.sessions import COOKIE, CookieSealer, set_cookie
 from services.web.visit import STATIC_FILES, House, Stop, Visit, fresh_journey
@@ -40,6 +50,7 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/unknown", passcode.show_unknown, None),
     ("/stopped", passcode.show_stopped, None),
     (WAIT, wait.wait, None),
+    ("/find-ra", find_ra.show_find_ra, None),
     ("/saved-hours", help.show_saved_hours, None),
     ("/help/errors", help.list_errors, None),
     ("/help/errors/{code}", help.show_error, None),

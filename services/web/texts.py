@@ -38,6 +38,9 @@ CODE_MALFORMED = "Your security code must be 8 digits long"
 CODE_SUPERSEDED = "That is an older code. Enter the code from the newest email"
 CODE_DEAD = "That code no longer works. Ask for another code"
 
+ORGANISATION_MISSING = "Enter the name or code of your organisation"
+ORGANISATION_TOO_LONG = "The name or code must be 100 characters or fewer"
+
 OTHER_REASONS = {
     "LOCKED": ("Unlock my smartcard", "We send a security code to the email address on your profile"),
     "FORGOTTEN": (

@@ -20,6 +20,7 @@ from services.web.domain import entries
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import JOURNEY_LIFE, Journey
 from services.web.ports import Audit, Gateway, Identity, Otp, RegistrationAuthority
+from services.web.search_limit import SearchLimit
 from services.web.settings import WebSettings
 
 STATIC_FILES = Path(__file__).parent / "static" / "dist"
@@ -59,6 +60,7 @@ class House:
     clock: Clock
     randomness: Randomness
     templates: Environment
+    searches: SearchLimit = field(default_factory=SearchLimit)
 
 
 class Elsewhere(Exception):

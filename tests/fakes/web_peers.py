@@ -14,6 +14,7 @@ from services.web.ports import (
     Claimed,
     CodeStatus,
     Delivery,
+    FoundAuthorities,
     Holder,
     Reader,
     Redemption,
@@ -33,7 +34,7 @@ WRONG_CODE = "00000000"
 SESSION_ID = "01930000-0000-7000-8000-00000000000a"
 CLAIM = "claim-of-the-test"
 AGENT_KEY = bytes(range(32))
-RA = RegistrationAuthority("Test Trust", "01632 960 001", "smartcards@example.org", "Weekdays, 9 to 5")
+RA = RegistrationAuthority("Test Trust", "01632 960 001", "smartcards@example.org", "Weekdays, 9 to 5", "T01")
 
 Peer = errors.ServiceError
 
@@ -62,6 +63,7 @@ class World:
     refused_reset: Refused | None = None
     refused_reason: Refused | None = None
     nudge: str = ""
+    found: FoundAuthorities = field(default_factory=lambda: FoundAuthorities((RA,)))
     refused_authorise: Refused | None = None
     status: CodeStatus | None = None
     entries_left: int = 3
@@ -187,6 +189,10 @@ class FakeIdentity:
         self._world.called("resolve_holder", card_grant)
         await self._world.slowly()
         return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA, self._world.nudge)
+
+    async def find_ra(self, typed: str) -> FoundAuthorities:
+        self._world.called("find_ra", typed)
+        return self._world.found
 
 
 class FakeOtp:

@@ -189,6 +189,17 @@ async def test_a_holder_is_resolved_or_refused_with_whom_to_ask(channel: Any, an
     assert await GrpcIdentity(channel).resolve_holder("g") == Refused("NO_EMAIL", known)
 
 
+async def test_R37_registration_authorities_are_found(channel: Any, answers: Answers) -> None:
+    ra = common_pb2.RegistrationAuthority(name="Test Trust", telephone="01632 960 001", organisation="T01")
+    answers.answer = identity_pb2.FindRAResponse(found=[ra], more=True)
+
+    found = await GrpcIdentity(channel).find_ra("tset")
+
+    assert found.authorities == (RegistrationAuthority("Test Trust", "01632 960 001", organisation="T01"),)
+    assert found.more
+    assert answers.asked.query == "tset"
+
+
 async def test_codes_are_issued_looked_at_and_redeemed(channel: Any, answers: Answers) -> None:
     otp = GrpcOtp(channel)
     status = otp_pb2.CodeStatus(

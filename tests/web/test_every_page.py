@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
-from services.web.ports import CodeStatus, Delivery, Reader, Refused
+from services.web.ports import CodeStatus, Delivery, FoundAuthorities, Reader, Refused, RegistrationAuthority
 from tests.fakes.web_peers import RA, WRONG_CODE, code_status
 from tests.web.conftest import ROOT, Site
 from tests.web.steps import change, choose, enter_session
@@ -25,6 +25,7 @@ AXE = ROOT / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN_AXE = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})"
 WIDTHS = (1280, 320)
+RA_WITHOUT_CONTACT = RegistrationAuthority("A Test Organisation With A Rather Long Name", organisation="T02")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Shown:
     failure: Exception | None = None
     cookie: dict[str, Any] = field(default_factory=dict)
     nudge: str = ""
+    found: tuple[RegistrationAuthority, ...] = (RA,)
     act: Callable[[Page], None] = lambda page: None
 
 
@@ -67,6 +69,11 @@ def weak_passcode(page: Page) -> None:
 
 def no_current_passcode(page: Page) -> None:
     change(page, "", "739162")
+
+
+def no_organisation(page: Page) -> None:
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
 
 
 def in_state(state: State, **more: object) -> dict[str, object]:
@@ -130,6 +137,11 @@ SHOWN = [
     Shown("help-errors", "/help/errors"),
     Shown("help-error", "/help/errors/ERR1009"),
     Shown("saved-hours", "/saved-hours"),
+    Shown("find-ra", "/find-ra", {"card_grant": ""}),
+    Shown("find-ra-error", "/find-ra", {"card_grant": ""}, act=no_organisation),
+    Shown("find-ra-of-this-card", "/find-ra"),
+    Shown("find-ra-found", "/find-ra?organisation=test", found=(RA, RA_WITHOUT_CONTACT)),
+    Shown("find-ra-none", "/find-ra?organisation=nothing", found=()),
 ]
 
 
@@ -138,6 +150,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world = site.world
     world.change(**shown.view)
     world.status, world.refused_holder, world.nudge = shown.status, shown.refused, shown.nudge
+    world.found = FoundAuthorities(shown.found, more=len(shown.found) > 1)
     if shown.failure:
         world.failure["get_session"] = shown.failure
     page.goto(f"{site.origin}{shown.path}")

@@ -5,7 +5,7 @@ from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
 
 from services.web import ports
 from services.web.clients.wire import authority
-from services.web.ports import Holder, Refused
+from services.web.ports import FoundAuthorities, Holder, Refused
 
 
 class GrpcIdentity(ports.Identity):
@@ -26,3 +26,8 @@ class GrpcIdentity(ports.Identity):
         return Refused(
             refused.code or "INTERNAL", authority(refused.registration_authority) if named else None
         )
+
+    async def find_ra(self, typed: str) -> FoundAuthorities:
+        """Find organisations by roughly their name or code."""
+        response = await self._stub.FindRA(identity_pb2.FindRARequest(query=typed))
+        return FoundAuthorities(tuple(map(authority, response.found)), response.more)

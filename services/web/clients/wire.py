@@ -16,7 +16,9 @@ def instant(stamp: Timestamp) -> datetime:
 
 def authority(message: common_pb2.RegistrationAuthority) -> RegistrationAuthority:
     """Return whom to ask."""
-    return RegistrationAuthority(message.name, message.telephone, message.email, message.opening_hours)
+    return RegistrationAuthority(
+        message.name, message.telephone, message.email, message.opening_hours, message.organisation
+    )
 
 
 def named(kind: Any, number: int, prefix: str) -> str:

@@ -39,7 +39,8 @@ class Served:
 @pytest.fixture
 async def served(world: World) -> AsyncIterator[Served]:
     await world.populate()
-    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityServicer(world.holders))
+    servicer = IdentityServicer(world.holders, world.finder)
+    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer)
     server = build_server("identity", [registration], ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")
     await server.start()
     address = f"127.0.0.1:{server.port}"

@@ -21,6 +21,8 @@ from deploy.local.keys import Keys
 from services.identity.__main__ import MIGRATIONS
 from services.identity.directory import Import, Remark
 from services.identity.events import event_of
+from services.identity.finding import Finder
+from services.identity.name_index import NameIndex
 from services.identity.registry import SqlRegistry
 from services.identity.storage import SqlStore
 from services.identity.tables import cards, holders, outbox
@@ -95,6 +97,7 @@ class World:
                 signer=GrantSigner.from_file("identity", self.keys.signing("identity")),
             )
         )
+        self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
         self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))
         event.listen(self.database.engine.sync_engine, "before_cursor_execute", self._count)
 

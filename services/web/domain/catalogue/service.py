@@ -48,6 +48,12 @@ ENTRIES: tuple[Entry, ...] = (
         "Go back to the start page. If an unlock is under way, it goes on from where it is.",
     ),
     report(
+        "TOO_MANY_SEARCHES",
+        "Too many searches came from your network",
+        "We answer 60 searches a minute from one network, so that everybody is served.",
+        "Wait a minute, then search again.",
+    ),
+    report(
         "REQUEST_TOO_LARGE",
         "That was too much to send",
         "The browser sent more than this website accepts.",

@@ -3,9 +3,11 @@
 isort:skip_file
 What identity can be asked: who is this, may they unlock, where may we write."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from smartcard_unlock.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -203,3 +205,53 @@ class GetDeliveryAddressResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
 
 Global___GetDeliveryAddressResponse: _TypeAlias = GetDeliveryAddressResponse  # noqa: Y015
+
+@_typing.final
+class FindRARequest(_message.Message):
+    """Asks for organisations by what a person typed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Name or code of an organisation, or a part of it; 100 characters at most."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindRARequest: _TypeAlias = FindRARequest  # noqa: Y015
+
+@_typing.final
+class FindRAResponse(_message.Message):
+    """The organisations that fit best, the best one first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOUND_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    more: _builtins.bool
+    """True where more organisations fit: more words would help."""
+    @_builtins.property
+    def found(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.RegistrationAuthority]:
+        """10 at most; none where nothing comes near. A way to reach an RA that nobody entered is empty."""
+
+    def __init__(
+        self,
+        *,
+        found: _abc.Iterable[_common_pb2.RegistrationAuthority] | None = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindRAResponse: _TypeAlias = FindRAResponse  # noqa: Y015

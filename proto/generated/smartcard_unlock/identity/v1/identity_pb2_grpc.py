@@ -45,6 +45,11 @@ class IdentityServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.FromString,
                 _registered_method=True)
+        self.FindRA = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.IdentityService/FindRA',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRARequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRAResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -69,6 +74,16 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindRA(self, request, context):
+        """Finds organisations by name or code, with how to reach their Registration Authority. Public: needs no
+        grant, and tells nothing of any holder. Forgives typing errors, accents and the order of words. R37.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +96,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetDeliveryAddress,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.SerializeToString,
+            ),
+            'FindRA': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindRA,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRARequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRAResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +158,33 @@ class IdentityService:
             '/smartcard_unlock.identity.v1.IdentityService/GetDeliveryAddress',
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindRA(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.IdentityService/FindRA',
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRARequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRAResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,6 +26,12 @@ class IdentityServiceStub:
 
     Callers: notifier. Idempotent; reads only.
     """
+    FindRA: _aio.UnaryUnaryMultiCallable[_identity_pb2.FindRARequest, _identity_pb2.FindRAResponse]
+    """Finds organisations by name or code, with how to reach their Registration Authority. Public: needs no
+    grant, and tells nothing of any holder. Forgives typing errors, accents and the order of words. R37.
+
+    Callers: web. Idempotent; reads only.
+    """
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Holders, their cards, organisations and addresses. Nothing is said of a holder without a grant."""
@@ -50,6 +56,18 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives the one address a message may go to, at the moment of sending.
 
         Callers: notifier. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def FindRA(
+        self,
+        request: _identity_pb2.FindRARequest,
+        context: _aio.ServicerContext[_identity_pb2.FindRARequest, _abc.Awaitable[_identity_pb2.FindRAResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.FindRAResponse]:
+        """Finds organisations by name or code, with how to reach their Registration Authority. Public: needs no
+        grant, and tells nothing of any holder. Forgives typing errors, accents and the order of words. R37.
+
+        Callers: web. Idempotent; reads only.
         """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _aio.Server) -> None: ...
