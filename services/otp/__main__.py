@@ -11,7 +11,7 @@ from services.otp import consumer
 from services.otp.access import ACCESS
 from services.otp.domain import guess
 from services.otp.events import event_of
-from services.otp.sealing import CodeKey, NotifierKey
+from services.otp.sealing import CodeKeys, NotifierKey
 from services.otp.servicer import OtpServicer
 from services.otp.settings import DatabaseSettings, OtpSettings
 from services.otp.storage import PROCESS, SqlStore
@@ -41,7 +41,7 @@ def compose(read: OtpSettings, opened: Database) -> OneTimeCodes:
             store=SqlStore(opened, event_of, randomness),
             clock=clock,
             randomness=randomness,
-            digests=CodeKey.from_file(read.OTP_CODE_KEY_FILE),
+            digests=CodeKeys.from_files(read.OTP_CODE_KEY_FILE, read.OTP_CODE_OTHER_KEY_FILE),
             sealer=NotifierKey.from_file(read.NOTIFIER_PUBLIC_KEY_FILE),
             grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
             signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
@@ -95,8 +95,11 @@ async def check_config(_: argparse.Namespace) -> int:
     chance = float(guess.chance_a_year(read.policy))
     print(
         f"{guess.entries_a_year(read.policy)} wrong entries a year and card at most, codes of "
-        f"{read.policy.digits} digits: guessed with a chance of {chance:.1e} (at most 1e-06)"
+        f"{read.policy.digits} digits: guessed with a chance of {chance:.1e} (at most 1e-06); "
+        f"a holder of {guess.cards_within_the_limit(read.policy)} cards stays within it too"
     )
+    keys = CodeKeys.from_files(read.OTP_CODE_KEY_FILE, read.OTP_CODE_OTHER_KEY_FILE)
+    print(f"keys of codes: {keys.key_id} issues; {', '.join(sorted(keys.known))} judge")
     return 0
 
 

@@ -8,6 +8,7 @@ from smartcard_unlock.otp.v1 import otp_events_pb2 as told
 from smartcard_unlock.otp.v1 import otp_pb2 as otp
 
 from services.otp.domain import facts
+from services.otp.domain.spread import Scope
 from services.runtime.outbox import Event
 from services.runtime.timestamps import timestamp_of
 
@@ -31,6 +32,7 @@ def _code_issued(fact: facts.CodeIssued) -> Event:
         expires_at=timestamp_of(code.expires_at),
         sealed_code=fact.sealed,
         reason=_reason(fact.reason),
+        sealed_particulars=fact.sealed_particulars,
     )
     return Event(CODES, bearer.session_id, message, code.issued_at)
 
@@ -73,6 +75,19 @@ def _locked_to_ra(fact: facts.LockedToRa) -> Event:
     return Event(EVENTS, fact.session_id, message, fact.at)
 
 
+def _guessing_spread(fact: facts.GuessingSpread) -> Event:
+    alarm = fact.alarm
+    message = told.GuessingSpread(
+        session_id=fact.session_id,
+        scope=told.SpreadScope.Value(f"SPREAD_SCOPE_{alarm.scope.value}"),
+        organisation=alarm.place if alarm.scope is Scope.ORGANISATION else "",
+        network_ref=alarm.place if alarm.scope is Scope.NETWORK else "",
+        cards=alarm.cards,
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.session_id, message, fact.at)
+
+
 def _reason(word: str) -> common.Reason.ValueType:
     return common.Reason.Value(f"REASON_{word}")
 
@@ -82,4 +97,5 @@ _TELLERS: dict[type, Callable[[Any], Event]] = {
     facts.CodeRequested: _code_requested,
     facts.CodeEntered: _code_entered,
     facts.LockedToRa: _locked_to_ra,
+    facts.GuessingSpread: _guessing_spread,
 }

@@ -1,15 +1,16 @@
 """The judgement of one entry inside its transaction: part of the use case `redeem`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.otp.domain import facts
+from services.otp.domain import facts, spread
 from services.otp.domain.code import Bearer, Code, Finding, State, Use, compare
 from services.otp.domain.facts import Verdict
 from services.otp.domain.policy import Policy
 from services.otp.domain.tally import Ledger, enter_wrong, entries_left, repeated
 from services.otp.ports import Work
+from services.runtime import logs
 from services.runtime.grants import GrantRefused, HolderGrant, UnlockGrant
 
 GRANT_LIFE = timedelta(minutes=5)
@@ -19,6 +20,8 @@ SHORTEST_GRANT = timedelta(seconds=1)
 """Grants count whole seconds: a shorter one would never be valid, and its code spent for nothing."""
 
 LOCKED_TO_RA = "LOCKED_TO_RA"
+
+log = logs.logger("otp")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Judgement:
     codes: Sequence[Code]
     attempt_id: str
     now: datetime
+    network_ref: str = ""
 
     def repeated(self) -> Judged | None:
         """Return the answer this attempt got before, if it spent anything."""
@@ -54,10 +58,10 @@ class Judgement:
         wrong = repeated(self.ledger.tally(self.grant.card_ref), self.grant.session_id, self.attempt_id)
         return None if wrong is None else _wrong(wrong.entries_left)
 
-    async def judge(self, entry: dict[str, bytes], jti: str) -> Judged:
+    async def judge(self, entry: Mapping[str, Sequence[bytes]], new_id: str) -> Judged:
         """Judge the entry, given as digests by code id; store and tell what it changed.
 
-        `jti` names the grant if the entry is right. Raises GrantRefused where none could live.
+        `new_id` names the grant if the entry is right. Raises GrantRefused where none could live.
         """
         left = self._left(self.now)
         if left == 0:
@@ -65,9 +69,9 @@ class Judgement:
             return Judged(Verdict.LOCKED_TO_RA, 0)
         finding, code = compare(self.codes, entry, bearer_of(self.grant), self.now)
         if code is not None and finding is Finding.RIGHT:
-            return await self._spend(code, left, jti)
+            return await self._spend(code, left, new_id)
         if code is not None and finding is Finding.WRONG:
-            return await self._count(code)
+            return await self._count(code, new_id)
         return Judged(Verdict(finding.value), left)
 
     async def _spend(self, code: Code, left: int, jti: str) -> Judged:
@@ -78,7 +82,7 @@ class Judgement:
         await self._tell(code, Judged(Verdict.RIGHT, left))
         return Judged(Verdict.RIGHT, left, use)
 
-    async def _count(self, code: Code) -> Judged:
+    async def _count(self, code: Code, entry_id: str) -> Judged:
         grant, card_ref = self.grant, self.grant.card_ref
         tally = enter_wrong(
             self.ledger.tally(card_ref), grant.session_id, self.attempt_id, self.policy, self.now
@@ -88,7 +92,19 @@ class Judgement:
         await self._tell(code, answer)
         if answer.verdict is Verdict.LOCKED_TO_RA:
             await tell_lock(self.work, grant, self.now)
+        await self._watch(entry_id)
         return answer
+
+    async def _watch(self, entry_id: str) -> None:
+        """Note where the entry came from, and tell where too many cards see one."""
+        grant = self.grant
+        entry = spread.WrongEntryAt(entry_id, self.now, grant.card_ref, grant.organisation, self.network_ref)
+        most = spread.thresholds(self.policy)
+        cards = await self.work.note_wrong(entry, self.now - spread.WINDOW, most)
+        for alarm in spread.alarms(entry, cards, self.policy):
+            if await self.work.first_alarm(alarm, self.now):
+                await self.work.tell(facts.GuessingSpread(grant.session_id, alarm, self.now))
+                log.error("guessing_spread", scope=alarm.scope.value, cards=alarm.cards, hours=1)
 
     async def _tell(self, code: Code, judged: Judged) -> None:
         session_id = self.grant.session_id

@@ -1,12 +1,14 @@
 """What the use cases need from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from services.otp.domain.code import Bearer, Code, Delivery
+from services.otp.domain.code import Bearer, Code, Delivery, Particulars
 from services.otp.domain.facts import Fact
+from services.otp.domain.issue import Recent
+from services.otp.domain.spread import Alarm, Scope, WrongEntryAt
 from services.otp.domain.tally import Ledger
 from services.runtime.grants import Grant, UnlockGrant
 
@@ -39,10 +41,8 @@ class Work(Protocol):
         """Return the codes of a session, oldest first."""
         ...
 
-    async def codes_and_mails(
-        self, bearer: Bearer, since: datetime
-    ) -> tuple[Sequence[Code], Sequence[datetime]]:
-        """Return the session's codes, and when codes went to this address version since then."""
+    async def recent(self, bearer: Bearer, organisation: str, network_ref: str, since: datetime) -> Recent:
+        """Return the session's codes, and what was issued since then to its holder, network, organisation."""
         ...
 
     async def add(self, code: Code) -> None:
@@ -55,6 +55,16 @@ class Work(Protocol):
 
     async def keep(self, holder_ref: str, ledger: Ledger) -> None:
         """Store the ledger of the holder that was locked."""
+        ...
+
+    async def note_wrong(
+        self, entry: WrongEntryAt, since: datetime, most: Mapping[Scope, int]
+    ) -> Mapping[Scope, int]:
+        """Store a wrong entry; return the cards that had one since then, each scope up to its most."""
+        ...
+
+    async def first_alarm(self, alarm: Alarm, now: datetime) -> bool:
+        """Note that this alarm is told; False where it was before in this hour."""
         ...
 
     async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
@@ -91,10 +101,23 @@ class Store(Protocol):
 
 
 class Digests(Protocol):
-    """Keyed digests, so that a stolen database tells no code."""
+    """Keyed digests, so that a stolen database tells no code; two keys are valid in a rotation."""
+
+    @property
+    def key_id(self) -> str:
+        """The key that new codes are digested with."""
+        ...
 
     def digest(self, code_id: str, bearer: Bearer, digits: str) -> bytes:
-        """Return the digest of digits as the code of that id, session, holder, card and purpose."""
+        """Return the digest of digits as a new code of that id, session, holder, card and purpose."""
+        ...
+
+    def digests(self, code: Code, bearer: Bearer, digits: str) -> Sequence[bytes]:
+        """Return the digests that these digits can have as this code; none where its key is gone."""
+        ...
+
+    def network_ref(self, client_address: str) -> str:
+        """Return what is kept in place of a browser's address; empty for an empty one."""
         ...
 
 
@@ -103,6 +126,10 @@ class Sealer(Protocol):
 
     def seal(self, code: Code, digits: str) -> bytes:
         """Return the digits sealed to the notifier in the context of this code."""
+        ...
+
+    def seal_particulars(self, code: Code, particulars: Particulars) -> bytes:
+        """Return what the mail may say besides, sealed in a context of its own; empty for nothing."""
         ...
 
 

@@ -27,6 +27,9 @@ def code_of(row: Row[Any]) -> Code:
         use=use,
         delivery=Delivery(row.delivery),
         delivery_reason=row.delivery_reason,
+        organisation=row.organisation,
+        network_ref=row.network_ref,
+        key_id=row.key_id,
     )
 
 
@@ -46,6 +49,9 @@ def row_of(code: Code) -> dict[str, Any]:
         "attempt_id": code.attempt_id,
         "delivery": code.delivery.value,
         "delivery_reason": code.delivery_reason,
+        "organisation": code.organisation,
+        "network_ref": code.network_ref,
+        "key_id": code.key_id,
         **state_of(code),
     }
 

@@ -6,9 +6,10 @@ from typing import Any
 from smartcard_unlock.otp.v1 import otp_pb2 as otp
 from smartcard_unlock.otp.v1 import otp_pb2_grpc
 
+from services.otp.domain.code import Particulars
 from services.otp.domain.issue import Refusal
 from services.otp.domain.status import Status
-from services.otp.use_cases import OneTimeCodes
+from services.otp.use_cases import Asked, OneTimeCodes
 from services.runtime.errors import invalid
 from services.runtime.timestamps import timestamp_of
 
@@ -28,7 +29,7 @@ class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
         self, request: otp.IssueCodeRequest, context: Any
     ) -> otp.IssueCodeResponse:
         """Issue a code, or say why not."""
-        answer = await self._codes.issue(request.holder_grant, _attempt(request.attempt_id))
+        answer = await self._codes.issue(request.holder_grant, _attempt(request.attempt_id), _asked(request))
         if isinstance(answer, Refusal):
             return otp.IssueCodeResponse(
                 refused=otp.IssueRefused(code=answer.code, retry_at=timestamp_of(answer.retry_at))
@@ -47,7 +48,9 @@ class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
     ) -> otp.RedeemCodeResponse:
         """Judge one entry."""
         typed = request.typed if len(request.typed) <= LONGEST_ENTRY else ""
-        answer = await self._codes.redeem(request.holder_grant, typed, _attempt(request.attempt_id))
+        answer = await self._codes.redeem(
+            request.holder_grant, typed, _attempt(request.attempt_id), request.client_address
+        )
         return otp.RedeemCodeResponse(
             verdict=otp.RedeemVerdict.Value(f"REDEEM_VERDICT_{answer.verdict.value}"),
             entries_left=answer.entries_left,
@@ -62,6 +65,16 @@ def _attempt(attempt_id: str) -> str:
     return attempt_id
 
 
+def _asked(request: otp.IssueCodeRequest) -> Asked:
+    said = request.particulars
+    return Asked(request.client_address, Particulars(_shown(said.card_last_four), _shown(said.site)))
+
+
+def _shown(text: str) -> str:
+    """Return a text that may stand in a mail: printable, on one line."""
+    return text if text.isprintable() else ""
+
+
 def _status(status: Status) -> otp.CodeStatus:
     return otp.CodeStatus(
         code_id=status.code_id,
@@ -72,4 +85,5 @@ def _status(status: Status) -> otp.CodeStatus:
         resends_left=status.resends_left,
         next_code_at=timestamp_of(status.next_code_at),
         live=status.live,
+        digits=status.digits,
     )

@@ -4,7 +4,7 @@ One row a holder, the ledger, is the lock under which everything about the holde
 judged; it holds the wrong entries too, so that a redeem is four statements.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.otp import statements
 from services.otp.domain.code import Bearer, Code, Delivery
 from services.otp.domain.facts import Fact
+from services.otp.domain.issue import Recent
+from services.otp.domain.spread import Alarm, Scope, WrongEntryAt
 from services.otp.domain.tally import Ledger
 from services.otp.rows import code_of, ledger_of, row_of, row_of_ledger, state_of
-from services.otp.tables import codes, inbox, outbox, told_outcomes
+from services.otp.tables import codes, inbox, outbox, told_alarms, told_outcomes, wrong_entries
 from services.runtime.database import Database
 from services.runtime.inbox import first_time, forget_old
 from services.runtime.outbox import Event, tell_all
@@ -64,22 +66,23 @@ class SqlWork(SqlView):
         new = {"holder_ref": holder_ref, "cards": {}}
         return ledger_of((await self._connection.execute(locked, new)).scalar_one())
 
-    async def codes_and_mails(
-        self, bearer: Bearer, since: datetime
-    ) -> tuple[Sequence[Code], Sequence[datetime]]:
-        """Return the session's codes, and when codes went to this address version. One statement."""
+    async def recent(self, bearer: Bearer, organisation: str, network_ref: str, since: datetime) -> Recent:
+        """Return the session's codes, and what was issued since then. One statement."""
         wanted = {
             "session_id": bearer.session_id,
             "holder_ref": bearer.holder_ref,
-            "address_version": bearer.address_version,
+            "organisation": organisation,
+            "network_ref": network_ref,
             "since": since,
         }
-        found = [code_of(row) for row in await self._connection.execute(statements.CODES_AND_MAILS, wanted)]
-        place = (bearer.holder_ref, bearer.address_version)
-        mailed = [
-            code.issued_at for code in found if (code.bearer.holder_ref, code.bearer.address_version) == place
-        ]
-        return [code for code in found if code.bearer.session_id == bearer.session_id], mailed
+        rows = (await self._connection.execute(statements.RECENT, wanted)).all()
+        found = [code_of(row) for row in rows if row.code_id is not None]
+        return Recent(
+            [code for code in found if code.bearer.session_id == bearer.session_id],
+            [code for code in found if code.bearer.holder_ref == bearer.holder_ref],
+            rows[0].of_network_ref if network_ref else 0,
+            rows[0].of_organisation,
+        )
 
     async def add(self, code: Code) -> None:
         """Store a new code."""
@@ -95,6 +98,23 @@ class SqlWork(SqlView):
     async def keep(self, holder_ref: str, ledger: Ledger) -> None:
         """Store the ledger of the holder that was locked."""
         await self._connection.execute(statements.KEEP, {"row": holder_ref, "cards": row_of_ledger(ledger)})
+
+    async def note_wrong(
+        self, entry: WrongEntryAt, since: datetime, most: Mapping[Scope, int]
+    ) -> Mapping[Scope, int]:
+        """Store a wrong entry; return the cards that had one since then, each scope up to its most."""
+        await self._connection.execute(statements.NOTE_WRONG, vars(entry))
+        limits = {f"most_{scope.value.lower()}": limit for scope, limit in most.items()}
+        wanted = {"organisation": entry.organisation, "network_ref": entry.network_ref, "since": since}
+        counted = (await self._connection.execute(statements.WRONG_CARDS, wanted | limits)).one()
+        return {scope: counted._mapping[scope.value.lower()] for scope in most}
+
+    async def first_alarm(self, alarm: Alarm, now: datetime) -> bool:
+        """Note that this alarm is told; False where it was before in this hour."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        noted = statements.FIRST_ALARM[self._connection.dialect.name]
+        row = {"scope": alarm.scope.value, "place": alarm.place, "hour": hour}
+        return (await self._connection.execute(noted, row)).first() is not None
 
     async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
         """Note that this outcome is told; False where it was before."""
@@ -123,6 +143,8 @@ class SqlWork(SqlView):
         await self._connection.execute(
             delete(told_outcomes).where(told_outcomes.c.told_at < now - OUTCOMES_KEPT)
         )
+        for instant in (wrong_entries.c.at, told_alarms.c.hour):
+            await self._connection.execute(delete(instant.table).where(instant < now - CODES_KEPT))
         await forget_old(self._connection, inbox, now)
         return gone.rowcount
 

@@ -28,7 +28,12 @@ codes = Table(
     Column("use_expires_at", UtcDateTime, nullable=True),
     Column("delivery", String(16), nullable=False),
     Column("delivery_reason", String(64), nullable=False),
-    Index("ix_codes_mailed", "holder_ref", "address_version", "issued_at"),
+    Column("organisation", String(16), nullable=False, server_default=""),
+    Column("network_ref", String(32), nullable=False, server_default=""),
+    Column("key_id", String(16), nullable=False, server_default=""),
+    Index("ix_codes_mailed", "holder_ref", "issued_at"),
+    Index("ix_codes_organisation", "organisation", "issued_at"),
+    Index("ix_codes_network", "network_ref", "issued_at"),
 )
 """Kept 24 h. Holds no digits: `digest` is keyed, and its key is not in the database."""
 
@@ -48,6 +53,28 @@ told_outcomes = Table(
     Column("told_at", UtcDateTime, nullable=False, index=True),
 )
 """Which outcomes were told: unique by (session, kind)."""
+
+wrong_entries = Table(
+    "wrong_entries",
+    metadata,
+    Column("entry_id", String(36), primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("card_ref", String(64), nullable=False),
+    Column("organisation", String(16), nullable=False),
+    Column("network_ref", String(32), nullable=False),
+    Index("ix_wrong_entries_organisation", "organisation", "at"),
+    Index("ix_wrong_entries_network", "network_ref", "at"),
+)
+"""A row a wrong entry, kept 24 h: to see guessing that is spread over many cards."""
+
+told_alarms = Table(
+    "told_alarms",
+    metadata,
+    Column("scope", String(16), primary_key=True),
+    Column("place", String(32), primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+)
+"""Which alarms were told: unique by scope, place and hour."""
 
 outbox, outbox_position = outbox_tables(metadata)
 inbox = inbox_table(metadata)

@@ -5,11 +5,11 @@ was refused is not remembered, so a new attempt is judged anew.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.otp.domain import facts, issue
-from services.otp.domain.code import Bearer, Code, Delivery, digits_of, superseded
+from services.otp.domain.code import Bearer, Code, Delivery, Particulars, digits_of, superseded
 from services.otp.domain.facts import Verdict
 from services.otp.domain.policy import Policy
 from services.otp.domain.status import Status, same_session, status
@@ -34,6 +34,17 @@ class Redemption:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Where a code was asked for, as web says. No step is judged by it but the limit of a network."""
+
+    client_address: str = field(default="", repr=False)
+    particulars: Particulars = field(default_factory=Particulars)
+
+
+NOT_SAID = Asked()
+
+
+@dataclass(frozen=True)
 class Parts:
     """What the use cases are given."""
 
@@ -54,41 +65,67 @@ class OneTimeCodes:
         self._parts = parts
         self._policy = parts.policy
 
-    async def issue(self, token: str, attempt_id: str) -> Status | issue.Refusal:
+    async def issue(self, token: str, attempt_id: str, asked: Asked = NOT_SAID) -> Status | issue.Refusal:
         """Store a code, supersede a live one, and let the notifier have it sealed.
 
         Raises GrantRefused; ServiceError NO_EMAIL for a grant that names no address to write to.
         """
         grant = self._holder(token)
-        bearer = bearer_of(grant)
+        bearer, network_ref = bearer_of(grant), self._parts.digests.network_ref(asked.client_address)
         async with self._parts.store.begin("otp.issue_code") as work:
             ledger = await work.lock(grant.holder_ref)
             now = self._parts.clock.now()
-            codes, mailed = await work.codes_and_mails(bearer, now - issue.DAY)
+            recent = await work.recent(bearer, grant.organisation, network_ref, now - issue.DAY)
+            codes = recent.of_session
             _check_owner(codes, bearer)
             left = self._left(ledger, bearer, now)
             if not any(code.attempt_id == attempt_id for code in codes):
-                refusal = issue.refusal(codes, mailed, left, self._policy, now)
+                refusal = issue.refusal(recent, bearer, left, self._policy, now)
                 if refusal is not None:
                     if refusal.code == LOCKED_TO_RA:
                         await tell_lock(work, grant, now)
                     return refusal
-                codes = [*codes, await self._issue(work, grant, codes, attempt_id, now)]
+                new = self._new_code(grant, attempt_id, network_ref, now)
+                codes = [*codes, await self._issue(work, grant.reason, codes, new, asked.particulars)]
         answer = status(codes, bearer, left, self._policy, now)
         assert answer is not None  # noqa: S101 - there is at least the code just issued
         return answer
 
-    async def _issue(
-        self, work: Work, grant: HolderGrant, codes: Sequence[Code], attempt_id: str, now: datetime
-    ) -> Code:
+    def _new_code(
+        self, grant: HolderGrant, attempt_id: str, network_ref: str, now: datetime
+    ) -> tuple[Code, str]:
+        """Return a new code and its digits."""
         digits = self._parts.randomness.digits(self._policy.digits)
         code_id, bearer = self._parts.randomness.uuid7(), bearer_of(grant)
-        digest = self._parts.digests.digest(code_id, bearer, digits)
-        code = Code(code_id, bearer, digest, now, now + self._policy.lifetime, attempt_id)
+        code = Code(
+            code_id=code_id,
+            bearer=bearer,
+            digest=self._parts.digests.digest(code_id, bearer, digits),
+            issued_at=now,
+            expires_at=now + self._policy.lifetime,
+            attempt_id=attempt_id,
+            organisation=grant.organisation,
+            network_ref=network_ref,
+            key_id=self._parts.digests.key_id,
+        )
+        return code, digits
+
+    async def _issue(
+        self,
+        work: Work,
+        reason: str,
+        codes: Sequence[Code],
+        new: tuple[Code, str],
+        particulars: Particulars,
+    ) -> Code:
+        code, digits = new
+        sealer = self._parts.sealer
         await work.replace(superseded(codes))
         await work.add(code)
         await work.tell(
-            facts.CodeIssued(code, grant.reason, self._parts.sealer.seal(code, digits)),
+            facts.CodeIssued(
+                code, reason, sealer.seal(code, digits), sealer.seal_particulars(code, particulars)
+            ),
             facts.CodeRequested(code, len(codes) + 1),
         )
         return code
@@ -103,7 +140,7 @@ class OneTimeCodes:
         now = self._parts.clock.now()
         return status(codes, bearer, self._left(ledger, bearer, now), self._policy, now)
 
-    async def redeem(self, token: str, typed: str, attempt_id: str) -> Redemption:
+    async def redeem(self, token: str, typed: str, attempt_id: str, client_address: str = "") -> Redemption:
         """Judge one entry, store it and tell of it, all or nothing.
 
         Raises GrantRefused, also for a grant too near its end for an UnlockGrant to live.
@@ -118,13 +155,12 @@ class OneTimeCodes:
             codes = await work.codes_of(grant.session_id)
             _check_owner(codes, bearer)
             now = self._parts.clock.now()
-            judgement = Judgement(work, self._policy, grant, ledger, codes, attempt_id, now)
+            network_ref = self._parts.digests.network_ref(client_address)
+            judgement = Judgement(work, self._policy, grant, ledger, codes, attempt_id, now, network_ref)
             judged = judgement.repeated()
             if judged is None:
-                entry = {
-                    code.code_id: self._parts.digests.digest(code.code_id, bearer, digits) for code in codes
-                }
-                judged = await judgement.judge(entry, jti=self._parts.randomness.uuid7())
+                entry = {code.code_id: self._parts.digests.digests(code, bearer, digits) for code in codes}
+                judged = await judgement.judge(entry, new_id=self._parts.randomness.uuid7())
         token = "" if judged.use is None else self._parts.signer.sign(unlock_grant(grant, judged.use))
         return Redemption(judged.verdict, judged.entries_left, token)
 

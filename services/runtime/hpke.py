@@ -36,6 +36,14 @@ def code_info(code_id: str, session_id: str, expires_at: datetime, address_versi
     return f"smartcard-unlock/code/v1|{code_id}|{session_id}|{expiry}|{address_version}".encode("ascii")
 
 
+def particulars_info(code_id: str, session_id: str, expires_at: datetime, address_version: int) -> bytes:
+    """Return the context of what travels beside that code: it opens as no code, and no code as it."""
+    expiry = int(expires_at.timestamp())
+    return f"smartcard-unlock/particulars/v1|{code_id}|{session_id}|{expiry}|{address_version}".encode(
+        "ascii"
+    )
+
+
 def current_pin_info(session_id: str, attempt_id: str) -> bytes:
     """Return the context of the current PIN on that way: it opens as no new PIN, and no new one as it."""
     return f"smartcard-unlock/current-pin/v1|{session_id}|{attempt_id}".encode("ascii")

@@ -1,6 +1,7 @@
 """The web process: settings → clients → pages → serve."""
 
 import argparse
+import sys
 
 import grpc
 import uvicorn
@@ -17,6 +18,7 @@ from services.web.domain.errors import as_markdown
 from services.web.routes import build_app
 from services.web.sessions import CookieSealer
 from services.web.settings import WebSettings
+from services.web.sites import BadSites, Sites
 from services.web.visit import House, Peers, environment
 
 DRAIN_SECONDS = 5
@@ -63,7 +65,16 @@ def _house(settings: WebSettings, channels: dict[str, grpc.aio.Channel]) -> Hous
         otp=GrpcOtp(channels["otp"]),
         audit=GrpcAudit(channels["audit_reader"]),
     )
-    return House(peers, settings, SystemClock(), SystemRandomness(), environment())
+    return House(peers, settings, SystemClock(), SystemRandomness(), environment(), sites=_sites(settings))
+
+
+def _sites(settings: WebSettings) -> Sites:
+    """Read the list of sites, or end the process with 2 and what is wrong with it."""
+    try:
+        return Sites.from_file(settings.SITES_FILE) if settings.SITES_FILE else Sites()
+    except (BadSites, UnicodeDecodeError) as error:
+        print(f"SITES_FILE: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 async def serve(_: argparse.Namespace) -> int:
@@ -80,7 +91,9 @@ async def serve(_: argparse.Namespace) -> int:
 
 def check_config(_: argparse.Namespace) -> int:
     """Read the settings and the key; say what is wrong with them."""
-    load(WebSettings).cookie_key()
+    settings = load(WebSettings)
+    settings.cookie_key()
+    _sites(settings)
     environment()
     return 0
 

@@ -128,6 +128,17 @@ class CodeStatus:
     resends_left: int
     next_code_at: datetime
     live: bool
+    digits: int = 8
+    """Of a code in this deployment."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where a code is asked for: its limits count the network, and its mail names the rest."""
+
+    client_address: str = field(default="", repr=False)
+    card_last_four: str = ""
+    site: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,7 +219,7 @@ class Identity(Protocol):
 class Otp(Protocol):
     """otp, as far as pages may call it."""
 
-    async def issue_code(self, holder_grant: str, attempt_id: str) -> CodeStatus | Refused:
+    async def issue_code(self, holder_grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
         """Have a code sent; a live one is superseded."""
         ...
 
@@ -216,7 +227,9 @@ class Otp(Protocol):
         """Tell how the newest code stands; None where none was issued."""
         ...
 
-    async def redeem_code(self, holder_grant: str, typed: str, attempt_id: str) -> Redemption:
+    async def redeem_code(
+        self, holder_grant: str, typed: str, attempt_id: str, client_address: str
+    ) -> Redemption:
         """Judge one entry; a new attempt spends one of three."""
         ...
 

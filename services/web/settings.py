@@ -39,6 +39,7 @@ class WebSettings(ProcessSettings):
         "mailto:service-desk@example.org", pattern=r"^(mailto:|https://)", description="R14"
     )
     RA_CONTACT: str = Field("", max_length=200, description="shown where identity names no RA")
+    SITES_FILE: Path | None = Field(None, description="CSV: network,name; mails name the reader's site by it")
     TRUSTED_HOPS: int = Field(0, ge=0, le=5, description="proxies of ours that add to X-Forwarded-For")
 
     @model_validator(mode="after")

@@ -34,7 +34,7 @@ PAIRING_UNKNOWN = "That code does not work. Enter the code that the unlock progr
 ADDRESS_SPENT = "The link from the unlock program was too old. Enter the code that the program shows now"
 WORDS_NOT_CONFIRMED = "Confirm that the unlock program on this computer shows these 3 words"
 CODE_MISSING = "Enter the security code from the email"
-CODE_MALFORMED = "Your security code must be 8 digits long"
+CODE_MALFORMED = "Your security code must be {digits} digits long"
 CODE_SUPERSEDED = "That is an older code. Enter the code from the newest email"
 CODE_DEAD = "That code no longer works. Ask for another code"
 

@@ -21,7 +21,9 @@ from services.web.domain.errors import entry_for
 from services.web.domain.journey import JOURNEY_LIFE, Journey
 from services.web.ports import Audit, Gateway, Identity, Otp, RegistrationAuthority
 from services.web.search_limit import SearchLimit
+from services.web.security import client_address
 from services.web.settings import WebSettings
+from services.web.sites import Sites
 
 STATIC_FILES = Path(__file__).parent / "static" / "dist"
 
@@ -61,6 +63,7 @@ class House:
     randomness: Randomness
     templates: Environment
     searches: SearchLimit = field(default_factory=SearchLimit)
+    sites: Sites = field(default_factory=Sites)
 
 
 class Elsewhere(Exception):
@@ -125,6 +128,12 @@ class Visit:
         """Return the attempt of the form that was sent: sent twice, it is one attempt."""
         sent = self.form.get("attempt_id", "")
         return sent if entries.UUID.fullmatch(sent) else self.journey.attempt_id
+
+    @property
+    def client_address(self) -> str:
+        """The browser's address, as guesses are counted by it."""
+        forwarded = self.request.headers.get("x-forwarded-for", "")
+        return client_address(self.request.scope, forwarded, self.house.settings.TRUSTED_HOPS)
 
     def answered(self, **changes: Any) -> None:
         """Keep what a service's answer changed; the next question is a new attempt."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
+    Asked,
     Claimed,
     CodeStatus,
     Delivery,
@@ -67,6 +68,9 @@ class World:
     refused_authorise: Refused | None = None
     status: CodeStatus | None = None
     entries_left: int = 3
+    digits: int = 8
+    asked: Asked | None = None
+    """Where the newest code was asked for."""
     failure: dict[str, Exception] = field(default_factory=dict)
     """Call name to the error it raises."""
     calls: list[tuple[str, object]] = field(default_factory=list)
@@ -199,19 +203,22 @@ class FakeOtp:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def issue_code(self, holder_grant: str, attempt_id: str) -> CodeStatus | Refused:
+    async def issue_code(self, holder_grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
         world = self._world
+        world.asked = asked
         world.called("issue_code", attempt_id)
         if world.refused_code:
             return world.refused_code
-        world.status = code_status()
+        world.status = code_status(digits=world.digits)
         return world.status
 
     async def code_status(self, holder_grant: str) -> CodeStatus | None:
         self._world.called("code_status")
         return self._world.status
 
-    async def redeem_code(self, holder_grant: str, typed: str, attempt_id: str) -> Redemption:
+    async def redeem_code(
+        self, holder_grant: str, typed: str, attempt_id: str, client_address: str
+    ) -> Redemption:
         world = self._world
         world.called("redeem_code", (attempt_id, typed))
         if attempt_id not in world.attempts:
@@ -222,6 +229,8 @@ class FakeOtp:
         world = self._world
         if typed == RIGHT_CODE:
             return Redemption(Verdict.RIGHT, world.entries_left, "unlock-grant")
+        if len(typed) != world.digits:
+            return Redemption(Verdict.MALFORMED, world.entries_left)
         world.entries_left -= 1
         if world.status:
             world.status = replace(world.status, entries_left=world.entries_left)

@@ -23,7 +23,16 @@ from services.runtime.grpc_server import build_server
 from services.runtime.grpc_tls import TlsFiles
 from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
 from services.web.domain.journey import Reason, State
-from services.web.ports import Claimed, Delivery, Holder, Reader, Refused, RegistrationAuthority, Verdict
+from services.web.ports import (
+    Asked,
+    Claimed,
+    Delivery,
+    Holder,
+    Reader,
+    Refused,
+    RegistrationAuthority,
+    Verdict,
+)
 
 INSTANT = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 STAMP = Timestamp(seconds=int(INSTANT.timestamp()))
@@ -206,18 +215,19 @@ async def test_codes_are_issued_looked_at_and_redeemed(channel: Any, answers: An
         delivery=otp_pb2.DELIVERY_STATE_SENT, entries_left=2, resends_left=1, expires_at=STAMP, live=True
     )
     answers.answer = otp_pb2.IssueCodeResponse(issued=status)
-    issued = await otp.issue_code("h", "a")
+    issued = await otp.issue_code("h", "a", Asked("192.0.2.1", "4F2A", "Example Hospital"))
     assert not isinstance(issued, Refused)
     assert (issued.delivery, issued.entries_left, issued.expires_at) == (Delivery.SENT, 2, INSTANT)
+    assert issued.digits == 8  # of a service that does not say
     answers.answer = otp_pb2.IssueCodeResponse(
         refused=otp_pb2.IssueRefused(code="RESEND_TOO_SOON", retry_at=STAMP)
     )
-    assert await otp.issue_code("h", "a") == Refused("RESEND_TOO_SOON", None, INSTANT)
+    assert await otp.issue_code("h", "a", Asked()) == Refused("RESEND_TOO_SOON", None, INSTANT)
     answers.answer = otp_pb2.GetCodeStatusResponse()
     assert await otp.code_status("h") is None
     answers.answer = otp_pb2.RedeemCodeResponse(verdict=otp_pb2.REDEEM_VERDICT_WRONG, entries_left=2)
 
-    assert (await otp.redeem_code("h", "41963075", "a")).verdict is Verdict.WRONG
+    assert (await otp.redeem_code("h", "41963075", "a", "")).verdict is Verdict.WRONG
 
 
 async def test_the_saved_time_is_read(channel: Any, answers: Answers) -> None:

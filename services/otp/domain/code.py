@@ -48,6 +48,14 @@ class Bearer:
 
 
 @dataclass(frozen=True)
+class Particulars:
+    """What the mail says of card and reader, so that its reader can tell whether it is theirs; a hint."""
+
+    card_last_four: str = ""
+    site: str = ""
+
+
+@dataclass(frozen=True)
 class Use:
     """The one use of a code, so that the same attempt earns the same grant again."""
 
@@ -72,6 +80,11 @@ class Code:
     use: Use | None = None
     delivery: Delivery = Delivery.QUEUED
     delivery_reason: str = ""
+    organisation: str = ""
+    network_ref: str = ""
+    """Keyed digest of the browser's network; empty where not known."""
+    key_id: str = ""
+    """Which key the digest is under; empty in rows from before keys had names."""
 
     def live(self, now: datetime) -> bool:
         """True before its last instant, unless used or superseded. R49: refused at 15:00 exactly."""
@@ -94,21 +107,27 @@ def superseded(codes: Sequence[Code]) -> list[Code]:
 
 
 def compare(
-    codes: Sequence[Code], entry: Mapping[str, bytes], bearer: Bearer, now: datetime
+    codes: Sequence[Code], entry: Mapping[str, Sequence[bytes]], bearer: Bearer, now: datetime
 ) -> tuple[Finding, Code | None]:
     """Compare an entry with the codes of a session; return the finding and the live code.
 
-    `entry` holds, by code id, the digest the typed digits would have for that code. A used or
-    expired code answers DEAD, so that a replay cannot be told from a late entry. An older code
-    answers SUPERSEDED while a newer one lives, and costs nothing.
+    `entry` holds, by code id, the digests that the typed digits can have for that code: one a key. A used
+    or expired code answers DEAD, so that a replay cannot be told from a late entry; so does one whose key
+    is gone, for nobody may lose a try over it. An older code answers SUPERSEDED while a newer one lives,
+    and costs nothing.
     """
-    matching = {code.code_id for code in codes if hmac.compare_digest(code.digest, entry[code.code_id])}
+    matching = {code.code_id for code in codes if _any_equal(code.digest, entry[code.code_id])}
     live = next((code for code in codes if code.live(now) and code.bearer == bearer), None)
-    if live is None:
+    if live is None or not entry[live.code_id]:
         return Finding.DEAD, None
     if live.code_id in matching:
         return Finding.RIGHT, live
     return (Finding.SUPERSEDED if matching else Finding.WRONG), live
+
+
+def _any_equal(digest: bytes, candidates: Sequence[bytes]) -> bool:
+    """Compare with all of them, each in constant time, so that no time tells which key it was."""
+    return sum(hmac.compare_digest(digest, candidate) for candidate in candidates) > 0
 
 
 def digits_of(typed: str, count: int) -> str | None:

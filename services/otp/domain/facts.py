@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from services.otp.domain.code import Code
+from services.otp.domain.spread import Alarm
 
 
 class Verdict(Enum):
@@ -25,6 +26,7 @@ class CodeIssued:
     code: Code
     reason: str
     sealed: bytes = field(repr=False)
+    sealed_particulars: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,4 +61,13 @@ class LockedToRa:
     at: datetime
 
 
-Fact = CodeIssued | CodeRequested | CodeEntered | LockedToRa
+@dataclass(frozen=True)
+class GuessingSpread:
+    """Too many cards with a wrong entry within an hour. Told once an hour and place."""
+
+    session_id: str
+    alarm: Alarm
+    at: datetime
+
+
+Fact = CodeIssued | CodeRequested | CodeEntered | LockedToRa | GuessingSpread

@@ -30,6 +30,11 @@ def chance_a_year(policy: Policy) -> Fraction:
     return Fraction(entries_a_year(policy), 10**policy.digits)
 
 
+def cards_within_the_limit(policy: Policy) -> int:
+    """Return how many cards one holder may have before the chance over all of them is too high."""
+    return int(HIGHEST_CHANCE / chance_a_year(policy))
+
+
 def acceptable(policy: Policy) -> bool:
     """Tell whether a deployment may run with these limits."""
     return chance_a_year(policy) <= HIGHEST_CHANCE

@@ -21,6 +21,14 @@ class Policy:
     """From one code to the next in a session. Source: quality S10."""
     mails_per_day: int = 6
     """Codes to one address version in any 24 h, over all sessions and cards. Source: quality S10."""
+    codes_per_card: int = 6
+    """Codes in any 24 h, whatever the address: a change of address gives a thief no more of them."""
+    codes_per_holder: int = 12
+    """Codes in any 24 h over all cards and addresses."""
+    codes_per_network: int = 500
+    """Codes in any 24 h to one network of browsers: more than a large hospital asks for."""
+    codes_per_organisation: int = 2_000
+    """Codes in any 24 h; all NHS organisations together unlock about 2,000 cards a day (R20)."""
     wrong_per_session: int = 3
     """Wrong entries that end a session. Source: S1, "3 failed attempts" (R48)."""
     wrong_per_day: int = 3
@@ -29,3 +37,9 @@ class Policy:
     """Wrong entries in any 365 days that lock a holder's card; None: no such limit. Source: quality S3."""
     cool_off: timedelta | None = None
     """After which a lock of the day ends by itself; None: only the RA ends it. Source: architecture §3."""
+    alarm_cards_of_network: int = 10
+    """Cards with a wrong entry within an hour, from one network, that are told as an alarm."""
+    alarm_cards_of_organisation: int = 25
+    """The same within one organisation."""
+    alarm_cards_everywhere: int = 250
+    """The same over all cards."""

@@ -20,6 +20,7 @@ class Status:
     resends_left: int
     next_code_at: datetime
     live: bool
+    digits: int = 8
 
 
 def status(
@@ -38,6 +39,7 @@ def status(
         resends_left=max(policy.codes_per_session - len(codes), 0),
         next_code_at=next_code_at(code, policy.resend_after),
         live=code.live(now) and code.bearer == bearer and entries_left > 0,
+        digits=policy.digits,
     )
 
 

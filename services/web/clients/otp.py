@@ -6,7 +6,10 @@ from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
 from services.runtime import errors
 from services.web import ports
 from services.web.clients.wire import instant, named
-from services.web.ports import CodeStatus, Delivery, Redemption, Refused, Verdict
+from services.web.ports import Asked, CodeStatus, Delivery, Redemption, Refused, Verdict
+
+DIGITS_BEFORE = 8
+"""Of a code from a service that does not say."""
 
 
 class GrpcOtp(ports.Otp):
@@ -15,9 +18,15 @@ class GrpcOtp(ports.Otp):
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = otp_pb2_grpc.OtpServiceStub(channel)
 
-    async def issue_code(self, holder_grant: str, attempt_id: str) -> CodeStatus | Refused:
+    async def issue_code(self, holder_grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
         """Have a code sent."""
-        request = otp_pb2.IssueCodeRequest(holder_grant=holder_grant, attempt_id=attempt_id)
+        particulars = otp_pb2.CodeParticulars(card_last_four=asked.card_last_four, site=asked.site)
+        request = otp_pb2.IssueCodeRequest(
+            holder_grant=holder_grant,
+            attempt_id=attempt_id,
+            client_address=asked.client_address,
+            particulars=particulars,
+        )
         response = await self._stub.IssueCode(request)
         if response.WhichOneof("verdict") == "issued":
             return _code_status(response.issued)
@@ -31,9 +40,13 @@ class GrpcOtp(ports.Otp):
         response = await self._stub.GetCodeStatus(request)
         return _code_status(response.status) if response.HasField("status") else None
 
-    async def redeem_code(self, holder_grant: str, typed: str, attempt_id: str) -> Redemption:
+    async def redeem_code(
+        self, holder_grant: str, typed: str, attempt_id: str, client_address: str
+    ) -> Redemption:
         """Judge one entry."""
-        request = otp_pb2.RedeemCodeRequest(holder_grant=holder_grant, typed=typed, attempt_id=attempt_id)
+        request = otp_pb2.RedeemCodeRequest(
+            holder_grant=holder_grant, typed=typed, attempt_id=attempt_id, client_address=client_address
+        )
         response = await self._stub.RedeemCode(request)
         verdict = named(otp_pb2.RedeemVerdict, response.verdict, "REDEEM_VERDICT_")
         if verdict not in Verdict.__members__:
@@ -51,4 +64,5 @@ def _code_status(status: otp_pb2.CodeStatus) -> CodeStatus:
         resends_left=status.resends_left,
         next_code_at=instant(status.next_code_at),
         live=status.live,
+        digits=status.digits or DIGITS_BEFORE,
     )

@@ -6,7 +6,8 @@ Whether a code is right is for `otp` and `card_gateway` to say.
 import re
 
 PAIRING_LENGTH = 8
-CODE_LENGTH = 8
+CODE_LENGTHS = range(7, 11)
+"""Digits of a code in any deployment; `otp` knows how many it has in this one."""
 ADDRESS_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes, base64url without padding."""
 BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
@@ -25,4 +26,4 @@ def pairing_code(typed: str) -> str | None:
 def one_time_code(typed: str) -> str | None:
     """Return the digits of a code; None for what cannot be one, which then spends no entry."""
     code = _BETWEEN.sub("", typed)
-    return code if len(code) == CODE_LENGTH and code.isascii() and code.isdigit() else None
+    return code if len(code) in CODE_LENGTHS and code.isascii() and code.isdigit() else None

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.web import texts
 from services.web.domain.journey import ADDRESS, CODE
 from services.web.pages.steps import holder_of, session_at, session_of
-from services.web.ports import Refused
+from services.web.ports import Asked, Refused
 from services.web.visit import Stop, Visit
 
 WAITING_HELPS = frozenset({"RESEND_TOO_SOON", "NO_MORE_CODES"})
@@ -32,7 +32,8 @@ async def send_code(visit: Visit) -> Response:
     if visit.form.get("words_match") != "yes":
         error = texts.WORDS_NOT_CONFIRMED
         return visit.page("address.jinja", view=view, holder=holder, error=error, status=400)
-    answer = await visit.peers.otp.issue_code(holder.grant, visit.attempt_id)
+    asked = Asked(visit.client_address, view.last_four, visit.house.sites.site_of(visit.client_address))
+    answer = await visit.peers.otp.issue_code(holder.grant, visit.attempt_id, asked)
     if isinstance(answer, Refused):
         if visit.journey.code_asked and answer.code in WAITING_HELPS:
             visit.answered()

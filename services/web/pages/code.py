@@ -26,7 +26,7 @@ async def _page(
         raise Elsewhere(ADDRESS)
     if status.entries_left == 0:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
-    told: dict[str, Any] = {"error": error, "error_code": error_code}
+    told: dict[str, Any] = {"error": error.format(digits=status.digits), "error_code": error_code}
     return visit.page("code.jinja", view=view, holder=holder, **told, **delivery_of(visit, status))
 
 
@@ -50,7 +50,8 @@ async def enter_code(visit: Visit) -> Response:
     if typed is None:
         error = texts.CODE_MALFORMED if visit.form.get("code", "").strip() else texts.CODE_MISSING
         return await _page(visit, view, holder, error)
-    entry = await visit.peers.otp.redeem_code(holder.grant, typed, visit.attempt_id)
+    otp = visit.peers.otp
+    entry = await otp.redeem_code(holder.grant, typed, visit.attempt_id, visit.client_address)
     if entry.verdict is Verdict.RIGHT:
         return await _authorise(visit, holder, entry)
     visit.answered()

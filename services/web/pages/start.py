@@ -8,7 +8,7 @@ from services.web.domain import entries
 from services.web.domain.journey import AFTERLIFE, CARD, START, Reason
 from services.web.pages.steps import ended, place_of, session_of
 from services.web.ports import Refused
-from services.web.security import client_address, sent_by_another_site
+from services.web.security import sent_by_another_site
 from services.web.visit import Stop, Visit, fresh_journey
 
 
@@ -83,13 +83,12 @@ async def _claim(visit: Visit, code: str) -> Response:
     journey = visit.journey
     if journey.reason is None:
         return visit.move("/reason")
-    forwarded = visit.request.headers.get("x-forwarded-for", "")
     answer = await visit.peers.gateway.start_session(
         address_token="" if code else journey.address_token,
         pairing_code=code,
         reason=journey.reason,
         attempt_id=visit.attempt_id,
-        client_address=client_address(visit.request.scope, forwarded, visit.house.settings.TRUSTED_HOPS),
+        client_address=visit.client_address,
     )
     if isinstance(answer, Refused):
         return _not_claimed(visit, answer, by_code=bool(code))

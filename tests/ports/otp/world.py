@@ -22,7 +22,7 @@ from deploy.local.keys import Keys
 from services.otp.__main__ import MIGRATIONS
 from services.otp.domain.policy import Policy
 from services.otp.events import event_of
-from services.otp.sealing import CodeKey, NotifierKey
+from services.otp.sealing import CodeKey, CodeKeys, NotifierKey
 from services.otp.storage import SqlStore
 from services.otp.tables import outbox
 from services.otp.use_cases import OneTimeCodes, Parts
@@ -38,6 +38,7 @@ KINDS: dict[str, type[Message]] = {
         otp_events_pb2.CodeIssued,
         otp_events_pb2.CodeRequested,
         otp_events_pb2.CodeEntered,
+        otp_events_pb2.GuessingSpread,
         common_pb2.SessionOutcome,
     )
 }
@@ -83,7 +84,12 @@ class World:
         if not statement.startswith("BEGIN"):
             self.statements.append(statement)
 
-    def service(self, database: Database | None = None, policy: Policy | None = None) -> OneTimeCodes:
+    def service(
+        self,
+        database: Database | None = None,
+        policy: Policy | None = None,
+        code_keys: CodeKeys | None = None,
+    ) -> OneTimeCodes:
         """Return a replica of otp, on the same database or another connection to it."""
         randomness = SystemRandomness()
         return OneTimeCodes(
@@ -91,7 +97,7 @@ class World:
                 store=SqlStore(database or self.database, event_of, randomness),
                 clock=self.clock,
                 randomness=randomness,
-                digests=CodeKey.from_file(self.keys.otp_code),
+                digests=code_keys or CodeKeys(CodeKey.from_file(self.keys.otp_code)),
                 sealer=NotifierKey.from_file(self.keys.notifier_public),
                 grants=GrantVerifier.from_dir(self.keys.verify_dir, "otp", self.clock),
                 signer=GrantSigner.from_file("otp", self.keys.signing("otp")),

@@ -16,7 +16,7 @@ IN_TIME = NOON + timedelta(minutes=3)
 
 
 def find(codes: list[Code], digits: bytes, at: object = IN_TIME, bearer: Bearer = BEARER) -> Finding:
-    return compare(codes, {code.code_id: digits for code in codes}, bearer, at)[0]  # type: ignore[arg-type]
+    return compare(codes, {code.code_id: [digits] for code in codes}, bearer, at)[0]  # type: ignore[arg-type]
 
 
 def test_R49_accepted_a_millisecond_before_15_minutes() -> None:
@@ -49,6 +49,14 @@ def test_I10_a_resend_supersedes_and_the_older_code_says_so() -> None:
     assert find(codes, b"right") is Finding.SUPERSEDED
     assert find(codes, b"right too") is Finding.RIGHT
     assert find(codes, b"neither") is Finding.WRONG
+
+
+def test_either_of_two_keys_may_be_the_one() -> None:
+    assert compare([CODE], {"code 1": [b"other", b"right"]}, BEARER, IN_TIME) == (Finding.RIGHT, CODE)
+
+
+def test_nobody_loses_a_try_over_a_code_whose_key_is_gone() -> None:
+    assert compare([CODE], {"code 1": []}, BEARER, IN_TIME) == (Finding.DEAD, None)
 
 
 def test_a_superseded_code_is_dead_once_the_newer_one_is() -> None:

@@ -3,12 +3,16 @@ from fractions import Fraction
 
 import pytest
 
-from services.otp.domain.guess import acceptable, chance_a_year
+from services.otp.domain.guess import acceptable, cards_within_the_limit, chance_a_year
 from services.otp.domain.policy import Policy
 
 
 def test_S3_the_default_is_nine_in_a_hundred_million() -> None:
     assert chance_a_year(Policy()) == Fraction(9, 10**8)
+
+
+def test_S3_a_holder_of_eleven_cards_is_still_within_the_limit() -> None:
+    assert cards_within_the_limit(Policy()) == 11
 
 
 def test_S3_six_digits_with_a_daily_cool_off_would_be_one_in_a_thousand() -> None:

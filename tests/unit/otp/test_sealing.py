@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from smartcard_unlock.otp.v1 import otp_pb2
 
-from services.otp.domain.code import Bearer, Code
-from services.otp.sealing import CodeKey, NotifierKey
+from services.otp.domain.code import Bearer, Code, Particulars
+from services.otp.sealing import CodeKey, CodeKeys, NotifierKey
 from services.runtime import hpke
 from services.runtime.hpke import NotSealedForUs
 from tests.fakes.clock import NOON
@@ -47,6 +48,57 @@ def test_the_digest_is_hmac_sha256_over_its_parts_with_their_lengths() -> None:
     message = b"".join(len(part).to_bytes(2, "big") + part.encode() for part in parts)
 
     assert KEY.digest("code", BEARER, "12345678") == hmac.new(b"k" * 32, message, hashlib.sha256).digest()
+
+
+def under(key: CodeKey, key_id: str | None = None) -> Code:
+    """A code as it was stored while that key issued."""
+    named = key.key_id if key_id is None else key_id
+    return replace(CODE, digest=key.digest("code", BEARER, "12345678"), key_id=named)
+
+
+def test_F22_two_keys_are_valid_while_one_replaces_the_other() -> None:
+    old, new = CodeKey(b"o" * 32), CodeKey(b"n" * 32)
+    before, after = CodeKeys(old, new), CodeKeys(new, old)
+
+    for keys in (before, after):
+        for code in (under(old), under(new)):
+            assert keys.digests(code, BEARER, "12345678") == [code.digest]
+    assert after.digest("code", BEARER, "12345678") == under(new).digest
+    assert (before.key_id, after.key_id) == (old.key_id, new.key_id)
+
+
+def test_F22_a_key_that_is_gone_judges_nothing() -> None:
+    assert CodeKeys(CodeKey(b"n" * 32)).digests(under(CodeKey(b"o" * 32)), BEARER, "12345678") == []
+
+
+def test_F21_a_code_from_before_keys_had_names_is_judged_by_every_key() -> None:
+    old, new = CodeKey(b"o" * 32), CodeKey(b"n" * 32)
+
+    assert under(old, "").digest in CodeKeys(new, old).digests(under(old, ""), BEARER, "12345678")
+
+
+def test_the_name_of_a_key_is_no_part_of_it() -> None:
+    assert KEY.key_id not in (b"k" * 32).hex()
+    assert len({CodeKey(bytes([n]) * 32).key_id for n in range(50)}) == 50
+
+
+def test_a_network_is_kept_as_a_keyed_digest() -> None:
+    assert CodeKeys(KEY).network_ref("192.0.2.1") == KEY.network_ref("192.0.2.1")
+    assert KEY.network_ref("192.0.2.1") != CodeKey(b"l" * 32).network_ref("192.0.2.1")
+    assert (len(KEY.network_ref("192.0.2.1")), KEY.network_ref("")) == (32, "")
+
+
+def test_what_the_mail_says_besides_travels_sealed_in_a_context_of_its_own() -> None:
+    private = X25519PrivateKey.generate()
+    notifier = NotifierKey(private.public_key().public_bytes_raw())
+    sealed = notifier.seal_particulars(CODE, Particulars("4F2A", "Example Hospital"))
+    context = ("code", "session", CODE.expires_at, 1)
+
+    opened = hpke.open_sealed(private, sealed, hpke.particulars_info(*context))
+    assert otp_pb2.CodeParticulars.FromString(opened).site == "Example Hospital"
+    with pytest.raises(NotSealedForUs):
+        hpke.open_sealed(private, sealed, hpke.code_info(*context))
+    assert notifier.seal_particulars(CODE, Particulars()) == b""
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_limits_can_be_tightened(environment: dict[str, str], monkeypatch: pytes
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("CODES_PER_CARD", "7"), ("CODES_PER_HOLDER", "13"), ("ALARM_CARDS_EVERYWHERE", "1"),
         ("CODE_DIGITS", "6"), ("CODE_DIGITS", "11"), ("WRONG_PER_YEAR", "none"), ("WRONG_PER_YEAR", "101"),
         ("CODE_LIFETIME", "901"), ("RESEND_AFTER", "59"), ("CODES_PER_SESSION", "4"), ("WRONG_PER_DAY", "4"),
         ("MAILS_PER_DAY", "7"), ("LOCK_COOL_OFF", "never"),
@@ -75,17 +76,44 @@ def test_S3_check_config_says_how_likely_a_code_is_guessed(environment: dict[str
 
     assert checked.returncode == 0, checked.stderr
     assert "9.0e-08" in checked.stdout
+    assert "a holder of 11 cards stays within it" in checked.stdout
+
+
+@pytest.mark.parametrize("digits", ["7", "8", "9", "10"])
+def test_S3_a_code_has_7_to_10_digits(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, digits: str
+) -> None:
+    monkeypatch.setenv("CODE_DIGITS", digits)
+
+    assert load(OtpSettings).policy.digits == int(digits)
+
+
+def test_check_config_names_the_keys_and_shows_nothing_of_them(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.key"
+    other.write_bytes(b"o" * 32)
+    monkeypatch.setenv("OTP_CODE_OTHER_KEY_FILE", str(other))
+
+    told = check_config().stdout
+
+    newest, judge = (CodeKey.from_file(Path(environment["OTP_CODE_KEY_FILE"])), CodeKey.from_file(other))
+    assert f"{newest.key_id} issues" in told
+    assert judge.key_id in told
+    assert "o" * 8 not in told
+    assert (b"o" * 8).hex() not in told
 
 
 def test_S3_check_config_refuses_what_could_be_guessed(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CODE_DIGITS", "6")
+    monkeypatch.setenv("CODE_DIGITS", "7")
+    monkeypatch.setenv("WRONG_PER_YEAR", "11")
 
     checked = check_config()
 
     assert checked.returncode == 2
-    assert "9.0e-06" in checked.stderr
+    assert "1.1e-06" in checked.stderr
 
 
 def test_keys_of_another_kind_are_refused(keys: Keys, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
-from services.web.ports import Delivery, Reader, Redemption, Refused, Verdict
+from services.web.ports import Asked, Delivery, Reader, Redemption, Refused, Verdict
 from tests.fakes.clock import FakeClock
 from tests.fakes.web_peers import (
     ADDRESS_TOKEN,
@@ -288,13 +288,34 @@ async def test_R51_a_code_is_accepted_with_spaces_and_from_a_paste(
     assert visitor.at() == "/passcode"
 
 
-@pytest.mark.parametrize("typed", ["", "   ", "1234567", "123456789", "letters!", "４１９６３０７５"])
+@pytest.mark.parametrize("typed", ["", "   ", "123456", "12345678901", "letters!", "４１９６３０７５"])
 async def test_what_cannot_be_a_code_spends_no_entry(visitor: Visitor, world: World, typed: str) -> None:
     await reach_code(visitor, world)
     page = await visitor.submit("/code", code=typed)
 
     assert "There is a problem" in page.text
     assert "redeem_code" not in world.names()
+
+
+@pytest.mark.parametrize(("digits", "typed"), [(8, "1234567"), (8, "123456789"), (10, "41963074")])
+async def test_S3_a_code_of_another_length_spends_no_entry_and_the_page_says_how_long_it_is(
+    visitor: Visitor, world: World, digits: int, typed: str
+) -> None:
+    world.digits = digits
+    await reach_code(visitor, world)
+    page = await visitor.submit("/code", code=typed)
+
+    assert f"Your security code must be {digits} digits long" in page.text
+    assert f"{digits} digits. You can enter it" in page.text
+    assert world.entries_left == 3
+
+
+async def test_S10_a_code_is_asked_for_with_what_its_mail_says_and_its_limits_count(
+    visitor: Visitor, world: World
+) -> None:
+    await reach_code(visitor, world)
+
+    assert world.asked == Asked("127.0.0.1", "4F2A", "")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ ENTRIES: tuple[Entry, ...] = (
         "CODE_WRONG",
         "That is not the code we sent",
         "The code you entered is not the newest code we sent you.",
-        "Check the email and enter the 8 digits again.",
+        "Check the email and enter all its digits again.",
     ),
     report(
         "CODE_SUPERSEDED",
@@ -30,8 +30,8 @@ ENTRIES: tuple[Entry, ...] = (
     report(
         "CODE_MALFORMED",
         "That is not a security code",
-        "A security code is 8 digits long. You have not lost a try.",
-        "Enter the 8 digits from the email.",
+        "A security code has digits only, as many as the page says. You have not lost a try.",
+        "Enter the digits from the email.",
     ),
     report(
         "RESEND_TOO_SOON",
@@ -49,6 +49,31 @@ ENTRIES: tuple[Entry, ...] = (
         "MAIL_LIMIT",
         "We have sent too many emails to this address today",
         "There is a daily limit on the emails we send to one address.",
+        "Try again tomorrow, or contact your Registration Authority (smartcard team).",
+    ),
+    ask_ra(
+        "CARD_CODE_LIMIT",
+        "We have sent too many codes for this smartcard today",
+        "There is a daily limit on the codes for one smartcard.",
+        "Try again tomorrow, or contact your Registration Authority (smartcard team).",
+    ),
+    ask_ra(
+        "HOLDER_CODE_LIMIT",
+        "We have sent you too many codes today",
+        "There is a daily limit on the codes for one person, over all of their smartcards.",
+        "Try again tomorrow, or contact your Registration Authority (smartcard team).",
+    ),
+    ask_ra(
+        "NETWORK_CODE_LIMIT",
+        "Too many codes were asked for from your network today",
+        "There is a daily limit on the codes that one network may ask for. You did nothing wrong.",
+        "Try again tomorrow or from another network, or contact your Registration Authority"
+        " (smartcard team).",
+    ),
+    ask_ra(
+        "ORGANISATION_CODE_LIMIT",
+        "Too many codes were asked for in your organisation today",
+        "There is a daily limit on the codes for one organisation. You did nothing wrong.",
         "Try again tomorrow, or contact your Registration Authority (smartcard team).",
     ),
     ask_ra(

@@ -8,6 +8,7 @@ What otp tells. Topic otp.events.v1 also carries smartcard_unlock.common.v1.Sess
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from smartcard_unlock.common.v1 import common_pb2 as _common_pb2
 from smartcard_unlock.otp.v1 import otp_pb2 as _otp_pb2
 import builtins as _builtins
@@ -20,6 +21,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _SpreadScope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SpreadScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SpreadScope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SPREAD_SCOPE_UNSPECIFIED: _SpreadScope.ValueType  # 0
+    """Never sent."""
+    SPREAD_SCOPE_NETWORK: _SpreadScope.ValueType  # 1
+    """One network, by the browsers' address."""
+    SPREAD_SCOPE_ORGANISATION: _SpreadScope.ValueType  # 2
+    """One organisation."""
+    SPREAD_SCOPE_EVERYWHERE: _SpreadScope.ValueType  # 3
+    """All cards."""
+
+class SpreadScope(_SpreadScope, metaclass=_SpreadScopeEnumTypeWrapper):
+    """Where wrong entries of many cards were counted together."""
+
+SPREAD_SCOPE_UNSPECIFIED: SpreadScope.ValueType  # 0
+"""Never sent."""
+SPREAD_SCOPE_NETWORK: SpreadScope.ValueType  # 1
+"""One network, by the browsers' address."""
+SPREAD_SCOPE_ORGANISATION: SpreadScope.ValueType  # 2
+"""One organisation."""
+SPREAD_SCOPE_EVERYWHERE: SpreadScope.ValueType  # 3
+"""All cards."""
+Global___SpreadScope: _TypeAlias = SpreadScope  # noqa: Y015
 
 @_typing.final
 class CodeIssued(_message.Message):
@@ -38,6 +67,7 @@ class CodeIssued(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     SEALED_CODE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SEALED_PARTICULARS_FIELD_NUMBER: _builtins.int
     code_id: _builtins.str
     """Id of the code; UUIDv7."""
     session_id: _builtins.str
@@ -52,6 +82,8 @@ class CodeIssued(_message.Message):
     """
     reason: _common_pb2.Reason.ValueType
     """Why the holder came; the mail says so."""
+    sealed_particulars: _builtins.bytes
+    """CodeParticulars, sealed as the code is, in a context of their own; empty where nothing is known. SECRET."""
     @_builtins.property
     def issued_at(self) -> _timestamp_pb2.Timestamp:
         """When the code was made; UTC."""
@@ -71,10 +103,11 @@ class CodeIssued(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         sealed_code: _builtins.bytes = ...,
         reason: _common_pb2.Reason.ValueType = ...,
+        sealed_particulars: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "issued_at", b"issued_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_version", b"address_version", "code_id", b"code_id", "expires_at", b"expires_at", "holder_ref", b"holder_ref", "issued_at", b"issued_at", "reason", b"reason", "sealed_code", b"sealed_code", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_version", b"address_version", "code_id", b"code_id", "expires_at", b"expires_at", "holder_ref", b"holder_ref", "issued_at", b"issued_at", "reason", b"reason", "sealed_code", b"sealed_code", "sealed_particulars", b"sealed_particulars", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -161,3 +194,51 @@ class CodeEntered(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CodeEntered: _TypeAlias = CodeEntered  # noqa: Y015
+
+@_typing.final
+class GuessingSpread(_message.Message):
+    """Wrong codes were entered for so many cards within an hour that somebody may be guessing: told once an
+    hour and place. Each card's own limit holds as ever.
+
+    Topic otp.events.v1, key session_id, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    NETWORK_REF_FIELD_NUMBER: _builtins.int
+    CARDS_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session whose wrong entry made it too many."""
+    scope: Global___SpreadScope.ValueType
+    """What the cards have in common."""
+    organisation: _builtins.str
+    """The organisation's code; empty unless that is the scope."""
+    network_ref: _builtins.str
+    """The network as a keyed digest, so that two alarms of one network can be told; empty unless that is the scope."""
+    cards: _builtins.int
+    """Cards with a wrong entry in the hour before."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        scope: Global___SpreadScope.ValueType = ...,
+        organisation: _builtins.str = ...,
+        network_ref: _builtins.str = ...,
+        cards: _builtins.int = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cards", b"cards", "network_ref", b"network_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "scope", b"scope", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GuessingSpread: _TypeAlias = GuessingSpread  # noqa: Y015

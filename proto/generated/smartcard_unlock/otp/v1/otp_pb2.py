@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!smartcard_unlock/otp/v1/otp.proto\x12\x17smartcard_unlock.otp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\x10IssueCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x02 \x01(\t\"\x8f\x01\n\x11IssueCodeResponse\x12\x35\n\x06issued\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatusH\x00\x12\x38\n\x07refused\x18\x02 \x01(\x0b\x32%.smartcard_unlock.otp.v1.IssueRefusedH\x00\x42\t\n\x07verdict\"J\n\x0cIssueRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12,\n\x08retry_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x14GetCodeStatusRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"L\n\x15GetCodeStatusResponse\x12\x33\n\x06status\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatus\"\x8c\x02\n\nCodeStatus\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x38\n\x08\x64\x65livery\x18\x02 \x01(\x0e\x32&.smartcard_unlock.otp.v1.DeliveryState\x12\x17\n\x0f\x64\x65livery_reason\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65ntries_left\x18\x05 \x01(\r\x12\x14\n\x0cresends_left\x18\x06 \x01(\r\x12\x30\n\x0cnext_code_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x08 \x01(\x08\"V\n\x11RedeemCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\x05typed\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x03 \x01(\t\"~\n\x12RedeemCodeResponse\x12\x37\n\x07verdict\x18\x01 \x01(\x0e\x32&.smartcard_unlock.otp.v1.RedeemVerdict\x12\x14\n\x0c\x65ntries_left\x18\x02 \x01(\r\x12\x19\n\x0cunlock_grant\x18\x03 \x01(\tB\x03\x80\x01\x01*\x80\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x02\x12\x1b\n\x17\x44\x45LIVERY_STATE_NOT_SENT\x10\x03*\xda\x01\n\rRedeemVerdict\x12\x1e\n\x1aREDEEM_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14REDEEM_VERDICT_RIGHT\x10\x01\x12\x18\n\x14REDEEM_VERDICT_WRONG\x10\x02\x12\x1d\n\x19REDEEM_VERDICT_SUPERSEDED\x10\x03\x12\x17\n\x13REDEEM_VERDICT_DEAD\x10\x04\x12\x1f\n\x1bREDEEM_VERDICT_LOCKED_TO_RA\x10\x05\x12\x1c\n\x18REDEEM_VERDICT_MALFORMED\x10\x06\x32\xc7\x02\n\nOtpService\x12\x62\n\tIssueCode\x12).smartcard_unlock.otp.v1.IssueCodeRequest\x1a*.smartcard_unlock.otp.v1.IssueCodeResponse\x12n\n\rGetCodeStatus\x12-.smartcard_unlock.otp.v1.GetCodeStatusRequest\x1a..smartcard_unlock.otp.v1.GetCodeStatusResponse\x12\x65\n\nRedeemCode\x12*.smartcard_unlock.otp.v1.RedeemCodeRequest\x1a+.smartcard_unlock.otp.v1.RedeemCodeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!smartcard_unlock/otp/v1/otp.proto\x12\x17smartcard_unlock.otp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n\x10IssueCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x02 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x42\n\x0bparticulars\x18\x04 \x01(\x0b\x32(.smartcard_unlock.otp.v1.CodeParticularsB\x03\x80\x01\x01\"7\n\x0f\x43odeParticulars\x12\x16\n\x0e\x63\x61rd_last_four\x18\x01 \x01(\t\x12\x0c\n\x04site\x18\x02 \x01(\t\"\x8f\x01\n\x11IssueCodeResponse\x12\x35\n\x06issued\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatusH\x00\x12\x38\n\x07refused\x18\x02 \x01(\x0b\x32%.smartcard_unlock.otp.v1.IssueRefusedH\x00\x42\t\n\x07verdict\"J\n\x0cIssueRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12,\n\x08retry_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x14GetCodeStatusRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"L\n\x15GetCodeStatusResponse\x12\x33\n\x06status\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatus\"\x9c\x02\n\nCodeStatus\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x38\n\x08\x64\x65livery\x18\x02 \x01(\x0e\x32&.smartcard_unlock.otp.v1.DeliveryState\x12\x17\n\x0f\x64\x65livery_reason\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65ntries_left\x18\x05 \x01(\r\x12\x14\n\x0cresends_left\x18\x06 \x01(\r\x12\x30\n\x0cnext_code_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x08 \x01(\x08\x12\x0e\n\x06\x64igits\x18\t \x01(\r\"s\n\x11RedeemCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\x05typed\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x03 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x04 \x01(\tB\x03\x80\x01\x01\"~\n\x12RedeemCodeResponse\x12\x37\n\x07verdict\x18\x01 \x01(\x0e\x32&.smartcard_unlock.otp.v1.RedeemVerdict\x12\x14\n\x0c\x65ntries_left\x18\x02 \x01(\r\x12\x19\n\x0cunlock_grant\x18\x03 \x01(\tB\x03\x80\x01\x01*\x80\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x02\x12\x1b\n\x17\x44\x45LIVERY_STATE_NOT_SENT\x10\x03*\xda\x01\n\rRedeemVerdict\x12\x1e\n\x1aREDEEM_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14REDEEM_VERDICT_RIGHT\x10\x01\x12\x18\n\x14REDEEM_VERDICT_WRONG\x10\x02\x12\x1d\n\x19REDEEM_VERDICT_SUPERSEDED\x10\x03\x12\x17\n\x13REDEEM_VERDICT_DEAD\x10\x04\x12\x1f\n\x1bREDEEM_VERDICT_LOCKED_TO_RA\x10\x05\x12\x1c\n\x18REDEEM_VERDICT_MALFORMED\x10\x06\x32\xc7\x02\n\nOtpService\x12\x62\n\tIssueCode\x12).smartcard_unlock.otp.v1.IssueCodeRequest\x1a*.smartcard_unlock.otp.v1.IssueCodeResponse\x12n\n\rGetCodeStatus\x12-.smartcard_unlock.otp.v1.GetCodeStatusRequest\x1a..smartcard_unlock.otp.v1.GetCodeStatusResponse\x12\x65\n\nRedeemCode\x12*.smartcard_unlock.otp.v1.RedeemCodeRequest\x1a+.smartcard_unlock.otp.v1.RedeemCodeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,34 +34,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ISSUECODEREQUEST'].fields_by_name['holder_grant']._loaded_options = None
   _globals['_ISSUECODEREQUEST'].fields_by_name['holder_grant']._serialized_options = b'\200\001\001'
+  _globals['_ISSUECODEREQUEST'].fields_by_name['client_address']._loaded_options = None
+  _globals['_ISSUECODEREQUEST'].fields_by_name['client_address']._serialized_options = b'\200\001\001'
+  _globals['_ISSUECODEREQUEST'].fields_by_name['particulars']._loaded_options = None
+  _globals['_ISSUECODEREQUEST'].fields_by_name['particulars']._serialized_options = b'\200\001\001'
   _globals['_GETCODESTATUSREQUEST'].fields_by_name['holder_grant']._loaded_options = None
   _globals['_GETCODESTATUSREQUEST'].fields_by_name['holder_grant']._serialized_options = b'\200\001\001'
   _globals['_REDEEMCODEREQUEST'].fields_by_name['holder_grant']._loaded_options = None
   _globals['_REDEEMCODEREQUEST'].fields_by_name['holder_grant']._serialized_options = b'\200\001\001'
   _globals['_REDEEMCODEREQUEST'].fields_by_name['typed']._loaded_options = None
   _globals['_REDEEMCODEREQUEST'].fields_by_name['typed']._serialized_options = b'\200\001\001'
+  _globals['_REDEEMCODEREQUEST'].fields_by_name['client_address']._loaded_options = None
+  _globals['_REDEEMCODEREQUEST'].fields_by_name['client_address']._serialized_options = b'\200\001\001'
   _globals['_REDEEMCODERESPONSE'].fields_by_name['unlock_grant']._loaded_options = None
   _globals['_REDEEMCODERESPONSE'].fields_by_name['unlock_grant']._serialized_options = b'\200\001\001'
-  _globals['_DELIVERYSTATE']._serialized_start=1001
-  _globals['_DELIVERYSTATE']._serialized_end=1129
-  _globals['_REDEEMVERDICT']._serialized_start=1132
-  _globals['_REDEEMVERDICT']._serialized_end=1350
-  _globals['_ISSUECODEREQUEST']._serialized_start=95
-  _globals['_ISSUECODEREQUEST']._serialized_end=160
-  _globals['_ISSUECODERESPONSE']._serialized_start=163
-  _globals['_ISSUECODERESPONSE']._serialized_end=306
-  _globals['_ISSUEREFUSED']._serialized_start=308
-  _globals['_ISSUEREFUSED']._serialized_end=382
-  _globals['_GETCODESTATUSREQUEST']._serialized_start=384
-  _globals['_GETCODESTATUSREQUEST']._serialized_end=433
-  _globals['_GETCODESTATUSRESPONSE']._serialized_start=435
-  _globals['_GETCODESTATUSRESPONSE']._serialized_end=511
-  _globals['_CODESTATUS']._serialized_start=514
-  _globals['_CODESTATUS']._serialized_end=782
-  _globals['_REDEEMCODEREQUEST']._serialized_start=784
-  _globals['_REDEEMCODEREQUEST']._serialized_end=870
-  _globals['_REDEEMCODERESPONSE']._serialized_start=872
-  _globals['_REDEEMCODERESPONSE']._serialized_end=998
-  _globals['_OTPSERVICE']._serialized_start=1353
-  _globals['_OTPSERVICE']._serialized_end=1680
+  _globals['_DELIVERYSTATE']._serialized_start=1201
+  _globals['_DELIVERYSTATE']._serialized_end=1329
+  _globals['_REDEEMVERDICT']._serialized_start=1332
+  _globals['_REDEEMVERDICT']._serialized_end=1550
+  _globals['_ISSUECODEREQUEST']._serialized_start=96
+  _globals['_ISSUECODEREQUEST']._serialized_end=258
+  _globals['_CODEPARTICULARS']._serialized_start=260
+  _globals['_CODEPARTICULARS']._serialized_end=315
+  _globals['_ISSUECODERESPONSE']._serialized_start=318
+  _globals['_ISSUECODERESPONSE']._serialized_end=461
+  _globals['_ISSUEREFUSED']._serialized_start=463
+  _globals['_ISSUEREFUSED']._serialized_end=537
+  _globals['_GETCODESTATUSREQUEST']._serialized_start=539
+  _globals['_GETCODESTATUSREQUEST']._serialized_end=588
+  _globals['_GETCODESTATUSRESPONSE']._serialized_start=590
+  _globals['_GETCODESTATUSRESPONSE']._serialized_end=666
+  _globals['_CODESTATUS']._serialized_start=669
+  _globals['_CODESTATUS']._serialized_end=953
+  _globals['_REDEEMCODEREQUEST']._serialized_start=955
+  _globals['_REDEEMCODEREQUEST']._serialized_end=1070
+  _globals['_REDEEMCODERESPONSE']._serialized_start=1072
+  _globals['_REDEEMCODERESPONSE']._serialized_end=1198
+  _globals['_OTPSERVICE']._serialized_start=1553
+  _globals['_OTPSERVICE']._serialized_end=1880
 # @@protoc_insertion_point(module_scope)

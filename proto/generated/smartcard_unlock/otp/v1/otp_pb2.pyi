@@ -94,23 +94,63 @@ class IssueCodeRequest(_message.Message):
 
     HOLDER_GRANT_FIELD_NUMBER: _builtins.int
     ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ADDRESS_FIELD_NUMBER: _builtins.int
+    PARTICULARS_FIELD_NUMBER: _builtins.int
     holder_grant: _builtins.str
     """HolderGrant of identity. SECRET."""
     attempt_id: _builtins.str
     """UUIDv7 of this attempt, made by the page's form."""
+    client_address: _builtins.str
+    """The browser's address as web counts it; empty where not known. Only a keyed digest is kept, for the
+    limit of its network. SECRET: never stored, never logged.
+    """
+    @_builtins.property
+    def particulars(self) -> Global___CodeParticulars:
+        """What the mail says of the card and the reader, as web shows it. SECRET: leaves only sealed."""
+
     def __init__(
         self,
         *,
         holder_grant: _builtins.str = ...,
         attempt_id: _builtins.str = ...,
+        client_address: _builtins.str = ...,
+        particulars: Global___CodeParticulars | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["particulars", b"particulars"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "holder_grant", b"holder_grant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "client_address", b"client_address", "holder_grant", b"holder_grant", "particulars", b"particulars"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IssueCodeRequest: _TypeAlias = IssueCodeRequest  # noqa: Y015
+
+@_typing.final
+class CodeParticulars(_message.Message):
+    """What the mail with a code says besides the code, so that its reader can tell whether it is theirs.
+    Said by web, and no more than a hint: no step is judged by it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CARD_LAST_FOUR_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
+    card_last_four: _builtins.str
+    """Last four characters of the card's identifier; empty where not known."""
+    site: _builtins.str
+    """Where the reader is, by web's list of networks; empty where not known; at most 80 characters."""
+    def __init__(
+        self,
+        *,
+        card_last_four: _builtins.str = ...,
+        site: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_last_four", b"card_last_four", "site", b"site"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CodeParticulars: _TypeAlias = CodeParticulars  # noqa: Y015
 
 @_typing.final
 class IssueCodeResponse(_message.Message):
@@ -153,7 +193,9 @@ class IssueRefused(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     RETRY_AT_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """RESEND_TOO_SOON, NO_MORE_CODES (session or day), LOCKED_TO_RA, MAIL_LIMIT."""
+    """RESEND_TOO_SOON, NO_MORE_CODES (session), LOCKED_TO_RA; of 24 h: MAIL_LIMIT (address),
+    CARD_CODE_LIMIT, HOLDER_CODE_LIMIT, NETWORK_CODE_LIMIT, ORGANISATION_CODE_LIMIT.
+    """
     @_builtins.property
     def retry_at(self) -> _timestamp_pb2.Timestamp:
         """RESEND_TOO_SOON only: first instant at which another code may be asked for; UTC."""
@@ -232,6 +274,7 @@ class CodeStatus(_message.Message):
     RESENDS_LEFT_FIELD_NUMBER: _builtins.int
     NEXT_CODE_AT_FIELD_NUMBER: _builtins.int
     LIVE_FIELD_NUMBER: _builtins.int
+    DIGITS_FIELD_NUMBER: _builtins.int
     code_id: _builtins.str
     """Id of the code; UUIDv7."""
     delivery: Global___DeliveryState.ValueType
@@ -244,6 +287,8 @@ class CodeStatus(_message.Message):
     """Further codes this session may have."""
     live: _builtins.bool
     """False once it was used, superseded, locked or has expired."""
+    digits: _builtins.int
+    """Digits that a code has in this deployment, 7 to 10; 0 from a service that had 8 only."""
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """First instant at which the code is refused; UTC."""
@@ -263,10 +308,11 @@ class CodeStatus(_message.Message):
         resends_left: _builtins.int = ...,
         next_code_at: _timestamp_pb2.Timestamp | None = ...,
         live: _builtins.bool = ...,
+        digits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "next_code_at", b"next_code_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_id", b"code_id", "delivery", b"delivery", "delivery_reason", b"delivery_reason", "entries_left", b"entries_left", "expires_at", b"expires_at", "live", b"live", "next_code_at", b"next_code_at", "resends_left", b"resends_left"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_id", b"code_id", "delivery", b"delivery", "delivery_reason", b"delivery_reason", "digits", b"digits", "entries_left", b"entries_left", "expires_at", b"expires_at", "live", b"live", "next_code_at", b"next_code_at", "resends_left", b"resends_left"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,22 +327,26 @@ class RedeemCodeRequest(_message.Message):
     HOLDER_GRANT_FIELD_NUMBER: _builtins.int
     TYPED_FIELD_NUMBER: _builtins.int
     ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ADDRESS_FIELD_NUMBER: _builtins.int
     holder_grant: _builtins.str
     """HolderGrant of identity, fresh. SECRET."""
     typed: _builtins.str
     """What the person typed; spaces and hyphens are allowed; at most 32 characters. SECRET."""
     attempt_id: _builtins.str
     """UUIDv7 of this attempt, made by the page's form."""
+    client_address: _builtins.str
+    """As in IssueCodeRequest. SECRET."""
     def __init__(
         self,
         *,
         holder_grant: _builtins.str = ...,
         typed: _builtins.str = ...,
         attempt_id: _builtins.str = ...,
+        client_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "holder_grant", b"holder_grant", "typed", b"typed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "client_address", b"client_address", "holder_grant", b"holder_grant", "typed", b"typed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

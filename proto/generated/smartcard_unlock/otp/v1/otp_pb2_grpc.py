@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OtpServiceStub:
-    """One-time codes: 8 digits, 15 minutes, three entries, one use.
+    """One-time codes: 8 digits (7 to 10 by setting), 15 minutes, three entries, one use.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class OtpServiceStub:
 
 
 class OtpServiceServicer:
-    """One-time codes: 8 digits, 15 minutes, three entries, one use.
+    """One-time codes: 8 digits (7 to 10 by setting), 15 minutes, three entries, one use.
     """
 
     def IssueCode(self, request, context):
@@ -110,7 +110,7 @@ def add_OtpServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OtpService:
-    """One-time codes: 8 digits, 15 minutes, three entries, one use.
+    """One-time codes: 8 digits (7 to 10 by setting), 15 minutes, three entries, one use.
     """
 
     @staticmethod

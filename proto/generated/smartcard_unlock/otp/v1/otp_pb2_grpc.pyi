@@ -13,7 +13,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OtpServiceStub:
-    """One-time codes: 8 digits, 15 minutes, three entries, one use."""
+    """One-time codes: 8 digits (7 to 10 by setting), 15 minutes, three entries, one use."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IssueCode: _aio.UnaryUnaryMultiCallable[_otp_pb2.IssueCodeRequest, _otp_pb2.IssueCodeResponse]
@@ -33,7 +33,7 @@ class OtpServiceStub:
     """
 
 class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
-    """One-time codes: 8 digits, 15 minutes, three entries, one use."""
+    """One-time codes: 8 digits (7 to 10 by setting), 15 minutes, three entries, one use."""
 
     @_abc_1.abstractmethod
     def IssueCode(
