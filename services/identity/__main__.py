@@ -3,13 +3,16 @@
 import argparse
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from smartcard_unlock.identity.v1 import identity_pb2_grpc
 
+from services.identity import allow_list_command
 from services.identity.access import ACCESS
+from services.identity.approved_domains import ApprovedDomains
 from services.identity.directory import Import, report_line
 from services.identity.events import event_of
 from services.identity.finding import Finder
@@ -99,6 +102,43 @@ async def import_lines(read: DatabaseSettings, lines: Iterable[str]) -> int:
     return 1 if run.counts["refused"] else 0
 
 
+@asynccontextmanager
+async def _approved_domains() -> AsyncIterator[ApprovedDomains]:
+    opened = Database(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL)
+    try:
+        yield ApprovedDomains(opened, event_of, SystemRandomness(), SystemClock())
+    finally:
+        await opened.close()
+
+
+async def list_add(options: argparse.Namespace) -> int:
+    """Approve a mail domain and those below it; --exact: it alone; for all, or for one organisation."""
+    async with _approved_domains() as approved:
+        return await allow_list_command.add(
+            approved, options.domain, exact=options.exact, organisation=options.organisation, by=options.by
+        )
+
+
+async def list_remove(options: argparse.Namespace) -> int:
+    """Take a mail domain off the allow list."""
+    async with _approved_domains() as approved:
+        return await allow_list_command.remove(
+            approved, options.domain, organisation=options.organisation, by=options.by
+        )
+
+
+async def list_show(_: argparse.Namespace) -> int:
+    """Print the allow list."""
+    async with _approved_domains() as approved:
+        return await allow_list_command.show(approved)
+
+
+async def list_changes(_: argparse.Namespace) -> int:
+    """Print who changed the allow list, when and how."""
+    async with _approved_domains() as approved:
+        return await allow_list_command.changes(approved)
+
+
 async def check_config(_: argparse.Namespace) -> int:
     """Check settings and key files; 2 where something is wrong."""
     read = settings.load(IdentitySettings)
@@ -116,6 +156,19 @@ async def check_config(_: argparse.Namespace) -> int:
 if __name__ == "__main__":
     process.main(
         PROCESS,
-        {"serve": serve, "migrate": migrate, "import": import_file, "check-config": check_config},
-        arguments={"import": ["file"]},
+        {
+            "serve": serve,
+            "migrate": migrate,
+            "import": import_file,
+            "allow-list show": list_show,
+            "allow-list add": list_add,
+            "allow-list remove": list_remove,
+            "allow-list changes": list_changes,
+            "check-config": check_config,
+        },
+        arguments={
+            "import": ["file"],
+            "allow-list add": ["domain", "--exact", "--organisation CODE", "--by NAME"],
+            "allow-list remove": ["domain", "--organisation CODE", "--by NAME"],
+        },
     )

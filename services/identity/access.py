@@ -6,4 +6,5 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/ResolveHolder": frozenset({"web"}),
     f"{_SERVICE}/GetDeliveryAddress": frozenset({"notifier"}),
     f"{_SERVICE}/FindRA": frozenset({"web"}),
+    f"{_SERVICE}/ListApprovedDomains": frozenset({"web"}),
 }

@@ -55,6 +55,8 @@ class Domain(_Record):
     kind: Literal["allowed_domain"]
     domain: Annotated[str, Field(max_length=255)]
     subdomains: bool = True
+    organisation: Code | Literal[""] = ""
+    """Whose holders it is for; empty: for all."""
 
 
 class Holder(_Record):

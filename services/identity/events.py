@@ -3,16 +3,25 @@
 from smartcard_unlock.common.v1 import common_pb2 as common
 from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 
-from services.identity.domain.facts import Fact, HolderRefused, HoldersImported
+from services.identity.domain.facts import AllowListChanged, Fact, HolderRefused, HoldersImported
 from services.runtime.outbox import Event
 from services.runtime.timestamps import timestamp_of
 
 EVENTS = "identity.events.v1"
 
+LONGEST_KEY = 64
+"""Characters; of a longer domain the key is its beginning."""
+
 
 def event_of(fact: Fact) -> Event:
     """Return the fact as it is told."""
-    return _refused(fact) if isinstance(fact, HolderRefused) else _imported(fact)
+    match fact:
+        case HolderRefused():
+            return _refused(fact)
+        case HoldersImported():
+            return _imported(fact)
+        case AllowListChanged():
+            return _list_changed(fact)
 
 
 def _refused(fact: HolderRefused) -> Event:
@@ -39,3 +48,14 @@ def _imported(fact: HoldersImported) -> Event:
         occurred_at=timestamp_of(fact.at),
     )
     return Event(EVENTS, fact.organisation, message, fact.at)
+
+
+def _list_changed(fact: AllowListChanged) -> Event:
+    message = told.AllowListChanged(
+        domain=fact.entry.domain,
+        subdomains=fact.entry.subdomains,
+        organisation=fact.entry.organisation,
+        change=told.AllowListChange.Value(f"ALLOW_LIST_CHANGE_{fact.change.value}"),
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.entry.domain[:LONGEST_KEY], message, fact.at)

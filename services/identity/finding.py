@@ -1,4 +1,4 @@
-"""Finding one's Registration Authority by the name or code of an organisation. R37.
+"""Finding one's Registration Authority by an organisation's name or code, and the approved domains. R37, R33.
 
 Public: nothing here knows of holders. The names are kept in memory and read anew when an import changed one.
 """
@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.holder import RegistrationAuthority
 from services.identity.ports import Store
 from services.runtime.clock import Clock
 
 MOST_FOUND = 10
 """Organisations in one answer; who gets as many adds a word."""
+MOST_DOMAINS = 500
+"""Of each kind in one answer."""
 LOOKED_AFTER = timedelta(seconds=15)
 """How long an import's new names may go unnoticed."""
 READ_ANEW_AFTER = timedelta(minutes=10)
@@ -36,6 +39,16 @@ class Found:
     authorities: list[RegistrationAuthority]
     more: bool
     """More fit than are told."""
+
+
+@dataclass(frozen=True)
+class Approved:
+    """The mail domains that addresses may be of."""
+
+    for_all: list[AllowedDomain]
+    for_organisation: list[AllowedDomain]
+    organisation_name: str
+    """Empty where no organisation was named, or none has this code."""
 
 
 class Finder:
@@ -60,6 +73,17 @@ class Finder:
         async with self._store.read() as view:
             found = await view.registration_authorities(codes[:MOST_FOUND])
         return Found([found[code] for code in codes if code in found], len(codes) > MOST_FOUND)
+
+    async def approved_domains(self, organisation: str) -> Approved:
+        """Return the allow list, with an organisation's own additions."""
+        async with self._store.read() as view:
+            entries = await view.approved_domains(organisation)
+            found = await view.registration_authorities([organisation]) if organisation else {}
+        return Approved(
+            [entry for entry in entries if not entry.organisation][:MOST_DOMAINS],
+            [entry for entry in entries if entry.organisation][:MOST_DOMAINS],
+            found[organisation].name if organisation in found else "",
+        )
 
     async def _fresh(self) -> Names:
         """Return the names as they are now, or were a moment ago."""

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from services.identity.directory import Card, Domain, Holder, Organisation, Remark, Row
 from services.identity.domain.address import NoAddress, canonical, canonical_domain, domain_of
-from services.identity.domain.allow_list import AllowedDomain, allows
+from services.identity.domain.allow_list import AllowedDomain, Change, on_list
 from services.identity.domain.holder import CardStatus
 
 IMPORT = "import"
@@ -60,12 +60,13 @@ class Plan:
     organisations: dict[str, Organisation] = field(default_factory=dict)
     holders: dict[str, StoredHolder] = field(default_factory=dict)
     cards: dict[str, StoredCard] = field(default_factory=dict)
-    allow_list: dict[str, bool] = field(default_factory=dict)
+    allow_list: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """By organisation and domain: whether the domains below are allowed too."""
 
     changed_organisations: set[str] = field(default_factory=set)
     changed_holders: set[str] = field(default_factory=set)
     changed_cards: set[str] = field(default_factory=set)
-    changed_domains: set[str] = field(default_factory=set)
+    list_changes: list[tuple[AllowedDomain, Change]] = field(default_factory=list)
     new_addresses: list[NewAddress] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     """Organisations whose counts may have changed."""
@@ -101,9 +102,14 @@ class Plan:
             domain = canonical_domain(record.domain)
         except NoAddress:
             raise RowRefused("DOMAIN_MALFORMED") from None
-        if self.allow_list.get(domain) != record.subdomains:
-            self.allow_list[domain] = record.subdomains
-            self.changed_domains.add(domain)
+        if record.organisation and record.organisation not in self.organisations:
+            raise RowRefused("ORGANISATION_UNKNOWN")
+        place = (record.organisation, domain)
+        stands = self.allow_list.get(place)
+        if stands != record.subdomains:
+            self.allow_list[place] = record.subdomains
+            entry = AllowedDomain(domain, record.subdomains, record.organisation)
+            self.list_changes.append((entry, Change.ADDED if stands is None else Change.CHANGED))
         return ""
 
     def _holder(self, record: Holder) -> str:
@@ -137,8 +143,7 @@ class Plan:
             address = canonical(record.email)
         except NoAddress:
             return None, "EMAIL_MALFORMED"
-        entries = [AllowedDomain(domain, below) for domain, below in self.allow_list.items()]
-        allowed = allows(entries, domain_of(address))
+        allowed = on_list(self.allow_list, record.organisation, domain_of(address))
         # Kept all the same, since it is what the profile says; ResolveHolder refuses it (R33).
         return address, "" if allowed else "EMAIL_DOMAIN_NOT_ALLOWED"
 

@@ -32,8 +32,12 @@ class View(Protocol):
         """Return a holder with the address that stands; None where the holder is not known."""
         ...
 
-    async def allow_list_for(self, domain: str) -> Sequence[AllowedDomain]:
-        """Return the entries that could allow a canonical domain."""
+    async def allow_list_for(self, domain: str, organisation: str) -> Sequence[AllowedDomain]:
+        """Return the entries that could allow a canonical domain to a holder of an organisation."""
+        ...
+
+    async def approved_domains(self, organisation: str) -> Sequence[AllowedDomain]:
+        """Return the entries for all, and those for one organisation, by name."""
         ...
 
     async def organisations_changed_at(self) -> datetime | None:

@@ -6,19 +6,20 @@ A batch is a dozen statements whatever its size, so a million rows pass in bound
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, func, or_, select
+from sqlalchemy import Select, Table, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.directory import Card, Contact, Holder, Organisation, Remark, Row
+from services.identity import approved_domains
+from services.identity.approved_domains import ChangeWriter
+from services.identity.directory import Card, Contact, Domain, Holder, Organisation, Remark, Row
 from services.identity.domain.address import domain_of
-from services.identity.domain.allow_list import AllowedDomain, allows
+from services.identity.domain.allow_list import ListChange, on_list
 from services.identity.domain.facts import Fact, HoldersImported
 from services.identity.import_plan import IMPORT, NewAddress, Plan, StoredCard, StoredHolder
-from services.identity.storage import PROCESS
+from services.identity.storage import PROCESS, STANDING
 from services.identity.tables import (
     addresses,
-    allow_list,
     cards,
     holders,
     organisations,
@@ -30,10 +31,7 @@ from services.runtime.database import Database
 from services.runtime.outbox import Event, tell_all
 from services.runtime.randomness import Randomness
 
-_STANDING = and_(
-    addresses.c.holder_ref == holders.c.holder_ref, addresses.c.version == holders.c.address_version
-)
-_HOLDERS = select(holders, addresses.c.address).outerjoin(addresses, _STANDING)
+_HOLDERS = select(holders, addresses.c.address).outerjoin(addresses, STANDING)
 _ORGANISATIONS = select(organisations, registration_authorities).outerjoin(
     registration_authorities, registration_authorities.c.organisation == organisations.c.code
 )
@@ -53,6 +51,7 @@ class SqlRegistry:
         self._event_of = event_of
         self._randomness = randomness
         self._clock = clock
+        self._list_changes = ChangeWriter(event_of, randomness)
         self._touched: set[str] = set()
 
     async def take(self, rows: list[Row]) -> list[Remark]:
@@ -82,7 +81,7 @@ class SqlRegistry:
         records = [row.record for row in rows]
         plan = Plan(new_ref=lambda: self._randomness.token(16).hex())
         codes = {r.code for r in records if isinstance(r, Organisation)}
-        codes |= {r.organisation for r in records if isinstance(r, Holder)}
+        codes |= {r.organisation for r in records if isinstance(r, Holder | Domain)}
         for row in await connection.execute(_ORGANISATIONS.where(organisations.c.code.in_(codes))):
             plan.organisations[row.code] = _organisation(row)
         ids = {r.id for r in records if isinstance(r, Holder)}
@@ -92,7 +91,10 @@ class SqlRegistry:
         refs = {r.card_ref for r in records if isinstance(r, Card)}
         for row in await connection.execute(select(cards).where(cards.c.card_ref.in_(refs))):
             plan.cards[row.card_ref] = StoredCard(**row._mapping)
-        plan.allow_list = await _allow_list(connection)
+        plan.allow_list = {
+            (each.organisation, each.domain): each.subdomains
+            for each in await approved_domains.entries(connection, codes)
+        }
         return plan
 
     async def _write(self, connection: AsyncConnection, plan: Plan) -> None:
@@ -101,12 +103,8 @@ class SqlRegistry:
         named = [{"code": each.code, "name": each.name, "changed_at": now} for each in changed]
         await _put(connection, organisations, named)
         await _put(connection, registration_authorities, [_contact(each) for each in changed])
-        domains = sorted(plan.changed_domains)
-        await _put(
-            connection,
-            allow_list,
-            [{"domain": each, "subdomains": plan.allow_list[each]} for each in domains],
-        )
+        changes = [ListChange(entry, change, IMPORT, now) for entry, change in plan.list_changes]
+        await self._list_changes.write(connection, changes)
         await _put(
             connection, holders, [_holder(plan.holders[each]) for each in sorted(plan.changed_holders)]
         )
@@ -120,16 +118,17 @@ class SqlRegistry:
         )
         by_domain = (
             select(holders.c.organisation, addresses.c.domain, func.count(holders.c.holder_ref.distinct()))
-            .join(addresses, _STANDING)
+            .join(addresses, STANDING)
             .join(cards, cards.c.holder_ref == holders.c.holder_ref)
             .where(holders.c.status == "ACTIVE", cards.c.status == "ACTIVE", good)
             .where(addresses.c.domain.is_not(None))
             .group_by(holders.c.organisation, addresses.c.domain)
         )
-        entries = [AllowedDomain(*entry) for entry in (await _allow_list(connection)).items()]
+        approved = await approved_domains.entries(connection)
+        listed = {(each.organisation, each.domain): each.subdomains for each in approved}
         eligible: dict[str, int] = {}
         for organisation, domain, count in await connection.execute(by_domain):
-            if allows(entries, domain):
+            if on_list(listed, organisation, domain):
                 eligible[organisation] = eligible.get(organisation, 0) + count
         return eligible
 
@@ -141,10 +140,6 @@ async def _holders_by_organisation(connection: AsyncConnection) -> dict[str, int
         .group_by(holders.c.organisation)
     )
     return {organisation: count for organisation, count in await connection.execute(counts)}  # noqa: C416
-
-
-async def _allow_list(connection: AsyncConnection) -> dict[str, bool]:
-    return {row.domain: row.subdomains for row in await connection.execute(select(allow_list))}
 
 
 async def _put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:

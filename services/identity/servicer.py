@@ -6,6 +6,7 @@ from smartcard_unlock.common.v1 import common_pb2 as common
 from smartcard_unlock.identity.v1 import identity_pb2 as identity
 from smartcard_unlock.identity.v1 import identity_pb2_grpc
 
+from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.holder import RegistrationAuthority
 from services.identity.finding import Finder
 from services.identity.use_cases import Holders, Resolved
@@ -53,6 +54,21 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         """Find organisations by name or code."""
         answer = await self._finder.find_ra(request.query)
         return identity.FindRAResponse(found=map(_authority, answer.authorities), more=answer.more)
+
+    async def ListApprovedDomains(  # noqa: N802
+        self, request: identity.ListApprovedDomainsRequest, context: Any
+    ) -> identity.ListApprovedDomainsResponse:
+        """List the approved mail domains."""
+        answer = await self._finder.approved_domains(request.organisation)
+        return identity.ListApprovedDomainsResponse(
+            for_all=map(_domain, answer.for_all),
+            for_organisation=map(_domain, answer.for_organisation),
+            organisation_name=answer.organisation_name,
+        )
+
+
+def _domain(entry: AllowedDomain) -> identity.ApprovedDomain:
+    return identity.ApprovedDomain(domain=entry.domain, subdomains=entry.subdomains)
 
 
 def _authority(authority: RegistrationAuthority) -> common.RegistrationAuthority:

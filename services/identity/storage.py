@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, select
+from sqlalchemy import and_, bindparam, delete, literal, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.domain.allow_list import AllowedDomain, candidates
+from services.identity.domain.allow_list import EVERYWHERE, AllowedDomain, candidates
 from services.identity.domain.facts import Fact
 from services.identity.domain.holder import (
     Address,
@@ -24,6 +24,7 @@ from services.identity.tables import (
     allow_list,
     cards,
     holders,
+    organisation_domains,
     organisations,
     outbox,
     registration_authorities,
@@ -38,7 +39,7 @@ PROCESS = "identity"
 OUTCOMES_KEPT = timedelta(days=30)
 """As long as the sessions they are of. Source: architecture §7."""
 
-_STANDING = and_(
+STANDING = and_(
     addresses.c.holder_ref == holders.c.holder_ref, addresses.c.version == holders.c.address_version
 )
 
@@ -62,18 +63,27 @@ _HELD_CARD = (
     .join(holders, holders.c.holder_ref == cards.c.holder_ref)
     .join(organisations, organisations.c.code == holders.c.organisation)
     .outerjoin(registration_authorities, registration_authorities.c.organisation == organisations.c.code)
-    .outerjoin(addresses, _STANDING)
+    .outerjoin(addresses, STANDING)
     .where(cards.c.card_ref == bindparam("wanted"))
 )
 
 _KNOWN_HOLDER = (
     select(holders.c.holder_ref, *_ADDRESS)
     .select_from(holders)
-    .outerjoin(addresses, _STANDING)
+    .outerjoin(addresses, STANDING)
     .where(holders.c.holder_ref == bindparam("wanted"))
 )
 
-_ALLOWED = select(allow_list).where(allow_list.c.domain.in_(bindparam("domains", expanding=True)))
+_FOR_ALL = select(allow_list.c.domain, allow_list.c.subdomains, literal(EVERYWHERE).label("organisation"))
+_ADDED = select(
+    organisation_domains.c.domain, organisation_domains.c.subdomains, organisation_domains.c.organisation
+).where(organisation_domains.c.organisation == bindparam("organisation"))
+
+_ALLOWED = union_all(
+    _FOR_ALL.where(allow_list.c.domain.in_(bindparam("domains", expanding=True))),
+    _ADDED.where(organisation_domains.c.domain.in_(bindparam("domains", expanding=True))),
+)
+_APPROVED = union_all(_FOR_ALL, _ADDED).order_by("domain")
 
 
 _AUTHORITIES = (
@@ -99,10 +109,15 @@ class SqlView:
         row = (await self._connection.execute(_KNOWN_HOLDER, {"wanted": holder_ref})).first()
         return None if row is None else KnownHolder(_address(row))
 
-    async def allow_list_for(self, domain: str) -> Sequence[AllowedDomain]:
-        """Return the entries that could allow a canonical domain."""
-        rows = await self._connection.execute(_ALLOWED, {"domains": candidates(domain)})
-        return [AllowedDomain(row.domain, row.subdomains) for row in rows]
+    async def allow_list_for(self, domain: str, organisation: str) -> Sequence[AllowedDomain]:
+        """Return the entries that could allow a canonical domain to a holder of an organisation."""
+        wanted = {"domains": candidates(domain), "organisation": organisation}
+        return [AllowedDomain(*row) for row in await self._connection.execute(_ALLOWED, wanted)]
+
+    async def approved_domains(self, organisation: str) -> Sequence[AllowedDomain]:
+        """Return the entries for all, and those for one organisation, by name."""
+        rows = await self._connection.execute(_APPROVED, {"organisation": organisation})
+        return [AllowedDomain(*row) for row in rows]
 
     async def organisations_changed_at(self) -> datetime | None:
         """Return when a name or contact last changed. One probe of an index."""

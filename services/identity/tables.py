@@ -65,6 +65,28 @@ allow_list = Table(
     Column("subdomains", Boolean, nullable=False),
 )
 
+organisation_domains = Table(
+    "organisation_domains",
+    metadata,
+    Column("organisation", ForeignKey("organisations.code"), primary_key=True),
+    Column("domain", String(255), primary_key=True),
+    Column("subdomains", Boolean, nullable=False),
+)
+"""Additions to the allow list for the holders of one organisation."""
+
+allow_list_changes = Table(
+    "allow_list_changes",
+    metadata,
+    Column("change_id", String(36), primary_key=True),
+    Column("organisation", String(16), nullable=False),
+    Column("domain", String(255), nullable=False),
+    Column("subdomains", Boolean, nullable=False),
+    Column("change", String(16), nullable=False),
+    Column("changed_by", String(64), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+"""Never changed, never deleted from; an empty `organisation`: for all. In order of their ids (UUIDv7)."""
+
 told_outcomes = Table(
     "told_outcomes",
     metadata,

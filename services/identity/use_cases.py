@@ -168,6 +168,8 @@ async def _judge(
     if refusal is not None:
         return refusal, None, NO_ADDRESS
     address = held.address or NO_ADDRESS
-    entries = await view.allow_list_for(domain_of(address.address)) if address.address else []
+    entries = (
+        await view.allow_list_for(domain_of(address.address), held.organisation) if address.address else []
+    )
     against = mail_refusal(held.address, entries)
     return None, against, address if against is None else NO_ADDRESS

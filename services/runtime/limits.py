@@ -19,6 +19,7 @@ EXCEPTIONS: dict[str, int] = {
     "smartcard_unlock.otp.v1.IssueCodeRequest.client_address": 64,
     "smartcard_unlock.otp.v1.CodeParticulars.card_last_four": 8,
     "smartcard_unlock.otp.v1.CodeParticulars.site": 80,
+    "smartcard_unlock.identity.v1.ListApprovedDomainsRequest.organisation": 16,
     "smartcard_unlock.card_gateway.v1.ResetPinRequest.sealed_pin": 256,
     "smartcard_unlock.card_gateway.v1.Reader.name": 128,
     "smartcard_unlock.card_gateway.v1.AttachRequest.agent_public_key": 32,

@@ -83,6 +83,7 @@ OPEN = {
     "R7": "the RA's own page for it",
     "R14": "the RA and IT guides that name it",
     "R25": "the RA's own page for it",
+    "R26": "RA edits",
     "R33": "a public page of the approved domains, and RA edits",
     "R34": "the profile page that bears it too",
     "R43": "codes of a registration",

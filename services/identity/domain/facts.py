@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.identity.domain.allow_list import AllowedDomain, Change
+
 
 @dataclass(frozen=True)
 class HolderRefused:
@@ -29,4 +31,13 @@ class HoldersImported:
     at: datetime
 
 
-Fact = HolderRefused | HoldersImported
+@dataclass(frozen=True)
+class AllowListChanged:
+    """An entry of the allow list was added, changed or removed."""
+
+    entry: AllowedDomain
+    change: Change
+    at: datetime
+
+
+Fact = HolderRefused | HoldersImported | AllowListChanged

@@ -34,7 +34,11 @@ from tests.fakes.clock import NOON, FakeClock
 
 KINDS: dict[str, type[Message]] = {
     kind.DESCRIPTOR.full_name: kind
-    for kind in (common_pb2.SessionOutcome, identity_events_pb2.HoldersImported)
+    for kind in (
+        common_pb2.SessionOutcome,
+        identity_events_pb2.HoldersImported,
+        identity_events_pb2.AllowListChanged,
+    )
 }
 
 CARD_REF = "c1" * 16

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.identity.domain.address import NoAddress, canonical, masked
-from services.identity.domain.allow_list import AllowedDomain, allows, candidates
+from services.identity.domain.allow_list import AllowedDomain, allows, candidates, on_list
 
 LIST = [AllowedDomain("nhs.net", True), AllowedDomain("example.org", False)]
 
@@ -72,3 +74,20 @@ def test_a_domain_is_looked_up_with_all_above_it() -> None:
 )
 def test_an_address_is_shown_masked(address: str, shown: str) -> None:
     assert masked(address) == shown
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["", "X26", "Y77"]), st.sampled_from(["a.b", "x.a.b", "y.x.a.b", "c.b"])),
+        st.booleans(),
+    ),
+    st.sampled_from(["X26", "Y77", ""]),
+    st.sampled_from(["a.b", "x.a.b", "y.x.a.b", "xa.b", "c.b", "z.c.b"]),
+)
+def test_R33_looking_up_and_looking_through_give_the_same_answer(
+    entries: dict[tuple[str, str], bool], organisation: str, domain: str
+) -> None:
+    listed = [AllowedDomain(entry, below, place) for (place, entry), below in entries.items()]
+    mine = [entry for entry in listed if entry.organisation in {"", organisation}]
+
+    assert on_list(entries, organisation, domain) is allows(mine, domain)

@@ -10,6 +10,7 @@ session_id, kept 30 days; consumers: audit.
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _AllowListChange:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AllowListChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AllowListChange.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALLOW_LIST_CHANGE_UNSPECIFIED: _AllowListChange.ValueType  # 0
+    """Never sent."""
+    ALLOW_LIST_CHANGE_ADDED: _AllowListChange.ValueType  # 1
+    """It was not there before."""
+    ALLOW_LIST_CHANGE_CHANGED: _AllowListChange.ValueType  # 2
+    """It allows the domains below it now, or no longer."""
+    ALLOW_LIST_CHANGE_REMOVED: _AllowListChange.ValueType  # 3
+    """It is not there any more; the message says how it stood."""
+
+class AllowListChange(_AllowListChange, metaclass=_AllowListChangeEnumTypeWrapper):
+    """What became of an entry of the allow list."""
+
+ALLOW_LIST_CHANGE_UNSPECIFIED: AllowListChange.ValueType  # 0
+"""Never sent."""
+ALLOW_LIST_CHANGE_ADDED: AllowListChange.ValueType  # 1
+"""It was not there before."""
+ALLOW_LIST_CHANGE_CHANGED: AllowListChange.ValueType  # 2
+"""It allows the domains below it now, or no longer."""
+ALLOW_LIST_CHANGE_REMOVED: AllowListChange.ValueType  # 3
+"""It is not there any more; the message says how it stood."""
+Global___AllowListChange: _TypeAlias = AllowListChange  # noqa: Y015
 
 @_typing.final
 class HoldersImported(_message.Message):
@@ -59,3 +88,46 @@ class HoldersImported(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HoldersImported: _TypeAlias = HoldersImported  # noqa: Y015
+
+@_typing.final
+class AllowListChanged(_message.Message):
+    """The allow list of mail domains was changed. Who did it stands in identity's own table. R33.
+
+    Topic identity.events.v1, key domain, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SUBDOMAINS_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    """The domain, as lower-case A-labels."""
+    subdomains: _builtins.bool
+    """True where every domain below it is allowed too."""
+    organisation: _builtins.str
+    """Organisation code whose holders the entry is for; empty: for all."""
+    change: Global___AllowListChange.ValueType
+    """What became of the entry."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        subdomains: _builtins.bool = ...,
+        organisation: _builtins.str = ...,
+        change: Global___AllowListChange.ValueType = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "domain", b"domain", "occurred_at", b"occurred_at", "organisation", b"organisation", "subdomains", b"subdomains"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllowListChanged: _TypeAlias = AllowListChanged  # noqa: Y015

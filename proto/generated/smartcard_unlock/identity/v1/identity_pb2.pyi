@@ -255,3 +255,85 @@ class FindRAResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FindRAResponse: _TypeAlias = FindRAResponse  # noqa: Y015
+
+@_typing.final
+class ListApprovedDomainsRequest(_message.Message):
+    """Asks for the approved domains, those of one organisation with them where one is named."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """Code of an organisation; empty: only the domains for all."""
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisation", b"organisation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListApprovedDomainsRequest: _TypeAlias = ListApprovedDomainsRequest  # noqa: Y015
+
+@_typing.final
+class ListApprovedDomainsResponse(_message.Message):
+    """The allow list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOR_ALL_FIELD_NUMBER: _builtins.int
+    FOR_ORGANISATION_FIELD_NUMBER: _builtins.int
+    ORGANISATION_NAME_FIELD_NUMBER: _builtins.int
+    organisation_name: _builtins.str
+    """Name of that organisation; empty where none was named or none has this code."""
+    @_builtins.property
+    def for_all(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovedDomain]:
+        """Domains for holders of every organisation, by name; 500 at most."""
+
+    @_builtins.property
+    def for_organisation(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovedDomain]:
+        """Additions for the holders of the organisation that was named, by name; 500 at most."""
+
+    def __init__(
+        self,
+        *,
+        for_all: _abc.Iterable[Global___ApprovedDomain] | None = ...,
+        for_organisation: _abc.Iterable[Global___ApprovedDomain] | None = ...,
+        organisation_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_all", b"for_all", "for_organisation", b"for_organisation", "organisation_name", b"organisation_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListApprovedDomainsResponse: _TypeAlias = ListApprovedDomainsResponse  # noqa: Y015
+
+@_typing.final
+class ApprovedDomain(_message.Message):
+    """One entry of the allow list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    SUBDOMAINS_FIELD_NUMBER: _builtins.int
+    domain: _builtins.str
+    """The domain, as lower-case A-labels."""
+    subdomains: _builtins.bool
+    """True where every domain below it is approved too."""
+    def __init__(
+        self,
+        *,
+        domain: _builtins.str = ...,
+        subdomains: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "subdomains", b"subdomains"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApprovedDomain: _TypeAlias = ApprovedDomain  # noqa: Y015

@@ -50,6 +50,11 @@ class IdentityServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRARequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRAResponse.FromString,
                 _registered_method=True)
+        self.ListApprovedDomains = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.IdentityService/ListApprovedDomains',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ListApprovedDomainsRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ListApprovedDomainsResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -84,6 +89,15 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListApprovedDomains(self, request, context):
+        """Lists the mail domains that addresses may be of. Public: needs no grant. R33.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -101,6 +115,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.FindRA,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRARequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRAResponse.SerializeToString,
+            ),
+            'ListApprovedDomains': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApprovedDomains,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ListApprovedDomainsRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ListApprovedDomainsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -185,6 +204,33 @@ class IdentityService:
             '/smartcard_unlock.identity.v1.IdentityService/FindRA',
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRARequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRAResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApprovedDomains(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.IdentityService/ListApprovedDomains',
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ListApprovedDomainsRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ListApprovedDomainsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,6 +32,11 @@ class IdentityServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    ListApprovedDomains: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListApprovedDomainsRequest, _identity_pb2.ListApprovedDomainsResponse]
+    """Lists the mail domains that addresses may be of. Public: needs no grant. R33.
+
+    Callers: web. Idempotent; reads only.
+    """
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Holders, their cards, organisations and addresses. Nothing is said of a holder without a grant."""
@@ -66,6 +71,17 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_identity_pb2.FindRAResponse]:
         """Finds organisations by name or code, with how to reach their Registration Authority. Public: needs no
         grant, and tells nothing of any holder. Forgives typing errors, accents and the order of words. R37.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def ListApprovedDomains(
+        self,
+        request: _identity_pb2.ListApprovedDomainsRequest,
+        context: _aio.ServicerContext[_identity_pb2.ListApprovedDomainsRequest, _abc.Awaitable[_identity_pb2.ListApprovedDomainsResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.ListApprovedDomainsResponse]:
+        """Lists the mail domains that addresses may be of. Public: needs no grant. R33.
 
         Callers: web. Idempotent; reads only.
         """
