@@ -39,6 +39,8 @@ BLOCKS, UNLOCKS = "ABBAABBAABBAAB", 25
 AT_ONCE = 50
 """Agents that attach at the same time."""
 READY = "all agents poll"
+UNLIMITED = {"ATTACH_BURST": "100000", "AGENT_HTTPS_CONNECTIONS": "100000"}
+"""All of them come from one address."""
 IDS = SystemRandomness()
 EMPTY = pb.ReaderFacts(service_up=True, readers=[pb.Reader(name="r", presence=pb.CARD_PRESENCE_EMPTY)])
 CARD = pb.ReaderFacts(service_up=True, readers=[pb.Reader(name="r", presence=pb.CARD_PRESENCE_PRESENT)])
@@ -183,7 +185,9 @@ def gateway(folder: Path, keys: Keys) -> Gateway:
     if migrating.wait(60) != 0:
         raise RuntimeError(migrating.tail())
     serving = [sys.executable, "-m", "services.card_gateway", "serve"]
-    child = Child("card_gateway", serving, folder / "serve.log", {**told, "LOG_LEVEL": "INFO"}, '"ready"')
+    child = Child(
+        "card_gateway", serving, folder / "serve.log", {**told, **UNLIMITED, "LOG_LEVEL": "INFO"}, '"ready"'
+    )
     child.start()
     return Gateway(child, addresses, keys)
 

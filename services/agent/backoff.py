@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+LONGEST_ASKED = 300.0
+"""Seconds that the other side may ask for; it may be wrong, or not ours."""
+
 
 class Backoff:
     """Waits of a run of failures, in seconds."""
@@ -11,11 +14,16 @@ class Backoff:
         self._first, self._last, self._share = first, last, share
         self._next = first
 
-    def again(self) -> float:
-        """Return the next wait: between half of the present step and all of it."""
+    def again(self, at_least: float = 0.0) -> float:
+        """Return the next wait: between half of the present step and all of it.
+
+        Not before `at_least`, which the other side asked for, and then up to half as much later: many were
+        told the same.
+        """
         step = self._next
         self._next = min(self._last, step * 2)
-        return step * (0.5 + self._share() / 2)
+        share = self._share()
+        return max(step * (0.5 + share / 2), min(at_least, LONGEST_ASKED) * (1 + share / 2))
 
     def reset(self) -> None:
         """Begin again: something worked."""

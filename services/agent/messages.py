@@ -23,6 +23,7 @@ PROBLEMS = {
     "PROVE_AGAIN": "The card must be checked once more. Go on in the browser.",
     "TOO_LATE": "That took too long. Go on in the browser.",
     "GATEWAY_AWAY": "The unlock service cannot be reached. This window tries again by itself.",
+    "GATEWAY_BUSY": "Many computers ask the unlock service at once. This window tries again by itself.",
     "PROXY_REFUSED": "Your network's proxy does not let this program reach the unlock service. Tell IT.",
     "PROXY_WANTS_LOGIN": "Your network's proxy asks this program for a login. Tell IT.",
     "SESSION_LOST": "This session is not known any more. A new one begins.",

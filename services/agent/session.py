@@ -32,10 +32,14 @@ from services.agent.transport import PROXY_CODES
 from services.agent.watch import Watch
 from services.card_gateway.card.script import End, Report
 from services.runtime import logs
+from services.runtime.errors import GATEWAY_BUSY
 from services.runtime.randomness import Randomness
 from services.runtime.words import matching_words
 
 log = logs.logger("session")
+
+_NAMED = PROXY_CODES | {GATEWAY_BUSY}
+"""Why a call failed, where the person is told more than that it did."""
 
 
 class Agent:
@@ -232,7 +236,7 @@ class Agent:
         """Wait before the next try, or until stopped."""
         if tell:
             log.warning("gateway_away", code=away.code)
-            self._window.problem(away.code if away.code in PROXY_CODES else "GATEWAY_AWAY")
+            self._window.problem(away.code if away.code in _NAMED else "GATEWAY_AWAY")
             self._window.doing(Doing.NO_GATEWAY)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), max(away.retry_after, self._backoff.again()))
+            await asyncio.wait_for(self._stop.wait(), self._backoff.again(away.retry_after))

@@ -67,8 +67,8 @@ class Spare:
             except SessionLost:
                 self._offer = None
                 await asyncio.sleep(self._backoff.again())
-            except GatewayAway:
-                await asyncio.sleep(self._backoff.again())
+            except GatewayAway as away:
+                await asyncio.sleep(self._backoff.again(away.retry_after))
 
     async def _attach(self) -> tuple[Session, Pairing]:
         private_key = new_private_key()

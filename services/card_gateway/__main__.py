@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.card_gateway.access import ACCESS, AGENT_ACCESS
+from services.card_gateway.access import ACCESS, AGENT_ACCESS, ATTACH
 from services.card_gateway.bell import ProcessBell
 from services.card_gateway.cards_file import Unreadable
 from services.card_gateway.catching_up import Hole, catch_up, told_of
@@ -44,8 +44,10 @@ from services.runtime.database import Database, TransientDatabaseError
 from services.runtime.grants import GrantSigner, GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.https_server import build_https_server
+from services.runtime.judge import Limits
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
+from services.runtime.rates import Rates
 from services.runtime.told import read_back
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -76,7 +78,7 @@ def gateway_of(read: Settings, opened: Database, vault: MasterVault, freshness: 
     )
     return compose(
         opened, vault, grants, clock, SystemRandomness(), freshness, read.GATEWAY_NAME,
-        change_needs_code=read.CHANGE_NEEDS_CODE,
+        change_needs_code=read.CHANGE_NEEDS_CODE, most_on_offer=read.MOST_ON_OFFER,
     )  # fmt: skip
 
 
@@ -128,6 +130,8 @@ def _servers(read: Settings, gateway: Gateway) -> list[process.Listener]:
     agents = AgentServicer(gateway.agents, read.WEB_ORIGIN)
     for_pages = (card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, pages)
     for_agents = (agents_pb2_grpc.add_AgentServiceServicer_to_server, agents)
+    # One bucket a network, whichever way an agent comes.
+    limits = Limits({ATTACH: Rates(read.ATTACH_BURST, read.ATTACH_PER_SECOND)}, read.TRUSTED_HOPS)
     servers: list[process.Listener] = [
         build_server(SOURCE, [for_pages], ACCESS, read.tls, read.LISTEN_ADDRESS),
         build_server(
@@ -137,11 +141,18 @@ def _servers(read: Settings, gateway: Gateway) -> list[process.Listener]:
             read.tls,
             read.AGENT_LISTEN_ADDRESS,
             require_client_certificate=False,
+            limits=limits,
         ),
     ]
     if read.AGENT_HTTPS_LISTEN_ADDRESS:
         https = build_https_server(
-            SOURCE, for_agents, AGENT_ACCESS, read.tls, read.AGENT_HTTPS_LISTEN_ADDRESS
+            SOURCE,
+            for_agents,
+            AGENT_ACCESS,
+            read.tls,
+            read.AGENT_HTTPS_LISTEN_ADDRESS,
+            limits=limits,
+            most_connections=read.AGENT_HTTPS_CONNECTIONS,
         )
         servers.append(https)
     return servers

@@ -11,8 +11,11 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SESSIONS}/ResetPin": frozenset({"web"}),
 }
 
+ATTACH = f"{_AGENTS}/Attach"
+"""The one call that makes something and that anybody may make: it is limited by network."""
+
 AGENT_ACCESS: dict[str, frozenset[str]] = {
-    f"{_AGENTS}/Attach": frozenset({"anonymous"}),
+    ATTACH: frozenset({"anonymous"}),
     f"{_AGENTS}/NextStep": frozenset({"anonymous"}),
     f"{_AGENTS}/ReportStep": frozenset({"anonymous"}),
 }

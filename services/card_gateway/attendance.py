@@ -85,6 +85,11 @@ class ProcessAttendance:
         seen_at = self._clock.now() if agent.calls else agent.seen_at
         return stored if stored.seen_at > seen_at else Sighting(agent.reader, seen_at)
 
+    def saw(self, session_id: str, since: datetime) -> bool:
+        """True where this process heard of the agent after `since`, or hears it now."""
+        agent = self._agents.get(session_id)
+        return agent is not None and (agent.calls > 0 or agent.seen_at > since)
+
     async def run(self) -> None:
         """Write notes for ever."""
         while True:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from services.card_gateway import proofs
 from services.card_gateway.attendance import ProcessAttendance
 from services.card_gateway.bell import OtherReplicas, ProcessBell
+from services.card_gateway.crowd import SqlCrowd
+from services.card_gateway.domain.pairing import MOST_ON_OFFER
 from services.card_gateway.events import event_of
 from services.card_gateway.ports import Freshness, Outside, Vault
 from services.card_gateway.storage import SqlBooks
@@ -66,6 +68,7 @@ def compose(
     gateway_name: str,
     *,
     change_needs_code: bool = False,
+    most_on_offer: int = MOST_ON_OFFER,
 ) -> Gateway:
     """Put the parts together."""
     bell = ProcessBell()
@@ -80,6 +83,7 @@ def compose(
         clock=clock,
         randomness=randomness,
         freshness=freshness,
+        crowd=SqlCrowd(database, clock, most_on_offer),
         gateway_name=gateway_name,
         change_needs_code=change_needs_code,
     )

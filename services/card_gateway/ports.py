@@ -1,5 +1,6 @@
 """What the use cases need from outside. Each docstring is the contract its adapters keep."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,6 +96,10 @@ class Work(View, Protocol):
         """Forget a session and all that belongs to it but its journal."""
         ...
 
+    async def delete_unclaimed(self, session_ids: Sequence[str], seen_before: datetime) -> int:
+        """Forget these sessions where they are NEW and not seen since; those that others hold stay."""
+        ...
+
     async def add_pairing(self, pairing: Pairing) -> None:
         """Store an offer."""
         ...
@@ -176,7 +181,7 @@ class Timetable(Protocol):
     """What time has made due. At most `limit` of each."""
 
     async def unclaimed(self, seen_before: datetime, limit: int) -> tuple[str, ...]:
-        """NEW sessions whose agent was not heard of since."""
+        """NEW sessions whose agent was not heard of since, as far as is written down."""
         ...
 
     async def past_deadline(self, now: datetime, limit: int) -> tuple[str, ...]:
@@ -191,6 +196,14 @@ class Timetable(Protocol):
 
     async def forget(self, now: datetime) -> None:
         """Delete what is kept no longer: old sessions, offers, guesses, spent grants."""
+        ...
+
+
+class Crowd(Protocol):
+    """How many sessions are on offer."""
+
+    async def takes_one_more(self) -> bool:
+        """Count one more; False where there are too many already."""
         ...
 
 
@@ -224,6 +237,10 @@ class Attendance(Protocol):
 
     def sighting(self, session_id: str, stored: Sighting) -> Sighting:
         """The newer of what is stored and what this process knows itself."""
+        ...
+
+    def saw(self, session_id: str, since: datetime) -> bool:
+        """True where this process heard of the agent after `since`, or hears it now."""
         ...
 
 
@@ -355,6 +372,7 @@ class Outside:
     clock: Clock
     randomness: Randomness
     freshness: Freshness
+    crowd: Crowd
     gateway_name: str
     """Goes into every digest a card signs; the agents are configured with the same."""
     change_needs_code: bool = False

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
+from services.card_gateway.domain.pairing import MOST_ON_OFFER
 from services.card_gateway.hsm import TokenAddress
 from services.card_gateway.master_keys import Newest
 from services.runtime.settings import KafkaSettings, ProcessSettings
@@ -78,6 +79,15 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
         "",
         pattern=r"^(\S+:\d+)?$",
         description="host:port of the agents' HTTPS/1.1 listener, for where HTTP/2 is spoilt; empty: none",
+    )
+    AGENT_HTTPS_CONNECTIONS: int = Field(
+        4_000, ge=10, le=100_000, description="HTTPS/1.1 connections at once; an agent that waits has two"
+    )
+    TRUSTED_HOPS: int = Field(0, ge=0, le=5, description="proxies of ours that add to X-Forwarded-For")
+    ATTACH_BURST: int = Field(1_000, ge=1, description="workstations of one network that may attach at once")
+    ATTACH_PER_SECOND: float = Field(20.0, gt=0, le=10_000, description="and then, for each network")
+    MOST_ON_OFFER: int = Field(
+        MOST_ON_OFFER, ge=1, le=MOST_ON_OFFER, description="workstations that wait for a page at once, in all"
     )
     GATEWAY_NAME: str = Field(
         min_length=1, max_length=64, description="signed by cards; agents have the same"

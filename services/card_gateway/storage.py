@@ -3,14 +3,14 @@
 Every statement of a journey is one probe by primary key or index.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Table, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -176,6 +176,22 @@ class SqlWork(SqlView):
         for table in (tables.pairings, tables.steps, tables.attempts, tables.sessions):
             await self._connection.execute(delete(table).where(table.c.session_id == session_id))
         self.changed.add(session_id)
+
+    async def delete_unclaimed(self, session_ids: Sequence[str], seen_before: datetime) -> int:
+        """Forget these sessions where they are NEW and not seen since; those that others hold stay.
+
+        Taken in the order of their ids, without waiting: whoever claims or renews one goes first.
+        """
+        table = tables.sessions
+        still = and_(table.c.state == State.NEW.value, table.c.seen_at <= seen_before)
+        chosen = select(table.c.session_id).where(table.c.session_id.in_(session_ids), still)
+        chosen = chosen.order_by(table.c.session_id).with_for_update(skip_locked=True)
+        gone = delete(table).where(table.c.session_id.in_(chosen)).returning(table.c.session_id)
+        deleted = (await self._connection.execute(gone)).scalars().all()
+        for other in (tables.pairings, tables.attempts):
+            await self._connection.execute(delete(other).where(other.c.session_id.in_(deleted)))
+        self.changed.update(deleted)
+        return len(deleted)
 
     async def add_pairing(self, pairing: Pairing) -> None:
         """Store an offer."""

@@ -15,6 +15,9 @@ from grpc_status import rpc_status
 
 DOMAIN = "smartcard-unlock"
 
+GATEWAY_BUSY = "GATEWAY_BUSY"
+"""More calls than are answered: come again after the hint."""
+
 _RETRYABLE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 
@@ -67,6 +70,11 @@ def not_allowed(code: str = "NOT_ALLOWED") -> ServiceError:
 def unavailable(code: str = "SERVICE_UNAVAILABLE", retry_after: float | None = None) -> ServiceError:
     """Return the error of a part that is away; `retry_after` in seconds."""
     return ServiceError(code, grpc.StatusCode.UNAVAILABLE, retry_after=retry_after)
+
+
+def exhausted(code: str, retry_after: float) -> ServiceError:
+    """Return the error of a call that is made too often; `retry_after` in seconds."""
+    return ServiceError(code, grpc.StatusCode.RESOURCE_EXHAUSTED, retry_after=retry_after)
 
 
 def internal(code: str = "INTERNAL") -> ServiceError:

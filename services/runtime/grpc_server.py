@@ -6,6 +6,7 @@ and back is in `judge`.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import Message
@@ -14,7 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from services.runtime import errors
 from services.runtime.access import ANONYMOUS, HEALTH_METHODS, AccessTable, check_complete, process_of
 from services.runtime.grpc_tls import TlsFiles
-from services.runtime.judge import Call, Judge
+from services.runtime.judge import Call, Judge, Limits
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Source: quality S42."""
@@ -59,12 +60,13 @@ def build_server(
     address: str,
     *,
     require_client_certificate: bool = True,
+    limits: Limits | None = None,
 ) -> Server:
     """Return a server that is ready to start.
 
     Raises AccessTableIncomplete where an RPC has no rule, or a rule no RPC.
     """
-    server = grpc.aio.server(interceptors=[_Guard(Judge(process, access))], options=_OPTIONS)
+    server = grpc.aio.server(interceptors=[_Guard(Judge(process, access, limits))], options=_OPTIONS)
     served = _Served(server)
     for register, servicer in registrations:
         register(servicer, served)  # type: ignore[arg-type] # stands before the server to see the names
@@ -115,23 +117,31 @@ class _Guard(grpc.aio.ServerInterceptor):
         if handler is None or details.method in HEALTH_METHODS:
             return handler
         metadata = dict(details.invocation_metadata)
-        guarded = self._guarded(details.method, handler.unary_unary, str(metadata.get("traceparent", "")))
+        said = (str(metadata.get("traceparent", "")), str(metadata.get("x-forwarded-for", "")))
+        guarded = self._guarded(details.method, handler.unary_unary, *said)
         return grpc.unary_unary_rpc_method_handler(
             guarded,
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
 
-    def _guarded(self, method: str, handle: Handler, traceparent: str) -> Handler:
+    def _guarded(self, method: str, handle: Handler, traceparent: str, forwarded: str) -> Handler:
         async def run(request: Message, context: Context) -> Any:
             caller = process_of(context.auth_context().get("x509_subject_alternative_name", ()))
-            call = Call(method, caller, traceparent)
+            source = self._judge.source(address_of(context.peer()), forwarded)
+            call = Call(method, caller, traceparent, source)
             try:
                 return await self._judge.answer(call, request, lambda: handle(request, context))
             except errors.ServiceError as error:
                 await context.abort_with_status(errors.to_status(error))
 
         return run
+
+
+def address_of(peer: str) -> str:
+    """Return the address in gRPC's own words for the other side, such as `ipv6:%5B::1%5D:50000`."""
+    host = unquote(peer.partition(":")[2]).rpartition(":")[0]
+    return host.strip("[]")
 
 
 __all__ = ["ANONYMOUS", "Server", "build_server"]

@@ -52,13 +52,21 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 class HurriedProtocol(H11Protocol):
-    """Closes a connection whose headers are not whole in time (slow loris); uvicorn alone never does."""
+    """Closes a connection whose headers are not whole in time (slow loris); uvicorn alone never does.
+
+    `limit_concurrency` is the most connections: one more is cut. uvicorn alone would answer 503 to the calls
+    on all of them, so that whoever opens many ends what others have under way.
+    """
 
     _due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The time for the first request begins."""
+        most, self.limit_concurrency = self.limit_concurrency, None
         super().connection_made(transport)
+        if most is not None and len(self.connections) > most:
+            transport.abort()
+            return
         self._begin()
 
     def data_received(self, data: bytes) -> None:

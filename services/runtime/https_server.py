@@ -19,7 +19,7 @@ from services.runtime.access import ANONYMOUS, AccessTable, check_complete
 from services.runtime.grpc_server import MAX_MESSAGE_BYTES, Registration
 from services.runtime.grpc_tls import TlsFiles
 from services.runtime.http_listener import HttpListener
-from services.runtime.judge import Call, Judge
+from services.runtime.judge import Call, Judge, Limits
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -45,15 +45,22 @@ HTTP_STATUS = {
 
 
 def build_https_server(
-    process: str, registration: Registration, access: AccessTable, tls: TlsFiles, address: str
+    process: str,
+    registration: Registration,
+    access: AccessTable,
+    tls: TlsFiles,
+    address: str,
+    *,
+    limits: Limits | None = None,
+    most_connections: int | None = None,
 ) -> HttpListener:
-    """Return a listener that is ready to start.
+    """Return a listener that is ready to start; a connection beyond `most_connections` is cut.
 
     Raises AccessTableIncomplete where an RPC has no rule, or a rule no RPC.
     """
     host, _, port = address.rpartition(":")
     config = uvicorn.Config(
-        PostedCalls(process, registration, access),
+        PostedCalls(process, registration, access, limits),
         host=host,
         port=int(port),
         ssl_certfile=tls.certificate,
@@ -63,6 +70,7 @@ def build_https_server(
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_SECONDS,
+        limit_concurrency=most_connections,
         h11_max_incomplete_event_size=HEADER_BYTES,
         ws="none",
         lifespan="off",
@@ -77,12 +85,14 @@ class _Gone(Exception):
 class PostedCalls:
     """The ASGI application: these paths, POST, and nothing else."""
 
-    def __init__(self, process: str, registration: Registration, access: AccessTable) -> None:
+    def __init__(
+        self, process: str, registration: Registration, access: AccessTable, limits: Limits | None = None
+    ) -> None:
         register, servicer = registration
         self._handlers: dict[str, Any] = {}
         register(servicer, self)  # type: ignore[arg-type] # stands where a gRPC server would
         check_complete(access, self._handlers)
-        self._judge = Judge(process, access)
+        self._judge = Judge(process, access, limits)
 
     def add_generic_rpc_handlers(self, handlers: Sequence[Any]) -> None:
         """Called by generated code; the registered handlers below are the same ones by name."""
@@ -120,7 +130,9 @@ class PostedCalls:
         if len(body) > MAX_MESSAGE_BYTES:
             return 413, b""
         try:
-            call = Call(scope["path"], ANONYMOUS, headers.get("traceparent", ""))
+            connected = scope["client"][0] if scope.get("client") else ""
+            source = self._judge.source(connected, headers.get("x-forwarded-for", ""))
+            call = Call(scope["path"], ANONYMOUS, headers.get("traceparent", ""), source)
             answer = await _unless_gone(self._answer(call, handler, body), receive)
         except errors.ServiceError as error:
             return HTTP_STATUS.get(error.status, 500), errors.to_message(error).SerializeToString()

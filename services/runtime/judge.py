@@ -8,8 +8,8 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
@@ -19,6 +19,8 @@ from services.runtime.access import AccessTable, allows
 from services.runtime.database import TransientDatabaseError
 from services.runtime.grants import GrantRefused
 from services.runtime.limits import within_limits
+from services.runtime.rates import Rates
+from services.runtime.sources import source_of
 
 RUNS = 4
 """A handler's runs in all while the database's faults may pass."""
@@ -35,14 +37,31 @@ class Call:
     caller: str
     """The process in the caller's certificate, or ANONYMOUS."""
     traceparent: str
+    source: str = ""
+    """The caller's network, where this listener limits calls by it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which calls a listener limits by the caller's network."""
+
+    rates: Mapping[str, Rates] = field(default_factory=dict)
+    """By method. Listeners that serve the same call share them."""
+    trusted_hops: int = 0
+    """Proxies of ours between caller and listener that add to X-Forwarded-For."""
 
 
 class Judge:
     """The rules of one listener."""
 
-    def __init__(self, process: str, access: AccessTable) -> None:
+    def __init__(self, process: str, access: AccessTable, limits: Limits | None = None) -> None:
         self._process = process
         self._access = access
+        self._limits = limits or Limits()
+
+    def source(self, connected: str, forwarded: str) -> str:
+        """The network that a call is counted by."""
+        return source_of(connected, forwarded, self._limits.trusted_hops)
 
     async def answer(self, call: Call, request: Message, handle: Callable[[], Awaitable[Any]]) -> Any:
         """Return what the handler returns. Raises ServiceError, whatever the handler raises."""
@@ -67,7 +86,15 @@ class Judge:
             raise errors.not_allowed()
         if not within_limits(request):
             raise errors.invalid("BAD_REQUEST")
+        self._require_rate(call)
         return await again_while_faults_pass(handle)
+
+    def _require_rate(self, call: Call) -> None:
+        """Raise GATEWAY_BUSY where the caller's network makes this call too often."""
+        rates = self._limits.rates.get(call.method)
+        wait = rates.take(call.source) if rates else 0.0
+        if wait:
+            raise errors.exhausted(errors.GATEWAY_BUSY, retry_after=wait)
 
 
 async def again_while_faults_pass(run: Callable[[], Awaitable[Any]]) -> Any:

@@ -4,10 +4,11 @@ Sources: OWASP ASVS 5.0 chapter 3; quality S14 to S22, S42.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Mapping
 
 from starlette.types import Receive, Scope
+
+from services.runtime.sources import source_of
 
 MOST_BODY_BYTES = 16 * 1024
 """Source: quality S42."""
@@ -78,25 +79,6 @@ def same_token(expected: str, given: str) -> bool:
 
 
 def client_address(scope: Scope, forwarded: str, trusted_hops: int) -> str:
-    """Return the browser's address: the connection's, or what the outermost trusted hop wrote down.
-
-    Of an IPv6 address its network of 64 bits: one subscriber has all of it, so guesses are counted by it.
-    """
-    said = [part.strip() for part in forwarded.split(",") if part.strip()]
-    if trusted_hops and len(said) >= trusted_hops:
-        return _counted(said[-trusted_hops][:64])
+    """Return the browser's address, as guesses are counted by it; empty where nobody knows."""
     client = scope.get("client")
-    return _counted(str(client[0])) if client else ""
-
-
-def _counted(text: str) -> str:
-    """Return the address to count guesses by; a text that is no address stays as it is."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+    return source_of(str(client[0]) if client else "", forwarded, trusted_hops)

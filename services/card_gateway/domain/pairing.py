@@ -25,6 +25,9 @@ GUESSES_PER_SOURCE = 10
 GUESSES_IN_ALL = 2000
 """Wrong codes all sources may enter in a window: against 5,000 live codes that is one hit in 100,000."""
 
+MOST_ON_OFFER = 10_000
+"""Sessions on offer at once. Each has one live code, or two for 30 s: at most one hit in 25,000 windows."""
+
 
 @dataclass(frozen=True)
 class Pairing:

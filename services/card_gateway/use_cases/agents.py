@@ -19,7 +19,7 @@ from services.card_gateway.use_cases.proving import Proving
 from services.card_gateway.use_cases.reading import Reading
 from services.card_gateway.use_cases.resetting import Resetting
 from services.card_gateway.use_cases.up_to_date import require_current
-from services.runtime.errors import invalid
+from services.runtime.errors import GATEWAY_BUSY, exhausted, invalid
 from services.runtime.randomness import digest_of
 
 LONGEST_WAIT = 25.0
@@ -27,6 +27,9 @@ LONGEST_WAIT = 25.0
 
 ATTACH_ANSWERED_AGAIN_WITHIN = timedelta(seconds=120)
 """How long the same attempt is given the same token: long enough for every retry."""
+
+ROOM_AGAIN_AFTER = 30.0
+"""Seconds: offers whose agent has fallen silent are deleted after 120."""
 
 TOKEN = "agent-token"  # noqa: S105 - what a token is for
 """The same attempt makes the same token, so that it need not be kept."""
@@ -62,10 +65,12 @@ class Agents:
         self._changing = Changing(outside)
 
     async def attach(self, agent_public_key: bytes, reader: ReaderState, attempt_id: str) -> Attached:
-        """Make a session (NEW) and offer it."""
+        """Make a session (NEW) and offer it. Raises GATEWAY_BUSY where too many are on offer."""
         if len(agent_public_key) != AGENT_KEY_LENGTH or not attempt_id:
             raise invalid()
         outside = self._outside
+        if not await outside.crowd.takes_one_more():
+            return await self._attached_or_busy(agent_public_key, attempt_id)
         async with outside.books.begin(commits.ATTACH) as work:
             made_in = await work.attempted("Attach", attempt_id)
             if made_in is not None:
@@ -154,6 +159,15 @@ class Agents:
         if step.kind in SET_PIN:
             return await self._resetting.fetch(session.session_id) or idle, 0
         return order(session, step, now), 0
+
+    async def _attached_or_busy(self, key: bytes, attempt_id: str) -> Attached:
+        """The answer of before to an attempt that succeeded; no write waits for one that did not."""
+        async with self._outside.books.read() as view:
+            made_in = await view.attempted("Attach", attempt_id)
+            if made_in is None:
+                raise exhausted(GATEWAY_BUSY, retry_after=ROOM_AGAIN_AFTER)
+            session = await view.session(made_in)
+        return self._attached_before(session, key, attempt_id)
 
     def _attached(self, session: Session, token: str) -> Attached:
         offer = offers.offer_of(self._outside, session)

@@ -14,6 +14,8 @@ from deploy.local.keys import Keys
 from services.runtime import errors, http_listener, https_server
 from services.runtime.access import AccessTableIncomplete
 from services.runtime.https_server import PROTOBUF, build_https_server
+from services.runtime.judge import Limits
+from services.runtime.rates import Rates
 from tests.ports.runtime.test_calls import SERVICE, Servicer, tls
 
 ACCESS = {
@@ -114,6 +116,79 @@ async def test_S21_every_exception_becomes_the_same_code_as_over_grpc(
     assert (answer.status_code, code_of(answer)) == (status, code)
     assert b"canary" not in answer.content
     assert status_pb2.Status.FromString(answer.content).message == code
+
+
+async def test_S42_a_connection_too_many_is_cut_and_those_before_it_are_served(keys: Keys) -> None:
+    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, Waiting())
+    files = tls(keys, "otp")
+    server = build_https_server("otp", registration, ACCESS, files, "127.0.0.1:0", most_connections=2)
+    await server.start()
+    lines = [Line(server.port, ssl.create_default_context(cafile=keys.ca)) for _ in range(4)]
+    assert [await line.called() for line in lines] == ["200", "200", "", ""]
+    assert [await line.called() for line in lines[:2]] == ["200", "200"]
+    lines[0].hang_up()
+    async with asyncio.timeout(5):
+        while not await lines[3].called():
+            await asyncio.sleep(0.01)
+
+    assert [await line.called() for line in (lines[1], lines[3])] == ["200", "200"]
+    for line in lines:
+        line.hang_up()
+    await server.stop(5)
+
+
+@dataclass
+class Line:
+    """One connection that is kept."""
+
+    port: int
+    context: ssl.SSLContext
+    ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def called(self) -> str:
+        """The status of one call; empty where the connection was cut."""
+        head = ("host: otp", f"content-type: {PROTOBUF}", "content-length: 0", "", "")
+        try:
+            if self.ends is None:
+                self.ends = await asyncio.open_connection(
+                    "127.0.0.1", self.port, ssl=self.context, server_hostname="otp"
+                )
+            reader, writer = self.ends
+            writer.write("\r\n".join((f"POST {SERVICE}IssueCode HTTP/1.1", *head)).encode())
+            answer = await reader.readuntil(b"\r\n\r\n")
+        except (OSError, asyncio.IncompleteReadError):
+            self.hang_up()
+            return ""
+        return answer.split(b" ", 2)[1].decode()
+
+    def hang_up(self) -> None:
+        if self.ends is not None:
+            self.ends[1].close()
+        self.ends = None
+
+
+@pytest.mark.parametrize(("hops", "codes"), [(0, ["OK", "GATEWAY_BUSY"]), (1, ["OK", "OK"])])
+async def test_S54_limits_count_by_what_a_trusted_hop_says_and_else_by_the_connection(
+    keys: Keys, hops: int, codes: list[str]
+) -> None:
+    method = SERVICE + "IssueCode"
+    limits = Limits({method: Rates(1, 0.1)}, trusted_hops=hops)
+    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, Waiting())
+    server = build_https_server("otp", registration, ACCESS, tls(keys, "otp"), "127.0.0.1:0", limits=limits)
+    await server.start()
+    context = ssl.create_default_context(cafile=keys.ca)
+    base = f"https://127.0.0.1:{server.port}"
+    async with httpx.AsyncClient(base_url=base, verify=context, trust_env=False) as client:
+        client.headers.update({"host": "otp", "content-type": PROTOBUF})
+        client.event_hooks["request"] = [_named]
+        told = [
+            await client.post(method, headers={"x-forwarded-for": address})
+            for address in ("203.0.113.1", "203.0.113.2")
+        ]
+    await server.stop(5)
+
+    assert ["OK" if answer.status_code == 200 else code_of(answer) for answer in told] == codes
+    assert told[-1].status_code == (200 if hops else 429)
 
 
 async def test_S26_the_access_table_is_the_same_and_a_caller_is_anonymous(posted: Posted) -> None:

@@ -14,6 +14,7 @@ from services.agent.steps import Steps
 from services.agent.watch import Watch
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.script import Answer, End, Kind, Report
+from services.runtime.errors import GATEWAY_BUSY
 from services.runtime.randomness import SystemRandomness
 from tests.unit.agent.world import ONE_CARD, PAIRING, SESSION, FakeGateway, FakeWindow, service_with_card
 
@@ -97,6 +98,33 @@ async def test_F15_a_report_is_kept_until_the_gateway_has_it(tmp_path: Path) -> 
 
     assert (step, report.end) == ("read-1", End.COMPLETED)
     assert "GATEWAY_AWAY" in life.window.told
+
+
+async def test_F26_a_busy_gateway_is_asked_again_when_it_said_and_says_why(
+    tmp_path: Path,
+) -> None:
+    life = Life(tmp_path)
+    life.gateway.refusals = [GatewayAway(GATEWAY_BUSY, 0.2)]
+
+    async with life.lived():
+        await life.told("offered session-1 True")
+
+    first, second, *_ = life.gateway.asked_at
+    assert second - first >= 0.25  # 0.2 s, and half of the half that may come on top
+    assert GATEWAY_BUSY in life.window.told
+
+
+async def test_F26_the_offer_on_the_side_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [Idle(None, claimed=True)]
+    life.gateway.refusals = [None, GatewayAway(GATEWAY_BUSY, 0.2)]
+    async with life.lived():
+        async with asyncio.timeout(10):
+            while life.gateway.attached < 2:
+                await asyncio.sleep(0.005)
+
+    _, first, second, *_ = life.gateway.asked_at
+    assert second - first >= 0.25
 
 
 async def test_F15_a_killed_run_is_reported_first_thing_under_the_same_session(tmp_path: Path) -> None:

@@ -141,8 +141,15 @@ class FakeGateway:
         self.replies: list[Order | Exception | None] = []
         self.reports: list[tuple[str, str, Report]] = []
         self.attached = 0
+        self.refusals: list[Exception | None] = []
+        """How the first Attach calls are answered; None as any other."""
+        self.asked_at: list[float] = []
 
     async def attach(self, public_key: bytes, facts: Facts, attempt_id: str) -> tuple[str, str, Pairing]:
+        self.asked_at.append(asyncio.get_running_loop().time())
+        refused = self.refusals.pop(0) if self.refusals else None
+        if refused is not None:
+            raise refused
         self.attached += 1
         return f"session-{self.attached}", "token", PAIRING
 

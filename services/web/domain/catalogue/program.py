@@ -200,6 +200,12 @@ ENTRIES: tuple[Entry, ...] = (
         "Wait. The program tries again by itself; its ‘doctor’ says more.",
     ),
     ask_it(
+        "GATEWAY_BUSY",
+        "Many workstations ask the unlock service at once",
+        "The unlock service answers those first whose unlock is under way.",
+        "Wait. The program tries again by itself, within a minute or two.",
+    ),
+    ask_it(
         "CLOCK_WRONG",
         "The clock of your workstation is wrong",
         "It differs from the unlock service’s by more than 30 seconds, or from what its certificate allows.",
