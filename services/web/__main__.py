@@ -13,6 +13,7 @@ from services.runtime.grpc_client import connect
 from services.runtime.http_listener import HttpListener
 from services.runtime.randomness import SystemRandomness
 from services.runtime.settings import load
+from services.web.api.app import as_json
 from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
 from services.web.domain.errors import as_markdown
 from services.web.routes import build_app
@@ -104,5 +105,11 @@ def errors(_: argparse.Namespace) -> int:
     return 0
 
 
+def openapi(_: argparse.Namespace) -> int:
+    """Print the JSON API's document as docs/openapi.json holds it."""
+    print(as_json(), end="")
+    return 0
+
+
 if __name__ == "__main__":
-    process.main("web", {"serve": serve, "check-config": check_config, "errors": errors})
+    process.main("web", {"serve": serve, "check-config": check_config, "errors": errors, "openapi": openapi})

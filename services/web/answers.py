@@ -83,13 +83,18 @@ _STATUSES = {
 }
 
 
-def unanswered(visit: Visit, error: errors.ServiceError) -> Response:
-    """Return the page of a call that was not answered; what the person did may be done again."""
+def told(error: errors.ServiceError) -> tuple[int, str]:
+    """Return the HTTP status and the code of a call that was not answered, and log it."""
     status, own = _STATUSES.get(error.status, (500, "INTERNAL"))
     if error.code == "SESSION_UNKNOWN":
         status, own = 410, "SESSION_EXPIRED"
-    code = error.code if error.code in CATALOGUE else own
     log.warning("call_not_answered", code=error.code, status=error.status.name)
+    return status, error.code if error.code in CATALOGUE else own
+
+
+def unanswered(visit: Visit, error: errors.ServiceError) -> Response:
+    """Return the page of a call that was not answered; what the person did may be done again."""
+    status, code = told(error)
     if visit.request.url.path == WAIT:
         return JSONResponse({"code": code}, status_code=status)
     response = visit.stopped(Stop(code, status=status))

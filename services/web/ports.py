@@ -240,3 +240,13 @@ class Audit(Protocol):
     async def saved_time(self) -> SavedTime:
         """Sum the time saved so far."""
         ...
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The processes that pages and the JSON API ask."""
+
+    gateway: Gateway
+    identity: Identity
+    otp: Otp
+    audit: Audit

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Scope
 
 from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
+from services.web.api.app import PREFIX, build_api
 from services.web.edge import SecureEdge
 from services.web.pages import (
     address,
@@ -67,6 +68,7 @@ def build_app(house: House, sealer: CookieSealer) -> ASGIApp:
         Route("/health/live", _alive),
         Route("/health/ready", _alive),
         Mount("/assets", HashedFiles(directory=STATIC_FILES)),
+        Mount(PREFIX, build_api(house, sealer.for_tokens())),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False

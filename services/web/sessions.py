@@ -1,6 +1,7 @@
 """The sealed cookie: the only thing the web process keeps, and it keeps it with the browser.
 
 AES-256-GCM-SIV under a key of web's own: whoever holds the cookie can neither read nor change it.
+Another front end's session token is sealed the same way, for another purpose: neither opens as the other.
 """
 
 import json
@@ -19,27 +20,34 @@ COOKIE = "__Host-unlock"
 NONCE_BYTES = 12  # RFC 8452
 MOST_BYTES = 4096
 """What browsers keep at most. Source: RFC 6265, 6.1."""
-_PURPOSE = b"smartcard-unlock/web-cookie/v1"
+COOKIE_PURPOSE = b"smartcard-unlock/web-cookie/v1"
+TOKEN_PURPOSE = b"smartcard-unlock/api-token/v1"
 
 
 class CookieSealer:
     """Seals journeys into cookie values and opens them again."""
 
-    def __init__(self, key: bytes, randomness: Randomness) -> None:
+    def __init__(self, key: bytes, randomness: Randomness, purpose: bytes = COOKIE_PURPOSE) -> None:
+        self._key = key
         self._cipher = AESGCMSIV(key)
         self._randomness = randomness
+        self._purpose = purpose
+
+    def for_tokens(self) -> "CookieSealer":
+        """Return the sealer of the JSON API's session tokens."""
+        return CookieSealer(self._key, self._randomness, TOKEN_PURPOSE)
 
     def seal(self, journey: Journey) -> str:
         """Return the cookie's value; every seal is different."""
         nonce = self._randomness.token(NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, _to_json(journey), _PURPOSE)
+        sealed = self._cipher.encrypt(nonce, _to_json(journey), self._purpose)
         return urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
 
     def open(self, value: str, now: datetime) -> Journey | None:
         """Return the journey; None for one that is over, or for what we never sealed."""
         try:
             raw = urlsafe_b64decode(value[:MOST_BYTES] + "==")
-            journey = _from_json(self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _PURPOSE))
+            journey = _from_json(self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._purpose))
         except (InvalidTag, ValueError, KeyError, TypeError, AttributeError):
             return None
         return None if journey.over(now) else journey

@@ -13,6 +13,9 @@ from services.runtime.settings import ProcessSettings
 COOKIE_KEY_BYTES = 32
 
 
+ORIGIN = r"https?://[^/,\s]+"
+
+
 def is_loopback(host: str) -> bool:
     """True for an address that no other machine can reach."""
     try:
@@ -38,6 +41,11 @@ class WebSettings(ProcessSettings):
     REPORT_PROBLEM_URL: str = Field(
         "mailto:service-desk@example.org", pattern=r"^(mailto:|https://)", description="R14"
     )
+    API_ALLOWED_ORIGINS: str = Field(
+        "",
+        pattern=rf"^({ORIGIN}(,{ORIGIN})*)?$",
+        description="websites whose pages may call the JSON API, with commas between; none by default",
+    )
     RA_CONTACT: str = Field("", max_length=200, description="shown where identity names no RA")
     SITES_FILE: Path | None = Field(None, description="CSV: network,name; mails name the reader's site by it")
     TRUSTED_HOPS: int = Field(0, ge=0, le=5, description="proxies of ours that add to X-Forwarded-For")
@@ -49,6 +57,18 @@ class WebSettings(ProcessSettings):
         if plain and not (is_loopback(host) and is_loopback(self.listen[0])):
             raise ValueError("WEB_ORIGIN: plain http is for loopback only")
         return self
+
+    @model_validator(mode="after")
+    def _other_origins_by_https(self) -> "WebSettings":
+        for origin in self.api_origins:
+            if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
+                raise ValueError("API_ALLOWED_ORIGINS: plain http is for loopback only")
+        return self
+
+    @property
+    def api_origins(self) -> tuple[str, ...]:
+        """Websites, besides our own pages, that may call the JSON API from a browser."""
+        return tuple(self.API_ALLOWED_ORIGINS.split(",")) if self.API_ALLOWED_ORIGINS else ()
 
     @property
     def https(self) -> bool:

@@ -19,11 +19,12 @@ from services.web import texts
 from services.web.domain import entries
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import JOURNEY_LIFE, Journey
-from services.web.ports import Audit, Gateway, Identity, Otp, RegistrationAuthority
+from services.web.ports import Peers as Peers
 from services.web.search_limit import SearchLimit
 from services.web.security import client_address
 from services.web.settings import WebSettings
 from services.web.sites import Sites
+from services.web.use_cases import Stop as Stop
 
 STATIC_FILES = Path(__file__).parent / "static" / "dist"
 
@@ -41,16 +42,6 @@ COMPONENTS = frozenset({
 """Of the NHS design system, what the pages use."""
 JUDGED_ANEW = frozenset({"NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE"})
 """Refusals that the Registration Authority may have mended a minute later. R7, R25."""
-
-
-@dataclass(frozen=True)
-class Peers:
-    """The processes that pages ask."""
-
-    gateway: Gateway
-    identity: Identity
-    otp: Otp
-    audit: Audit
 
 
 @dataclass(frozen=True)
@@ -72,16 +63,6 @@ class Elsewhere(Exception):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
-
-
-class Stop(Exception):
-    """The visit ends on the page of an error code."""
-
-    def __init__(self, code: str, ra: RegistrationAuthority | None = None, *, status: int = 200) -> None:
-        super().__init__(code)
-        self.code = code
-        self.ra = ra
-        self.status = status
 
 
 def environment() -> Environment:

@@ -83,20 +83,20 @@ class Person:
     def choose_passcode(self) -> Shown:
         """Seal the new passcode as the page's script does, and send it."""
         shown = self.browser.get("/passcode")
-        key = urlsafe_b64decode(shown.facts["data-agent-key"] + "=")
+        key = from_base64url(shown.facts["data-agent-key"])
         context = (shown.facts["data-session"], shown.fields["attempt_id"])
-        self.page = self.browser.post(shown, sealed=_sealed(key, self.new_pin, pin_info(*context)))
+        self.page = self.browser.post(shown, sealed=sealed(key, self.new_pin, pin_info(*context)))
         return self.page
 
     def change_passcode(self, current: str) -> Shown:
         """Seal both passcodes as the page's script does, and send them."""
         shown = self.browser.get("/passcode")
-        key = urlsafe_b64decode(shown.facts["data-agent-key"] + "=")
+        key = from_base64url(shown.facts["data-agent-key"])
         context = (shown.facts["data-session"], shown.fields["attempt_id"])
         self.page = self.browser.post(
             shown,
-            sealed=_sealed(key, self.new_pin, pin_info(*context)),
-            sealed_current=_sealed(key, current, current_pin_info(*context)),
+            sealed=sealed(key, self.new_pin, pin_info(*context)),
+            sealed_current=sealed(key, current, current_pin_info(*context)),
         )
         return self.page
 
@@ -137,8 +137,19 @@ class Person:
             time.sleep(0.1)
 
 
-def _sealed(key: bytes, pin: str, info: bytes) -> str:
+def sealed(key: bytes, pin: str, info: bytes) -> str:
+    """A PIN as a front end seals it to the agent's key."""
     return urlsafe_b64encode(seal(key, pin.encode(), info)).decode().rstrip("=")
+
+
+def from_base64url(text: str) -> bytes:
+    """The bytes of a text without padding."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def spent(session_id: str) -> None:
+    """Remember that a session was claimed, also where it was not by `Person.say_why`."""
+    _claimed.add(session_id)
 
 
 PLACES = (

@@ -1,6 +1,6 @@
 """Each "no" of the journey ends on its own page, with its code and what to do, and harms no card.
 
-And the two ways that do not begin with a locked card: a change, and a passcode that was forgotten.
+And the ways beside the main one: a change, a passcode that was forgotten, and another front end.
 """
 
 from html import unescape
@@ -14,6 +14,7 @@ from deploy.local.virtual_card import Eeprom
 from services.web.domain.errors import entry_for
 from tests.journeys.audit import Auditor, Record
 from tests.journeys.judge import Judge
+from tests.journeys.over_the_api import PersonOverTheApi
 from tests.journeys.person import Person, codes_mailed, good_pin, mails_to
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
@@ -174,3 +175,40 @@ def test_R1_a_minidriver_card_is_unlocked_by_an_answer_of_the_vault(stack: Stack
     assert card.pin == person.new_pin.encode()
     assert card.pin_left == card.parameters.pin_tries
     assert card.wrong_admin_tries == 0
+
+
+def test_R1_R4_R53_D2_another_front_end_unlocks_a_blocked_card_over_the_json_api(
+    stack: Stack, spare: str
+) -> None:
+    holder = PersonOverTheApi(stack, spare)
+    person = holder.person
+    assert holder.claim()["step"] == "CARD"
+    assert holder.insert_card()["step"] == "CODE"
+    facts = holder.get("/session/holder")
+    assert facts["masked_address"] not in {"", person.card.address}
+    assert holder.post("/session/code-requests", words_match=False)["code"] == "WORDS_NOT_CONFIRMED"
+    assert holder.post("/session/code-requests", words_match=True)["live"]
+    right = person.read_mail()
+    wrong = f"{(int(right) + 1) % 10**8:08}"
+    told = holder.post("/session/code-entries", code=wrong)
+    assert (told["code"], told["entries_left"]) == ("CODE_WRONG", 2)
+    assert holder.get("/session/code")["delivery"] == "SENT"
+    assert holder.post("/session/code-entries", code=right)["step"] == "PASSCODE"
+    assert holder.send_passcode()["step"] == "WORKING"
+    ended = holder.wait_for_end()
+
+    assert (ended["step"], ended["error"]) == ("DONE", None)
+    assert Judge(stack.pcsc).pin_verifies(person.new_pin)
+    expected = [Record("card_gateway", "SUCCESS", "", "LOCKED", "SELF")]
+    assert Auditor(stack).wait_for_records(person.session_id) == expected
+
+
+def test_R2_D2_another_front_end_changes_a_passcode_over_the_json_api(stack: Stack) -> None:
+    holder = PersonOverTheApi(stack, "working-3", "CHANGE")
+    person = holder.person
+    holder.claim()
+    assert holder.insert_card()["step"] == "PASSCODE"
+    assert holder.send_passcode(current=person.card.pin)["step"] == "WORKING"
+
+    assert holder.wait_for_end()["step"] == "DONE"
+    assert Judge(stack.pcsc).pin_verifies(person.new_pin)

@@ -4,6 +4,7 @@ A code is stable and is what people quote; the sentences may be improved at any 
 """
 
 from services.web.domain.catalogue import (
+    api,
     browser,
     card,
     holder,
@@ -24,6 +25,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ("Your unlock", session.ENTRIES),
     ("This service", service.ENTRIES),
     ("Your browser", browser.ENTRIES),
+    ("Another front end", api.ENTRIES),
 )
 
 CATALOGUE: dict[str, Entry] = {entry.code: entry for _, entries in GROUPS for entry in entries}

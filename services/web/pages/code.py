@@ -4,10 +4,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from services.web import texts
+from services.web import texts, use_cases
 from services.web.domain import entries
 from services.web.domain.journey import ADDRESS, CODE, PASSCODE
-from services.web.pages.steps import holder_of, session_at
+from services.web.pages.steps import held, holder_of, session_at
 from services.web.ports import CodeStatus, Holder, Redemption, SessionView, Verdict
 from services.web.visit import Elsewhere, Stop, Visit
 
@@ -21,12 +21,16 @@ async def show_code(visit: Visit) -> Response:
 async def _page(
     visit: Visit, view: SessionView, holder: Holder, error: str = "", error_code: str = ""
 ) -> Response:
-    status = await visit.peers.otp.code_status(holder.grant)
+    status = await use_cases.newest_code(visit.peers, holder)
     if status is None:
         raise Elsewhere(ADDRESS)
+<<<<<<< HEAD
     if status.entries_left == 0:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
     told: dict[str, Any] = {"error": error.format(digits=status.digits), "error_code": error_code}
+=======
+    told: dict[str, Any] = {"error": error, "error_code": error_code}
+>>>>>>> d4c873a (Another front end takes the journey over a JSON API: the pages' steps, grants and limits, and one document)
     return visit.page("code.jinja", view=view, holder=holder, **told, **delivery_of(visit, status))
 
 
@@ -50,37 +54,24 @@ async def enter_code(visit: Visit) -> Response:
     if typed is None:
         error = texts.CODE_MALFORMED if visit.form.get("code", "").strip() else texts.CODE_MISSING
         return await _page(visit, view, holder, error)
+<<<<<<< HEAD
     otp = visit.peers.otp
     entry = await otp.redeem_code(holder.grant, typed, visit.attempt_id, visit.client_address)
+=======
+    entry = await use_cases.enter_code(visit.peers, held(visit), holder, typed, visit.attempt_id)
+>>>>>>> d4c873a (Another front end takes the journey over a JSON API: the pages' steps, grants and limits, and one document)
     if entry.verdict is Verdict.RIGHT:
-        return await _authorise(visit, holder, entry)
+        visit.step_up()
+        return visit.move(PASSCODE)
     visit.answered()
     if entry.verdict is Verdict.LOCKED_TO_RA:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
-    return await _page(visit, view, holder, _sentence(entry), _CODE_OF.get(entry.verdict, ""))
+    return await _page(visit, view, holder, _sentence(entry), _named(entry))
 
 
-async def _authorise(visit: Visit, holder: Holder, entry: Redemption) -> Response:
-    """Hand the grant on at once; until that is answered, the attempt stays the same and may be repeated."""
-    journey = visit.journey
-    refused = await visit.peers.gateway.authorise(
-        journey.session_id,
-        journey.claim,
-        unlock_grant=entry.unlock_grant,
-        holder_grant=holder.grant,
-        attempt_id=visit.attempt_id,
-    )
-    if refused:
-        raise Stop(refused.code, holder.registration_authority)
-    visit.step_up()
-    return visit.move(PASSCODE)
-
-
-_CODE_OF = {
-    Verdict.WRONG: "CODE_WRONG",
-    Verdict.SUPERSEDED: "CODE_SUPERSEDED",
-    Verdict.DEAD: "CODE_DEAD",
-}
+def _named(entry: Redemption) -> str:
+    """Return the code beside the sentence; none for what a slip of the finger explains."""
+    return "" if entry.verdict is Verdict.MALFORMED else use_cases.CODE_OF[entry.verdict]
 
 
 def _sentence(entry: Redemption) -> str:

@@ -1,19 +1,17 @@
 """From the new passcode to the end: it arrives sealed, and success is told only when the card said so."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 
 from starlette.responses import Response
 
-from services.web import texts
+from services.web import texts, use_cases
 from services.web.domain import entries
 from services.web.domain.journey import DONE, PASSCODE, STOPPED, UNKNOWN, WORKING, Reason, State
-from services.web.pages.steps import holder_of, place_of, session_at, session_of
+from services.web.pages.steps import held, place_of, session_at, session_of
 from services.web.visit import Elsewhere, Stop, Visit
 
 TOLD_BY_THE_PAGE = frozenset({"NO_CARD", "LAST_TRY", "CARD_LOCKED"})
 """Refusals after which the page that the session belongs on says all there is to say."""
-MOST_SEALED_BYTES = 256
-"""Source: the contract of ResetPin."""
 
 
 async def show_passcode(visit: Visit) -> Response:
@@ -31,35 +29,22 @@ async def show_passcode(visit: Visit) -> Response:
 async def set_passcode(visit: Visit) -> Response:
     """Pass the sealed passcode on to the agent."""
     view = await session_at(visit, PASSCODE)
-    sealed, current = _sealed(visit.form.get("sealed", "")), _sealed(visit.form.get("sealed_current", ""))
-    attempt_id = visit.form.get("attempt_id", "")
-    whole = bool(sealed) and bool(current) is (view.reason is Reason.CHANGE)
-    if not whole or not entries.UUID.fullmatch(attempt_id):
-        raise Stop("JAVASCRIPT_OFF", status=400)
-    holder = await holder_of(visit, view)
-    refused = await visit.peers.gateway.reset_pin(
-        visit.journey.session_id,
-        visit.journey.claim,
-        sealed_pin=sealed,
-        holder_grant=holder.grant,
-        attempt_id=attempt_id,
-        sealed_current_pin=current,
-        spend_last_try=visit.journey.last_try,
+    passcodes = use_cases.Passcodes(
+        new=use_cases.sealed_bytes(visit.form.get("sealed", "")),
+        current=use_cases.sealed_bytes(visit.form.get("sealed_current", "")),
     )
-    if refused and refused.code in TOLD_BY_THE_PAGE:
+    attempt_id = visit.form.get("attempt_id", "")
+    if not passcodes.fit(view.reason) or not entries.UUID.fullmatch(attempt_id):
+        raise Stop("JAVASCRIPT_OFF", status=400)
+    last_try = visit.journey.last_try
+    try:
+        await use_cases.reset(visit.peers, held(visit), view, passcodes, attempt_id, last_try=last_try)
+    except Stop as stop:
+        if stop.code not in TOLD_BY_THE_PAGE:
+            raise
         return visit.move(place_of(visit, await session_of(visit)))
-    if refused:
-        raise Stop(refused.code, holder.registration_authority)
     visit.step_up(last_try=False)
     return visit.move(WORKING)
-
-
-def _sealed(text: str) -> bytes:
-    """Return the sealed bytes; none for what no page of ours sends."""
-    if not entries.BASE64URL.fullmatch(text) or len(text) % 4 == 1:
-        return b""
-    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    return raw if len(raw) <= MOST_SEALED_BYTES else b""
 
 
 async def show_working(visit: Visit) -> Response:
@@ -80,8 +65,6 @@ async def show_unknown(visit: Visit) -> Response:
 async def show_stopped(visit: Visit) -> Response:
     """Show why the session ended without success."""
     view = await session_at(visit, STOPPED)
-    if view.state is State.ABANDONED:
-        raise Stop("SESSION_ABANDONED")
     if view.state in {State.SUCCESS, State.NEW}:
         raise Elsewhere("/")
-    raise Stop(view.code or "NOT_UNLOCKED")
+    raise Stop(use_cases.end_code(view))

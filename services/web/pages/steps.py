@@ -1,8 +1,9 @@
 """What the pages of an unlock share: the session they show, and the holder they act for."""
 
-from services.web.domain.journey import START, Reason, Standing, State, belongs, place
-from services.web.ports import Holder, Refused, SessionView
-from services.web.visit import Elsewhere, Stop, Visit
+from services.web import use_cases
+from services.web.domain.journey import START, Standing, State, belongs, place
+from services.web.ports import Holder, SessionView
+from services.web.visit import Elsewhere, Visit
 
 
 async def session_of(visit: Visit, *, since: int = 0, wait: int = 0) -> SessionView:
@@ -21,15 +22,11 @@ def place_of(visit: Visit, view: SessionView) -> str:
 def standing_of(visit: Visit, view: SessionView) -> Standing:
     """Return all that decides on which page the session belongs."""
     journey = visit.journey
-    spends_tries = view.reason is Reason.CHANGE and view.tries_left == 1
-    return Standing(
-        state=view.state,
-        resolved_success=view.resolved_success,
-        objection=view.objection,
-        code_needed=view.code_needed,
+    return use_cases.standing(
+        view,
         code_asked=journey.code_asked,
         words_confirmed=journey.words_confirmed,
-        last_try_ahead=spends_tries and not journey.last_try,
+        last_try=journey.last_try,
     )
 
 
@@ -42,11 +39,13 @@ async def session_at(visit: Visit, path: str) -> SessionView:
 
 
 async def holder_of(visit: Visit, view: SessionView) -> Holder:
-    """Return the holder, judged anew: a card that was frozen a second ago ends here."""
-    answer = await visit.peers.identity.resolve_holder(view.card_grant)
-    if isinstance(answer, Refused):
-        raise Stop(answer.code, answer.registration_authority)
-    return answer
+    """Return the holder, judged anew."""
+    return await use_cases.resolve(visit.peers, view)
+
+
+def held(visit: Visit) -> tuple[str, str]:
+    """Return the visit's session: its id, and the claim to it."""
+    return visit.journey.session_id, visit.journey.claim
 
 
 def ended(view: SessionView) -> bool:

@@ -25,6 +25,7 @@ from tests.fakes.web_peers import (
     FakeOtp,
     World,
 )
+from tests.unit.web.front_end import FrontEnd
 
 ORIGIN = "https://unlock.example.org"
 COOKIE_KEY = bytes(range(32))
@@ -119,3 +120,10 @@ async def visitor(app: ASGIApp) -> AsyncIterator[Visitor]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, follow_redirects=True) as client:
         yield Visitor(client)
+
+
+@pytest.fixture
+async def front_end(app: ASGIApp) -> AsyncIterator[FrontEnd]:
+    """Another front end, on a server or in a program: it sends no Origin."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
+        yield FrontEnd(client)

@@ -1,0 +1,199 @@
+"""What the API answers, each field with its meaning."""
+
+from base64 import urlsafe_b64encode
+from datetime import datetime
+from enum import Enum
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from services.web import texts, use_cases
+from services.web.api.problems import WhomToAsk
+from services.web.domain import journey
+from services.web.domain.entry import Entry
+from services.web.domain.errors import entry_for
+from services.web.domain.journey import Reason, State, ways
+from services.web.ports import CodeStatus, Delivery, Holder, Reader, SessionView
+
+
+class Step(Enum):
+    """What the holder does next; the pages' own steps, where asking for a code and typing it are one."""
+
+    CARD = "CARD"
+    OTHER_REASON = "OTHER_REASON"
+    CODE = "CODE"
+    PASSCODE = "PASSCODE"  # pragma: allowlist secret
+    LAST_TRY = "LAST_TRY"
+    WORKING = "WORKING"
+    DONE = "DONE"
+    UNKNOWN = "UNKNOWN"
+    STOPPED = "STOPPED"
+
+
+_STEPS = {
+    journey.CARD: Step.CARD,
+    journey.OTHER_REASON: Step.OTHER_REASON,
+    journey.ADDRESS: Step.CODE,
+    journey.CODE: Step.CODE,
+    journey.CHANGE: Step.PASSCODE,
+    journey.PASSCODE: Step.PASSCODE,
+    journey.LAST_TRY: Step.LAST_TRY,
+    journey.WORKING: Step.WORKING,
+    journey.DONE: Step.DONE,
+    journey.UNKNOWN: Step.UNKNOWN,
+}
+_ENDED = frozenset({Step.DONE, Step.STOPPED})
+
+
+def standing(view: SessionView, *, last_try: bool = False) -> journey.Standing:
+    """Return where a session stands; what a person has to confirm comes with each request instead."""
+    return use_cases.standing(view, code_asked=False, words_confirmed=True, last_try=last_try)
+
+
+def step_of(view: SessionView) -> Step:
+    """Return what the holder does next."""
+    return _STEPS.get(journey.place(standing(view)), Step.STOPPED)
+
+
+class ErrorWords(BaseModel):
+    """An error code in plain words."""
+
+    code: str
+    title: str
+    happened: str
+    next_step: str = Field(description="What the holder can do.")
+    ask: Literal["RA", "IT", "REPORT"] = Field(description="Who helps where that does not.")
+    help: str = Field(description="Path of its page, on the host of this API.")
+
+    @classmethod
+    def of(cls, entry: Entry) -> "ErrorWords":
+        """Return what the catalogue says."""
+        return cls(
+            code=entry.code,
+            title=entry.title,
+            happened=entry.happened,
+            next_step=entry.next_step,
+            ask=entry.ask.value,
+            help=f"/help/errors/{entry.code}",
+        )
+
+
+class Card(BaseModel):
+    """The card in the reader, once it was read."""
+
+    last_four: str = Field(description="The end of its identifier, to tell one card from another.")
+    tries_left: int | None = Field(description="Tries of the passcode; null where the card did not tell.")
+    blocked: bool
+
+
+class Session(BaseModel):
+    """An unlock session, as its holder may see it."""
+
+    session_id: str = Field(description="For the context of the sealed passcode.")
+    version: int = Field(description="Grows with each change; `since` of the next look.")
+    step: Step = Field(description="What the holder does next; where `DONE`, the card itself confirmed it.")
+    ended: bool = Field(description="True where nothing more can come of it: claim a new session.")
+    reason: Reason
+    deadline: datetime = Field(description="When it ends, whatever happens; UTC.")
+    words: list[str] = Field(description="Three words that the unlock program shows too, to be compared.")
+    agent_public_key: str = Field(
+        description="X25519, base64url without padding: passcodes are sealed to it."
+    )
+    reader: Reader
+    card: Card | None = Field(description="Null until a card was read.")
+    offered_reasons: list[Reason] = Field(description="The ways that fit the card; see `OTHER_REASON`.")
+    code_needed: bool = Field(description="False for a CHANGE that needs no security code.")
+    error: ErrorWords | None = Field(
+        description="What stands in the way now: of the reader, the last try or the reason, or why it ended."
+    )
+
+    @classmethod
+    def of(cls, session_id: str, view: SessionView) -> "Session":
+        """Return a session as the gateway shows it."""
+        step, code = step_of(view), _trouble(view)
+        read = view.state not in {State.NEW, State.ATTACHED}
+        card = Card(last_four=view.last_four, tries_left=view.tries_left, blocked=view.blocked)
+        return cls(
+            session_id=session_id,
+            version=view.version,
+            step=step,
+            ended=step in _ENDED,
+            reason=view.reason,
+            deadline=view.deadline,
+            words=list(view.words),
+            agent_public_key=urlsafe_b64encode(view.agent_public_key).rstrip(b"=").decode(),
+            reader=view.reader,
+            card=card if read else None,
+            offered_reasons=list(ways(view.objection, blocked=view.blocked)) if read else [],
+            code_needed=view.code_needed,
+            error=ErrorWords.of(entry_for(code)) if code else None,
+        )
+
+
+def _trouble(view: SessionView) -> str:
+    """Return the code of what stands in the way now; empty where nothing does."""
+    step = step_of(view)
+    if step is Step.DONE:
+        return ""
+    if step is Step.STOPPED:
+        return use_cases.end_code(view)
+    if step is Step.CARD:
+        return texts.READER_CODES.get(view.reader.value, "") or view.code
+    if step is Step.UNKNOWN:
+        return "OUTCOME_UNKNOWN"
+    return view.objection or view.code or ("LAST_TRY" if step is Step.LAST_TRY else "")
+
+
+class Claimed(BaseModel):
+    """A session that is the caller's now, and the token that says so."""
+
+    session_token: str = Field(
+        description="Opaque: `Authorization: Bearer <session_token>`. It is the session: whoever has it can"
+        " go on with it. Keep it in memory, never in an address, a log or a store that outlives the session."
+    )
+    session: Session
+
+
+class HolderFacts(BaseModel):
+    """The holder of the card, who may go on now."""
+
+    masked_address: str = Field(description="Where a code goes; empty where there is no address.")
+    registration_authority: WhomToAsk
+    nudge: ErrorWords | None = Field(
+        description="Why no code could be sent, where none is needed this time: say so while the card works."
+    )
+
+    @classmethod
+    def of(cls, holder: Holder) -> "HolderFacts":
+        """Return what identity tells of a holder."""
+        return cls(
+            masked_address=holder.masked_address,
+            registration_authority=WhomToAsk.of(holder.registration_authority),
+            nudge=ErrorWords.of(entry_for(holder.nudge)) if holder.nudge else None,
+        )
+
+
+class Code(BaseModel):
+    """How the newest security code stands."""
+
+    delivery: Delivery = Field(description="SENT: the mail server took it; the mailbox may still be full.")
+    error: ErrorWords | None = Field(description="Why it was not sent.")
+    live: bool = Field(description="True while the code can be entered.")
+    expires_at: datetime = Field(description="From when it is refused; UTC.")
+    entries_left: int
+    resends_left: int
+    next_code_at: datetime = Field(description="From when another one may be asked for; UTC.")
+
+    @classmethod
+    def of(cls, status: CodeStatus) -> "Code":
+        """Return what otp tells of a code."""
+        reason = status.delivery_reason
+        return cls(
+            delivery=status.delivery,
+            error=ErrorWords.of(entry_for(reason)) if reason else None,
+            live=status.live,
+            expires_at=status.expires_at,
+            entries_left=status.entries_left,
+            resends_left=status.resends_left,
+            next_code_at=status.next_code_at,
+        )

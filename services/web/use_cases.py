@@ -1,0 +1,160 @@
+"""The steps of an unlock, as pages and the JSON API take them: whom to ask, in which order, what ends it.
+
+What differs stays outside: how a session is remembered (a browser's cookie, a front end's token), and
+how an answer is shown.
+"""
+
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.web.domain import entries
+from services.web.domain.journey import Reason, Standing, State
+from services.web.ports import (
+    CodeStatus,
+    Holder,
+    Peers,
+    Redemption,
+    Refused,
+    RegistrationAuthority,
+    SessionView,
+    Verdict,
+)
+
+MOST_SEALED_BYTES = 256
+"""Source: the contract of ResetPin."""
+CODE_OF: Mapping[Verdict, str] = {
+    Verdict.WRONG: "CODE_WRONG",
+    Verdict.SUPERSEDED: "CODE_SUPERSEDED",
+    Verdict.DEAD: "CODE_DEAD",
+    Verdict.LOCKED_TO_RA: "LOCKED_TO_RA",
+    Verdict.MALFORMED: "CODE_MALFORMED",
+}
+"""What the catalogue says of an entry that was not right."""
+
+
+class Stop(Exception):
+    """The way ends here, with an error code: whom to ask, and from when waiting helps."""
+
+    def __init__(
+        self,
+        code: str,
+        ra: RegistrationAuthority | None = None,
+        *,
+        status: int = 200,
+        retry_at: datetime | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.ra = ra
+        self.status = status
+        """Of the page; the JSON API has its own, by code."""
+        self.retry_at = retry_at
+
+
+@dataclass(frozen=True)
+class Passcodes:
+    """What the agent is to open, each sealed to its key; the current passcode for a CHANGE only."""
+
+    new: bytes = field(repr=False)
+    current: bytes = field(repr=False)
+
+    def fit(self, reason: Reason) -> bool:
+        """True where a reset for this reason has all it needs, and nothing it does not."""
+        return bool(self.new) and bool(self.current) is (reason is Reason.CHANGE)
+
+
+def sealed_bytes(text: str) -> bytes:
+    """Return what was sealed; nothing for what no front end that follows the contract sends."""
+    if not entries.BASE64URL.fullmatch(text) or len(text) % 4 == 1:
+        return b""
+    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return raw if len(raw) <= MOST_SEALED_BYTES else b""
+
+
+def standing(view: SessionView, *, code_asked: bool, words_confirmed: bool, last_try: bool) -> Standing:
+    """Return all that decides which step a session is at: what the gateway says, and what the person said."""
+    spends_tries = view.reason is Reason.CHANGE and view.tries_left == 1
+    return Standing(
+        state=view.state,
+        resolved_success=view.resolved_success,
+        objection=view.objection,
+        code_needed=view.code_needed,
+        code_asked=code_asked,
+        words_confirmed=words_confirmed,
+        last_try_ahead=spends_tries and not last_try,
+    )
+
+
+def end_code(view: SessionView) -> str:
+    """Return why a session ended without success."""
+    return "SESSION_ABANDONED" if view.state is State.ABANDONED else view.code or "NOT_UNLOCKED"
+
+
+async def resolve(peers: Peers, view: SessionView) -> Holder:
+    """Return the holder, judged anew: a card that was frozen a second ago stops here."""
+    answer = await peers.identity.resolve_holder(view.card_grant)
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, answer.registration_authority)
+    return answer
+
+
+async def ask_for_code(peers: Peers, holder: Holder, attempt_id: str) -> CodeStatus:
+    """Have a code sent, the first or another one."""
+    answer = await peers.otp.issue_code(holder.grant, attempt_id)
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, holder.registration_authority, retry_at=answer.retry_at)
+    return answer
+
+
+async def newest_code(peers: Peers, holder: Holder) -> CodeStatus | None:
+    """Tell how the newest code stands; None where none was asked for."""
+    status = await peers.otp.code_status(holder.grant)
+    if status and status.entries_left == 0:
+        raise Stop("LOCKED_TO_RA", holder.registration_authority)
+    return status
+
+
+async def enter_code(
+    peers: Peers, session: tuple[str, str], holder: Holder, typed: str, attempt_id: str
+) -> Redemption:
+    """Have one entry judged; the grant of a right one is handed on at once.
+
+    `session`: its id and the claim to it. Until the gateway has answered, the attempt stays the same and
+    may be repeated.
+    """
+    entry = await peers.otp.redeem_code(holder.grant, typed, attempt_id)
+    if entry.verdict is Verdict.RIGHT:
+        refused = await peers.gateway.authorise(
+            *session, unlock_grant=entry.unlock_grant, holder_grant=holder.grant, attempt_id=attempt_id
+        )
+        if refused:
+            raise Stop(refused.code, holder.registration_authority)
+    return entry
+
+
+async def reset(
+    peers: Peers,
+    session: tuple[str, str],
+    view: SessionView,
+    passcodes: Passcodes,
+    attempt_id: str,
+    *,
+    last_try: bool,
+) -> None:
+    """Pass the sealed passcodes on to the agent.
+
+    `session`: its id and the claim to it. `last_try`: the person wants to spend the card's last one.
+    """
+    holder = await resolve(peers, view)
+    refused = await peers.gateway.reset_pin(
+        *session,
+        sealed_pin=passcodes.new,
+        holder_grant=holder.grant,
+        attempt_id=attempt_id,
+        sealed_current_pin=passcodes.current,
+        spend_last_try=last_try,
+    )
+    if refused:
+        raise Stop(refused.code, holder.registration_authority)
