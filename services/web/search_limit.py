@@ -7,6 +7,8 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+LONGEST_SEARCH = 100
+"""Characters. Source: the contract of FindRA."""
 SEARCHES: RateLimitItem = RateLimitItemPerMinute(60)
 """A minute and address: a whole hospital may sit behind one."""
 

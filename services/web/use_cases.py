@@ -12,6 +12,7 @@ from datetime import datetime
 from services.web.domain import entries
 from services.web.domain.journey import Reason, Standing, State
 from services.web.ports import (
+    Asked,
     CodeStatus,
     Holder,
     Peers,
@@ -100,9 +101,9 @@ async def resolve(peers: Peers, view: SessionView) -> Holder:
     return answer
 
 
-async def ask_for_code(peers: Peers, holder: Holder, attempt_id: str) -> CodeStatus:
+async def ask_for_code(peers: Peers, holder: Holder, attempt_id: str, asked: Asked) -> CodeStatus:
     """Have a code sent, the first or another one."""
-    answer = await peers.otp.issue_code(holder.grant, attempt_id)
+    answer = await peers.otp.issue_code(holder.grant, attempt_id, asked)
     if isinstance(answer, Refused):
         raise Stop(answer.code, holder.registration_authority, retry_at=answer.retry_at)
     return answer
@@ -117,14 +118,19 @@ async def newest_code(peers: Peers, holder: Holder) -> CodeStatus | None:
 
 
 async def enter_code(
-    peers: Peers, session: tuple[str, str], holder: Holder, typed: str, attempt_id: str
+    peers: Peers,
+    session: tuple[str, str],
+    holder: Holder,
+    typed: str,
+    attempt_id: str,
+    client_address: str,
 ) -> Redemption:
     """Have one entry judged; the grant of a right one is handed on at once.
 
     `session`: its id and the claim to it. Until the gateway has answered, the attempt stays the same and
     may be repeated.
     """
-    entry = await peers.otp.redeem_code(holder.grant, typed, attempt_id)
+    entry = await peers.otp.redeem_code(holder.grant, typed, attempt_id, client_address)
     if entry.verdict is Verdict.RIGHT:
         refused = await peers.gateway.authorise(
             *session, unlock_grant=entry.unlock_grant, holder_grant=holder.grant, attempt_id=attempt_id

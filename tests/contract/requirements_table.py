@@ -89,7 +89,7 @@ OPEN = {
     "R43": "codes of a registration",
     "R48": "clearing by the RA, and failed security questions",
     "R64": "the button that freezes the card, and mails of address changes",
-    "D2": "a JSON API for another front end, and exports for analysts",
+    "D2": "exports for analysts",
 }
 """Rows with tests that do not yet prove all of it: what is missing."""
 

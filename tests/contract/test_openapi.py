@@ -68,7 +68,7 @@ def test_every_changing_call_carries_an_attempt_and_takes_no_unknown_field(
 def test_no_secret_stands_in_an_address() -> None:
     parameters = [each["name"] for _, _, operation in OPERATIONS for each in operation.get("parameters", [])]
 
-    assert set(parameters) == {"since", "wait", "code"}
+    assert set(parameters) == {"since", "wait", "code", "organisation"}
     assert next(path for _, path, operation in OPERATIONS if "{code}" in path) == "/errors/{code}"
 
 

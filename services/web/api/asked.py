@@ -104,7 +104,7 @@ class CodeEntry(Asked):
         min_length=1,
         max_length=40,
         repr=False,
-        description="The 8 digits of the newest mail; spaces and hyphens do not matter.",
+        description="The digits of the newest mail; spaces and hyphens do not matter.",
         examples=["4196 3075"],
     )
 

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from services.web.api.told import Step, step_of
 from services.web.domain.journey import AFTERLIFE, Journey
 from services.web.ports import Claimed, Peers, SessionView
+from services.web.security import client_address
 from services.web.sessions import CookieSealer
 from services.web.use_cases import Stop
 from services.web.visit import House
@@ -28,6 +29,8 @@ class Caller:
     house: House
     session_id: str
     claim: str = field(repr=False)
+    client_address: str = field(repr=False)
+    """As guesses and codes are counted by it."""
 
     @property
     def peers(self) -> Peers:
@@ -57,6 +60,12 @@ def house_of(request: Request) -> House:
     return house
 
 
+def client_address_of(request: Request) -> str:
+    """Return where a call comes from, as guesses and searches are counted by it."""
+    forwarded = request.headers.get("x-forwarded-for", "")
+    return client_address(request.scope, forwarded, house_of(request).settings.TRUSTED_HOPS)
+
+
 def session_token(request: Request, claimed: Claimed) -> str:
     """Return the token of a session that was claimed; it ends with the session's last page."""
     tokens: CookieSealer = request.app.state.tokens
@@ -78,8 +87,9 @@ def _caller(
     journey = tokens.open(given.credentials, house.clock.now()) if given else None
     if journey is None:
         raise Stop("SESSION_EXPIRED")
-    return Caller(house, journey.session_id, journey.claim)
+    return Caller(house, journey.session_id, journey.claim, client_address_of(request))
 
 
 OfSession = Annotated[Caller, Depends(_caller)]
+ClientAddress = Annotated[str, Depends(client_address_of)]
 OfHouse = Annotated[House, Depends(house_of)]

@@ -1,14 +1,17 @@
-"""What needs no session: every error code in plain words."""
+"""What needs no session: every error code in plain words, and whose Registration Authority is whose."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
-from pydantic import BaseModel
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
 
+from services.web.api.caller import ClientAddress, OfHouse
 from services.web.api.gate import JudgedRoute
+from services.web.api.problems import WhomToAsk
 from services.web.api.refusals import refusals
 from services.web.api.told import ErrorWords
 from services.web.domain.errors import CATALOGUE
+from services.web.search_limit import LONGEST_SEARCH
 from services.web.use_cases import Stop
 
 router = APIRouter(route_class=JudgedRoute, tags=["without a session"])
@@ -18,6 +21,39 @@ class Catalogue(BaseModel):
     """Every error code."""
 
     errors: list[ErrorWords]
+
+
+class Found(BaseModel):
+    """Registration Authorities whose organisations fit a search."""
+
+    registration_authorities: list[WhomToAsk] = Field(description="The best one first.")
+    more: bool = Field(description="True where more fit than are told.")
+
+
+Organisation = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=LONGEST_SEARCH,
+        pattern=r"\S",
+        description="Roughly its name, or its code.",
+        examples=["Test Trust"],
+    ),
+]
+
+
+@router.get("/registration-authorities", responses=refusals(429))
+async def find_registration_authorities(
+    house: OfHouse, client_address: ClientAddress, organisation: Organisation
+) -> Found:
+    """Find Registration Authorities by roughly an organisation's name, or by its code.
+
+    Typing errors are forgiven. An address may search 60 times a minute.
+    """
+    if not house.searches.admits(client_address):
+        raise Stop("TOO_MANY_SEARCHES")
+    found = await house.peers.identity.find_ra(organisation.strip())
+    return Found(registration_authorities=[WhomToAsk.of(each) for each in found.authorities], more=found.more)
 
 
 @router.get("/errors", responses=refusals())

@@ -10,7 +10,7 @@ from services.web.api.problems import Refusal
 from services.web.api.refusals import IN_SESSION, WITH_BODY, refusals
 from services.web.api.told import Code, HolderFacts, Session, Step
 from services.web.domain import entries
-from services.web.ports import Holder, SessionView, Verdict
+from services.web.ports import Asked, Holder, SessionView, Verdict
 from services.web.use_cases import Stop
 
 router = APIRouter(route_class=JudgedRoute, tags=["holder and code"])
@@ -33,10 +33,12 @@ async def ask_for_code(caller: OfSession, asked: CodeRequest) -> Code:
 
     At most 3 in a session, a minute apart.
     """
-    _, holder = await _before_code(caller)
+    view, holder = await _before_code(caller)
     if not asked.words_match:
         raise Stop("WORDS_NOT_CONFIRMED")
-    return Code.of(await use_cases.ask_for_code(caller.peers, holder, asked.attempt_id))
+    site = caller.house.sites.site_of(caller.client_address)
+    where = Asked(caller.client_address, view.last_four, site)
+    return Code.of(await use_cases.ask_for_code(caller.peers, holder, asked.attempt_id, where))
 
 
 @router.get("/session/code", responses=refusals(404, *IN_SESSION))
@@ -59,7 +61,9 @@ async def enter_code(caller: OfSession, asked: CodeEntry) -> Session:
     typed = entries.one_time_code(asked.code)
     if typed is None:
         raise Stop("CODE_MALFORMED")
-    entry = await use_cases.enter_code(caller.peers, caller.held, holder, typed, asked.attempt_id)
+    entry = await use_cases.enter_code(
+        caller.peers, caller.held, holder, typed, asked.attempt_id, caller.client_address
+    )
     if entry.verdict is not Verdict.RIGHT:
         code, left = use_cases.CODE_OF[entry.verdict], entry.entries_left
         raise Refusal(code, holder.registration_authority, entries_left=left)

@@ -28,6 +28,7 @@ MOST_NAME = 100
 class WhomToAsk(BaseModel):
     """A Registration Authority, as far as it is known; empty where not."""
 
+    organisation: str = Field(description="Code of the organisation.")
     name: str
     telephone: str
     email: str
@@ -36,7 +37,13 @@ class WhomToAsk(BaseModel):
     @classmethod
     def of(cls, ra: RegistrationAuthority) -> "WhomToAsk":
         """Return how to reach it."""
-        return cls(name=ra.name, telephone=ra.telephone, email=ra.email, opening_hours=ra.opening_hours)
+        return cls(
+            organisation=ra.organisation,
+            name=ra.name,
+            telephone=ra.telephone,
+            email=ra.email,
+            opening_hours=ra.opening_hours,
+        )
 
 
 class FieldProblem(BaseModel):
@@ -95,6 +102,7 @@ STATUSES = {
     "NOT_ACCEPTABLE": HTTPStatus.NOT_ACCEPTABLE,
     "REQUEST_TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "MEDIA_TYPE_UNSUPPORTED": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "TOO_MANY_SEARCHES": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_MANY_GUESSES": HTTPStatus.TOO_MANY_REQUESTS,
     "RESEND_TOO_SOON": HTTPStatus.TOO_MANY_REQUESTS,
     "MAIL_LIMIT": HTTPStatus.TOO_MANY_REQUESTS,

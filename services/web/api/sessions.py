@@ -4,14 +4,13 @@ from fastapi import APIRouter, Request
 
 from services.web import use_cases
 from services.web.api.asked import Claim, NewPasscode, OtherReason, Since, Wait
-from services.web.api.caller import OfHouse, OfSession, session_token
+from services.web.api.caller import OfHouse, OfSession, client_address_of, session_token
 from services.web.api.gate import JudgedRoute
 from services.web.api.refusals import IN_SESSION, WITH_BODY, refusals
 from services.web.api.told import Claimed, Session, Step, standing
 from services.web.domain import entries
 from services.web.domain.journey import OTHER_REASON, belongs, ways
 from services.web.ports import Refused
-from services.web.security import client_address
 from services.web.use_cases import Passcodes, Stop, sealed_bytes
 
 router = APIRouter(route_class=JudgedRoute, tags=["session"])
@@ -23,13 +22,12 @@ async def claim_session(request: Request, house: OfHouse, asked: Claim) -> Claim
 
     The code and the address are good for 2 minutes, and the program shows new ones by itself.
     """
-    forwarded = request.headers.get("x-forwarded-for", "")
     answer = await house.peers.gateway.start_session(
         address_token=asked.address_token,
         pairing_code=entries.pairing_code(asked.pairing_code) or "",
         reason=asked.reason,
         attempt_id=asked.attempt_id,
-        client_address=client_address(request.scope, forwarded, house.settings.TRUSTED_HOPS),
+        client_address=client_address_of(request),
     )
     if isinstance(answer, Refused):
         raise Stop(answer.code, answer.registration_authority, retry_at=answer.retry_at)

@@ -180,6 +180,7 @@ class Code(BaseModel):
     error: ErrorWords | None = Field(description="Why it was not sent.")
     live: bool = Field(description="True while the code can be entered.")
     expires_at: datetime = Field(description="From when it is refused; UTC.")
+    digits: int = Field(description="Of a code in this deployment.")
     entries_left: int
     resends_left: int
     next_code_at: datetime = Field(description="From when another one may be asked for; UTC.")
@@ -193,6 +194,7 @@ class Code(BaseModel):
             error=ErrorWords.of(entry_for(reason)) if reason else None,
             live=status.live,
             expires_at=status.expires_at,
+            digits=status.digits,
             entries_left=status.entries_left,
             resends_left=status.resends_left,
             next_code_at=status.next_code_at,

@@ -9,10 +9,7 @@ from starlette.responses import Response
 from services.web import texts, use_cases
 from services.web.domain.journey import ADDRESS, CODE
 from services.web.pages.steps import holder_of, session_at, session_of
-<<<<<<< HEAD
-from services.web.ports import Asked, Refused
-=======
->>>>>>> d4c873a (Another front end takes the journey over a JSON API: the pages' steps, grants and limits, and one document)
+from services.web.ports import Asked
 from services.web.visit import Stop, Visit
 
 WAITING_HELPS = frozenset({"RESEND_TOO_SOON", "NO_MORE_CODES"})
@@ -35,23 +32,14 @@ async def send_code(visit: Visit) -> Response:
     if visit.form.get("words_match") != "yes":
         error = texts.WORDS_NOT_CONFIRMED
         return visit.page("address.jinja", view=view, holder=holder, error=error, status=400)
-<<<<<<< HEAD
     asked = Asked(visit.client_address, view.last_four, visit.house.sites.site_of(visit.client_address))
-    answer = await visit.peers.otp.issue_code(holder.grant, visit.attempt_id, asked)
-    if isinstance(answer, Refused):
-        if visit.journey.code_asked and answer.code in WAITING_HELPS:
-            visit.answered()
-            return visit.move(CODE)
-        raise Stop(answer.code, holder.registration_authority)
-=======
     try:
-        await use_cases.ask_for_code(visit.peers, holder, visit.attempt_id)
+        await use_cases.ask_for_code(visit.peers, holder, visit.attempt_id, asked)
     except Stop as stop:
         if not (visit.journey.code_asked and stop.code in WAITING_HELPS):
             raise
         visit.answered()
         return visit.move(CODE)
->>>>>>> d4c873a (Another front end takes the journey over a JSON API: the pages' steps, grants and limits, and one document)
     visit.answered(code_asked=True)
     return visit.move(CODE)
 

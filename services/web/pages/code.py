@@ -24,13 +24,7 @@ async def _page(
     status = await use_cases.newest_code(visit.peers, holder)
     if status is None:
         raise Elsewhere(ADDRESS)
-<<<<<<< HEAD
-    if status.entries_left == 0:
-        raise Stop("LOCKED_TO_RA", holder.registration_authority)
     told: dict[str, Any] = {"error": error.format(digits=status.digits), "error_code": error_code}
-=======
-    told: dict[str, Any] = {"error": error, "error_code": error_code}
->>>>>>> d4c873a (Another front end takes the journey over a JSON API: the pages' steps, grants and limits, and one document)
     return visit.page("code.jinja", view=view, holder=holder, **told, **delivery_of(visit, status))
 
 
@@ -54,12 +48,9 @@ async def enter_code(visit: Visit) -> Response:
     if typed is None:
         error = texts.CODE_MALFORMED if visit.form.get("code", "").strip() else texts.CODE_MISSING
         return await _page(visit, view, holder, error)
-<<<<<<< HEAD
-    otp = visit.peers.otp
-    entry = await otp.redeem_code(holder.grant, typed, visit.attempt_id, visit.client_address)
-=======
-    entry = await use_cases.enter_code(visit.peers, held(visit), holder, typed, visit.attempt_id)
->>>>>>> d4c873a (Another front end takes the journey over a JSON API: the pages' steps, grants and limits, and one document)
+    entry = await use_cases.enter_code(
+        visit.peers, held(visit), holder, typed, visit.attempt_id, visit.client_address
+    )
     if entry.verdict is Verdict.RIGHT:
         visit.step_up()
         return visit.move(PASSCODE)

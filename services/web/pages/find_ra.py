@@ -6,11 +6,10 @@ from services.runtime import errors
 from services.web import texts
 from services.web.pages.steps import session_of
 from services.web.ports import RegistrationAuthority
+from services.web.search_limit import LONGEST_SEARCH
 from services.web.security import client_address
 from services.web.visit import Stop, Visit
 
-LONGEST_SEARCH = 100
-"""Characters. Source: the contract of FindRA."""
 FIELD = "organisation"
 
 

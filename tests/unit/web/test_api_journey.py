@@ -334,3 +334,36 @@ async def test_D2_the_document_is_served_as_it_is_kept(front_end: FrontEnd) -> N
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == json.loads((ROOT / "docs/openapi.json").read_text())
+
+
+async def test_R37_a_registration_authority_is_found_by_roughly_its_name(
+    front_end: FrontEnd, world: World
+) -> None:
+    told = (await front_end.get("/registration-authorities?organisation= tset+trust ")).json()
+
+    assert told["registration_authorities"][0]["telephone"] == RA.telephone
+    assert ("find_ra", "tset trust") in world.calls
+
+
+async def test_R37_a_search_for_nothing_asks_nobody(front_end: FrontEnd, world: World) -> None:
+    for search in ("", "?organisation=", "?organisation=+", f"?organisation={'a' * 101}"):
+        answer = await front_end.get(f"/registration-authorities{search}")
+        assert refused(answer) == (422, "REQUEST_INVALID")
+    assert world.names() == []
+
+
+async def test_an_address_may_search_60_times_a_minute(front_end: FrontEnd) -> None:
+    answers = [await front_end.get("/registration-authorities?organisation=trust") for _ in range(61)]
+
+    assert [answer.status_code for answer in answers[:60]] == [200] * 60
+    assert refused(answers[60]) == (429, "TOO_MANY_SEARCHES")
+
+
+async def test_a_code_names_the_network_it_was_asked_from_and_the_card(
+    front_end: FrontEnd, world: World
+) -> None:
+    await front_end.reach_card(world)
+    await front_end.post("/session/code-requests", {"words_match": True})
+
+    assert world.asked
+    assert (world.asked.client_address, world.asked.card_last_four) == ("127.0.0.1", "4F2A")
