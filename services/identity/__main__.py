@@ -13,6 +13,7 @@ from smartcard_unlock.identity.v1 import identity_pb2_grpc
 from services.identity import allow_list_command
 from services.identity.access import ACCESS
 from services.identity.approved_domains import ApprovedDomains
+from services.identity.card_refs import write_refs
 from services.identity.directory import Import, report_line
 from services.identity.events import event_of
 from services.identity.finding import Finder
@@ -102,6 +103,15 @@ async def import_lines(read: DatabaseSettings, lines: Iterable[str]) -> int:
     return 1 if run.counts["refused"] else 0
 
 
+async def cards_refs(_: argparse.Namespace) -> int:
+    """Print the card references that are known here, for `reconcile` of card_gateway."""
+    opened = Database(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL)
+    try:
+        return await write_refs(opened)
+    finally:
+        await opened.close()
+
+
 @asynccontextmanager
 async def _approved_domains() -> AsyncIterator[ApprovedDomains]:
     opened = Database(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL)
@@ -160,6 +170,7 @@ if __name__ == "__main__":
             "serve": serve,
             "migrate": migrate,
             "import": import_file,
+            "cards refs": cards_refs,
             "allow-list show": list_show,
             "allow-list add": list_add,
             "allow-list remove": list_remove,
