@@ -5,24 +5,21 @@ There is no switch to answer it otherwise: whoever can type there can see the wo
 """
 
 import asyncio
-import os
-import select
 import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from services.agent import messages
 from services.agent.addresses import is_trusted
 from services.agent.facts import Facts, ReaderState
-from services.agent.ports import Doing, Pairing, Question
+from services.agent.ports import Doing, Pairing, Question, Typed
+from services.agent.terminal import NoAnswer, Terminal, terminal
 
-TERMINAL = "/dev/tty"
-LONGEST_ANSWER = 64
-"""Characters; the only one that counts has three."""
-SLICE_SECONDS = 0.2
-"""How soon a waiting question notices that the agent is ending."""
+HOW = "Type it here; nothing of it is shown. An empty line changes nothing."
+
+T = TypeVar("T")
 
 
 class Console:
@@ -98,8 +95,17 @@ class Console:
 
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         """Ask on the controlling terminal; only the word yes is a yes."""
-        text = messages.question(question.last_four, words, last_try=question.last_try) + " Type yes: "
-        return await asyncio.to_thread(self._ask, text, time.monotonic() + seconds)
+        text = messages.question(question.last_four, words, last_try=question.last_try)
+        answer = await asyncio.to_thread(self._ask, text, lambda opened: opened.line(" Type yes: "), seconds)
+        return answer is not None and answer.lower() == "yes"
+
+    async def ask_pins(self, question: Question, words: tuple[str, str, str], seconds: float) -> Typed | None:
+        """Ask on the controlling terminal, which shows nothing of what is typed."""
+        text = messages.question(question.last_four, words, last_try=question.last_try)
+        asks_current = question.reason == "CHANGE"
+        return await asyncio.to_thread(
+            self._ask, f"{text} {HOW}", lambda opened: opened.pins(asks_current=asks_current), seconds
+        )
 
     async def run(self) -> None:
         """Nothing to draw: the terminal does."""
@@ -112,32 +118,14 @@ class Console:
         """Stop waiting for an answer: the agent ends."""
         self._ending = True
 
-    def _ask(self, text: str, give_up: float) -> bool:
+    def _ask(self, question: str, answer: Callable[[Terminal], T], seconds: float) -> T | None:
+        """Put a question on the terminal; None where nobody answers it there."""
         try:
-            terminal = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY)
-        except OSError:
-            return False
-        try:
-            termios.tcflush(terminal, termios.TCIFLUSH)  # what was typed before the question answers nothing
-            os.write(terminal, b"\n" + text.encode())
-            return self._answer(terminal, give_up).strip().lower() == "yes"
-        except OSError:
-            return False
-        finally:
-            os.close(terminal)
-
-    def _answer(self, terminal: int, give_up: float) -> str:
-        """Return the line typed, or nothing."""
-        typed = b""
-        while not typed.endswith(b"\n") and len(typed) < LONGEST_ANSWER:
-            if self._ending or time.monotonic() > give_up:
-                return ""
-            if select.select([terminal], [], [], SLICE_SECONDS)[0]:
-                read = os.read(terminal, LONGEST_ANSWER)
-                if not read:
-                    return ""
-                typed += read
-        return typed.decode(errors="replace")
+            with terminal(time.monotonic() + seconds, lambda: self._ending) as opened:
+                opened.say(f"\n{messages.printable(question)}")
+                return answer(opened)
+        except (NoAnswer, OSError, termios.error):
+            return None
 
     def _same(self, *shown: str) -> bool:
         same, self._shown = shown == self._shown, shown

@@ -19,7 +19,9 @@ PROBLEMS = {
     "TRIES_NOT_TOLD": "The card did not say how many tries are left. Take it out and insert it again.",
     "PIN_TRIES_SPENT": "Too many wrong passcodes. Take the card out and insert it again.",
     "LAST_TRY": "One try is left, so the passcode was not tried. Read in the browser what to do.",
-    "DECLINED": "You did not say yes, so nothing was changed.",
+    "DECLINED": "You did not say yes here, so nothing was changed.",
+    "SEALED_PIN_REFUSED": "This computer takes passcodes in this window only, and the service takes them on "
+    "its page. Tell IT.",
     "PROVE_AGAIN": "The card must be checked once more. Go on in the browser.",
     "TOO_LATE": "That took too long. Go on in the browser.",
     "GATEWAY_AWAY": "The unlock service cannot be reached. This window tries again by itself.",
@@ -31,6 +33,22 @@ PROBLEMS = {
 }
 WORKING_ON_IT = "Working. Leave the card in."
 OTHER = "Something went wrong. Quote this code to IT."
+
+PASSCODE_REFUSED = {
+    "MISSING": "Type a new passcode.",
+    "LENGTH": "The passcode must be 6, 7 or 8 digits long.",
+    "NOT_DIGITS": "The passcode must only have digits, 0 to 9.",
+    "REPEAT": "Choose a passcode that does not repeat the same digits, like 111111 or 121212.",
+    "SEQUENCE": "Choose a passcode that does not count up or down, like 123456.",
+    "DATE": "Choose a passcode that is not a date, like a birthday.",
+    "COMMON": "Choose a passcode that is harder to guess: this one is used by many people.",
+    "DIFFERENT": "The two are not the same. Type the new passcode twice.",
+    "CURRENT_MISSING": "Type the passcode that the card has now.",
+    "CURRENT_FORM": "The current passcode must be 4 to 8 digits, 0 to 9. It was not tried.",
+    "SAME": "Choose a passcode that is not the current one.",
+}
+"""Why a typed passcode is refused; codes of `card.pin_policy` and `typed`. R51."""
+ABOUT_CURRENT = frozenset({"CURRENT_MISSING", "CURRENT_FORM"})
 
 OUTCOMES = {
     "SUCCESS": "Done: the card works, with the new passcode.",

@@ -98,6 +98,17 @@ class Question:
     reason: str
     last_try: bool = False
     """CHANGE: a wrong current passcode may block the card."""
+    pin_at_agent: bool = False
+    """The passcodes are typed here as well, and none comes sealed."""
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What the person typed here. Kept for one script; never written down."""
+
+    new: str = field(repr=False)
+    current: str = field(default="", repr=False)
+    """CHANGE only."""
 
 
 @dataclass(frozen=True)
@@ -211,4 +222,8 @@ class Window(Protocol):
 
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         """Ask for the person's yes; False for anything else, no terminal, or no answer in time."""
+        ...
+
+    async def ask_pins(self, question: Question, words: tuple[str, str, str], seconds: float) -> Typed | None:
+        """Ask the same, and for the passcodes, until they are good; None where `confirm` says False."""
         ...

@@ -64,7 +64,9 @@ async def _serve(settings: AgentSettings, journal: Journal) -> None:
         window = StatusFile(settings.AGENT_STATUS_FILE, face, VERSION, wall)
     watch = Watch(service, Backoff(0.1, 2.0, share))
     gateway = GatewayCalls(way_of(settings), VERSION, wall)
-    steps = Steps(service, watch, window, journal, settings.GATEWAY_NAME)
+    steps = Steps(
+        service, watch, window, journal, settings.GATEWAY_NAME, only_typed_here=settings.PIN_ENTRY == "agent"
+    )
     randomness = SystemRandomness()
     spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)
     agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)

@@ -48,6 +48,9 @@ class AgentSettings(BaseSettings):
     TLS_CA_FILE: Path = Field(description="PEM: the authority that signed the gateway's certificate")
     GATEWAY_NAME: str = Field(min_length=1, max_length=64, description="goes into every digest a card signs")
     WEB_ORIGIN: str = Field("", description="only pages below it are shown and opened; empty: see addresses")
+    PIN_ENTRY: Literal["page", "agent"] = Field(
+        "page", description="agent: no passcode that comes sealed from a page is accepted"
+    )
     OPEN_BROWSER: Literal["yes", "no"] = "no"
     AGENT_WINDOW: Literal["auto", "console"] = Field(
         "auto", description="auto: a window if there is a screen"

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.agent.facts import Facts, ReaderState
-from services.agent.ports import Doing, Pairing, Question, Window
+from services.agent.ports import Doing, Pairing, Question, Typed, Window
 
 
 class StatusFile:
@@ -85,6 +85,10 @@ class StatusFile:
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         """Leave the question to the window."""
         return await self._window.confirm(question, words, seconds)
+
+    async def ask_pins(self, question: Question, words: tuple[str, str, str], seconds: float) -> Typed | None:
+        """Leave it to the window; nothing of it is written."""
+        return await self._window.ask_pins(question, words, seconds)
 
     def _write(self, **changes: object) -> None:
         self._status.update(changes, updated_at=self._wall().isoformat())

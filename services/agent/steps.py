@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.agent.agreeing import Agreed, ask, is_sealed_against, pins_of
 from services.agent.holding import CannotHold, Hold
 from services.agent.journal import Journal
-from services.agent.ports import Doing, Order, Question, ReaderService, Session, Window
-from services.agent.sealing import PinNotOpened, open_current_pin, open_pin
+from services.agent.ports import Doing, Order, ReaderService, Session, Window
+from services.agent.sealing import PinNotOpened
 from services.agent.watch import Watch
 from services.card_gateway.card.guard import Refused, check
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import End, Kind, Report, Script, secret_sent
 from services.runtime import faults
-from services.runtime.words import matching_words
 
 SCRIPT_SECONDS = 20.0
 """Longest script. Source: design `cards.md`, 2."""
@@ -42,8 +42,7 @@ class Proven:
     session_id: str
     until: float
     """On the monotonic clock."""
-    question: Question
-    """What the person said yes to."""
+    agreed: Agreed
 
 
 class Steps:
@@ -57,11 +56,15 @@ class Steps:
         journal: Journal,
         gateway_name: str,
         now: Callable[[], float] = time.monotonic,
+        *,
+        only_typed_here: bool = False,
     ) -> None:
+        """`only_typed_here`: no passcode is taken that a page sealed."""
+        self._only_typed_here = only_typed_here
         self._service, self._watch, self._window, self._journal = service, watch, window, journal
         self._gateway_name, self._now = gateway_name, now
         self._proven: Proven | None = None
-        self._agreed: Question | None = None
+        self._agreed: Agreed | None = None
         self._due: asyncio.Task[None] | None = None
 
     async def run(self, session: Session, order: Order) -> Report:
@@ -81,6 +84,7 @@ class Steps:
         except OSError:
             return _not_sent(End.NOT_RUN, "AGENT_STATE_NOT_WRITTEN")
         report = await asyncio.to_thread(self._on_card, session, order.script, fill)
+        self._agreed = None  # what was typed lives on only with the handle that its reset needs
         self._journal.end_step(report)
         if self._proven is not None:
             self._due = asyncio.create_task(self._release_when_due(self._proven))
@@ -108,6 +112,8 @@ class Steps:
             return _not_sent(End.REFUSED, refused.rule)
         if order.script.kind in _ON_KEPT_HANDLE and not self._may_set_pin(session):
             return _not_sent(End.NOT_RUN, "PROVE_AGAIN")
+        if is_sealed_against(order, self._agreed_before, only_typed_here=self._only_typed_here):
+            return _not_sent(End.REFUSED, "SEALED_PIN_REFUSED")
         return None
 
     def _may_set_pin(self, session: Session) -> bool:
@@ -124,30 +130,25 @@ class Steps:
         if order.question is None:  # without the question there can be no reset: no reason to sign either
             return _not_sent(End.REFUSED, "NO_QUESTION")
         self._window.doing(Doing.ASKING)
-        words = matching_words(session.session_id, session.public_key)
-        if not await self._window.confirm(order.question, words, order.begin_by - self._now()):
+        agreed = await ask(self._window, session, order.question, order.begin_by - self._now())
+        if agreed is None:
             return _not_sent(End.DECLINED, "")
         if self._now() >= order.begin_by:
             return _not_sent(End.NOT_RUN, "TOO_LATE")
-        self._agreed = order.question
+        self._agreed = agreed
         return None
 
     def _fill(self, session: Session, order: Order) -> Fill:
         if order.script.kind in _ON_KEPT_HANDLE:
-            return self._opened(session, order)
+            return pins_of(session, order, self._agreed_before)
         purpose = _PURPOSES[order.script.kind]
         name, public = self._gateway_name, session.public_key
         return Fill(digest=challenge_digest(purpose, name, session.session_id, order.nonce, public))
 
-    def _opened(self, session: Session, order: Order) -> Fill:
-        """The passcodes out of their seals; the last try only where the person said yes to it here."""
-        context = (session.session_id, order.pin_attempt_id)
-        pin = open_pin(session.private_key, order.sealed_pin, *context)
-        if order.script.kind is not Kind.CHANGE:
-            return Fill(pin=pin)
-        current = open_current_pin(session.private_key, order.sealed_current_pin, *context)
-        last_try = self._proven is not None and self._proven.question.last_try
-        return Fill(pin=pin, current_pin=current, last_try=last_try)
+    @property
+    def _agreed_before(self) -> Agreed | None:
+        """What led to the handle that a proof left open."""
+        return None if self._proven is None else self._proven.agreed
 
     def _on_card(self, session: Session, script: Script, fill: Fill) -> Report:
         """Hold the card for one script; runs on a thread of its own."""

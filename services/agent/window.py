@@ -14,7 +14,8 @@ from tkinter import font, ttk
 from services.agent import messages
 from services.agent.addresses import is_trusted
 from services.agent.facts import Facts, ReaderState
-from services.agent.ports import Doing, Pairing, Question
+from services.agent.pin_form import PinForm
+from services.agent.ports import Doing, Pairing, Question, Typed
 from services.runtime import logs
 
 TURN_SECONDS = 0.04
@@ -129,8 +130,7 @@ class TkWindow:
         try:
             self._show(self._asked, asked)
             self._question.grid()
-            self.root.deiconify()
-            self.root.lift()
+            self._come_forward()
             self._no.focus_force()
             async with asyncio.timeout(seconds):
                 return await self._answer
@@ -141,7 +141,26 @@ class TkWindow:
             with suppress(tkinter.TclError):
                 self._question.grid_remove()
 
+    async def ask_pins(self, question: Question, words: tuple[str, str, str], seconds: float) -> Typed | None:
+        """Ask for the passcodes; the keyboard is on the first of them, and nothing else asks for anything."""
+        asked = messages.question(question.last_four, words, last_try=question.last_try)
+        try:
+            self._page.grid_remove()
+            self._come_forward()
+            return await self._pins.ask(asked, asks_current=question.reason == "CHANGE", seconds=seconds)
+        except tkinter.TclError:
+            return None
+        finally:
+            with suppress(tkinter.TclError):
+                self._page.grid()
+
+    def _come_forward(self) -> None:
+        self.root.deiconify()
+        self.root.lift()
+
     def _decide(self, yes: bool) -> None:
+        if not yes:
+            self._pins.cancel()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(yes)
 
@@ -187,11 +206,16 @@ class TkWindow:
         self._bar = ttk.Progressbar(frame, mode="indeterminate")
         self._bar.grid(sticky="ew", pady="4p")
         self._line(frame, self._problem, foreground=_ALARM)
-        self._draw_page(frame)
+        self._page = ttk.Frame(frame)
+        self._page.grid(sticky="ew")
+        self._page.columnconfigure(0, weight=1)
+        self._draw_page(self._page)
         self._line(frame, self._words_label)
         self._line(frame, self._words, size=16)
         self._draw_question(frame)
-        for hidden in (self._bar, self._question):  # now, when every row has its place
+        self._pins = PinForm(frame, self._line, _ALARM)
+        self._pins.grid(sticky="ew", pady=("4p", 0))
+        for hidden in (self._bar, self._question, self._pins):  # now, when every row has its place
             hidden.grid_remove()
 
     def _draw_page(self, frame: ttk.Frame) -> None:

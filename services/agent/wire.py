@@ -52,8 +52,7 @@ def to_order(step: pb.Step, received: float, wall: Callable[[], datetime]) -> Or
         script = _script(step.script)
     except (ValueError, KeyError):
         raise OrderRefused(step.step_id, "UNKNOWN_KIND") from None
-    asked = step.question
-    question = Question(asked.last_four, asked.reason, asked.last_try) if step.HasField("question") else None
+    question = _question(step.question) if step.HasField("question") else None
     try:
         begin_by = received + min(_seconds_left(step, wall), LONGEST_SECONDS)
     except (ValueError, OverflowError):
@@ -62,6 +61,10 @@ def to_order(step: pb.Step, received: float, wall: Callable[[], datetime]) -> Or
         step.step_id, script, step.nonce, begin_by, question, step.sealed_pin, step.pin_attempt_id,
         step.sealed_current_pin,
     )  # fmt: skip
+
+
+def _question(asked: pb.Question) -> Question:
+    return Question(asked.last_four, asked.reason, asked.last_try, asked.pin_at_agent)
 
 
 def to_report(session_id: str, token: str, step_id: str, report: Report) -> pb.ReportStepRequest:

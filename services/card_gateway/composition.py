@@ -68,6 +68,7 @@ def compose(
     gateway_name: str,
     *,
     change_needs_code: bool = False,
+    pin_at_agent: bool = False,
     most_on_offer: int = MOST_ON_OFFER,
 ) -> Gateway:
     """Put the parts together."""
@@ -86,6 +87,7 @@ def compose(
         crowd=SqlCrowd(database, clock, most_on_offer),
         gateway_name=gateway_name,
         change_needs_code=change_needs_code,
+        pin_at_agent=pin_at_agent,
     )
     return Gateway(
         outside=outside,

@@ -377,3 +377,5 @@ class Outside:
     """Goes into every digest a card signs; the agents are configured with the same."""
     change_needs_code: bool = False
     """Reason CHANGE asks for a mailed code too, as the letter of S2 has it. R2."""
+    pin_at_agent: bool = False
+    """PINs are typed in the agent's own window; no page seals one."""

@@ -1,6 +1,7 @@
 """What card_gateway reads from its environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
@@ -93,6 +94,7 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
         min_length=1, max_length=64, description="signed by cards; agents have the same"
     )
     WEB_ORIGIN: str = Field(pattern=r"^https?://[^/]+$", description="what an agent opens, without a path")
+    PIN_ENTRY: Literal["page", "agent"] = Field("page", description="where the person types passcodes")
     CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in identity")
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path

@@ -103,6 +103,8 @@ class SessionView:
     objection: str = ""
     """Why the reason does not fit the card; empty where it does."""
     code_needed: bool = True
+    pin_at_agent: bool = False
+    """Passcodes are typed in the agent's window; no page asks for one."""
     card_grant: str = field(default="", repr=False)
 
 

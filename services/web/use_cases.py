@@ -56,14 +56,24 @@ class Stop(Exception):
 
 @dataclass(frozen=True)
 class Passcodes:
-    """What the agent is to open, each sealed to its key; the current passcode for a CHANGE only."""
+    """What the agent is to open, each sealed to its key; the current passcode for a CHANGE only.
+
+    Neither where the agent asks for them itself.
+    """
 
     new: bytes = field(repr=False)
     current: bytes = field(repr=False)
 
-    def fit(self, reason: Reason) -> bool:
-        """True where a reset for this reason has all it needs, and nothing it does not."""
-        return bool(self.new) and bool(self.current) is (reason is Reason.CHANGE)
+    @property
+    def are_sealed(self) -> bool:
+        """True where there is any."""
+        return bool(self.new or self.current)
+
+    def fit(self, view: SessionView) -> bool:
+        """True where a reset in this session has all it needs, and nothing it does not."""
+        if view.pin_at_agent:
+            return not self.are_sealed
+        return bool(self.new) and bool(self.current) is (view.reason is Reason.CHANGE)
 
 
 def sealed_bytes(text: str) -> bytes:
@@ -149,7 +159,7 @@ async def reset(
     *,
     last_try: bool,
 ) -> None:
-    """Pass the sealed passcodes on to the agent.
+    """Pass the sealed passcodes on to the agent, or have it ask for them itself.
 
     `session`: its id and the claim to it. `last_try`: the person wants to spend the card's last one.
     """

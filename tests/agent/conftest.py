@@ -1,10 +1,11 @@
 """A real reader service with two empty readers, for each test anew."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from deploy.local.pcsc import OwnPcscd
+from tests.agent.shown import Shown, x_server
 from tests.fixtures.pcsc import own_pcscd
 
 
@@ -25,3 +26,21 @@ def pcsc(pcscd: OwnPcscd) -> Iterator[OwnPcscd]:
 def _empty(pcsc: OwnPcscd) -> None:
     for slot in range(2):
         pcsc.remove(slot)
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[str]:
+    yield from x_server()
+
+
+@pytest.fixture(scope="session")
+def sharp_screen() -> Iterator[str]:
+    """Twice as many dots an inch as usual: a scaling of 200 %."""
+    yield from x_server("-dpi", "192")
+
+
+@pytest.fixture
+async def shown(screen: str) -> AsyncIterator[Shown]:
+    shown = Shown(screen)
+    yield shown
+    await shown.close()

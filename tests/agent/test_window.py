@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 import tkinter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from pathlib import Path
 from tkinter import ttk
 
@@ -16,112 +14,11 @@ import pytest
 from deploy.local.agent_window import AgentWindow
 from deploy.local.keys import Keys
 from services.agent.facts import NO_SERVICE
-from services.agent.ports import Doing, Pairing, Question
+from services.agent.ports import Doing, Pairing
 from services.agent.window import NoScreen, TkWindow
 from tests.agent.gateway import ScriptedGateway
+from tests.agent.shown import NO, QUESTION, WORDS, YES, Shown, overlap, variable
 from tests.unit.agent.world import ONE_CARD, PAIRING
-
-WORDS = ("gecko", "ocean", "roof")
-QUESTION = Question("1234", "LOCKED")
-YES, NO = "Yes, set it", "No, change nothing"
-
-
-def x_server(*options: str) -> Iterator[str]:
-    """A display of its own; nothing on the network."""
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp", *options],
-        pass_fds=[write], stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(write)
-    with os.fdopen(read) as told:
-        number = told.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait()
-
-
-@pytest.fixture(scope="session")
-def screen() -> Iterator[str]:
-    yield from x_server()
-
-
-@pytest.fixture(scope="session")
-def sharp_screen() -> Iterator[str]:
-    """Twice as many dots an inch as usual: a scaling of 200 %."""
-    yield from x_server("-dpi", "192")
-
-
-class Shown:
-    """A window, and what a person does to it."""
-
-    def __init__(self, screen: str) -> None:
-        self.opened: list[str] = []
-        self.window = TkWindow("", self.opened.append, opens_itself=False, screen=screen)
-        self._drawing = asyncio.create_task(self.window.run())
-
-    async def close(self) -> None:
-        self._drawing.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._drawing
-        self.window.close()
-
-    def all(self, kind: type[tkinter.Widget]) -> list[tkinter.Widget]:
-        found, waiting = [], list(self.window.root.winfo_children())
-        while waiting:
-            widget = waiting.pop(0)
-            waiting += widget.winfo_children()
-            if isinstance(widget, kind) and widget.winfo_viewable():
-                found.append(widget)
-        return found
-
-    @property
-    def text(self) -> str:
-        return "\n".join(str(label.cget("text")) or _variable(label) for label in self.all(ttk.Label))
-
-    def button(self, text: str) -> tkinter.Widget:
-        return next(button for button in self.all(ttk.Button) if button.cget("text") == text)
-
-    async def asked(self) -> "asyncio.Task[bool]":
-        """Ask the question; return once it is to be seen, with the keyboard on No."""
-        asking = asyncio.create_task(self.window.confirm(QUESTION, WORDS, 60))
-        while not any(button.cget("text") == NO for button in self.all(ttk.Button)):
-            await asyncio.sleep(0.02)
-        await self.settled()
-        return asking
-
-    async def settled(self) -> None:
-        for _ in range(4):
-            await asyncio.sleep(0.05)
-
-    def press(self, key: str) -> None:
-        """Press a key where the keyboard is."""
-        (self.window.root.focus_get() or self.window.root).event_generate(key)
-
-    async def click(self, button: tkinter.Widget) -> None:
-        for event in ("<Enter>", "<ButtonPress-1>", "<ButtonRelease-1>"):
-            button.event_generate(event, x=5, y=5)
-            await self.settled()
-
-
-def overlap(one: tkinter.Widget, other: tkinter.Widget) -> bool:
-    """Whether two widgets cover the same dots."""
-    left = max(one.winfo_rootx(), other.winfo_rootx())
-    right = min(one.winfo_rootx() + one.winfo_width(), other.winfo_rootx() + other.winfo_width())
-    top = max(one.winfo_rooty(), other.winfo_rooty())
-    bottom = min(one.winfo_rooty() + one.winfo_height(), other.winfo_rooty() + other.winfo_height())
-    return left < right and top < bottom
-
-
-def _variable(label: tkinter.Widget) -> str:
-    return str(label.getvar(str(label.cget("textvariable"))))
-
-
-@pytest.fixture
-async def shown(screen: str) -> AsyncIterator[Shown]:
-    shown = Shown(screen)
-    yield shown
-    await shown.close()
 
 
 async def test_it_shows_page_code_and_words_and_opens_the_page_when_told(shown: Shown) -> None:
@@ -141,7 +38,7 @@ async def test_S38_a_page_elsewhere_is_neither_shown_nor_opened(shown: Shown) ->
     await shown.settled()
 
     assert "[PAGE_ADDRESS_REFUSED]" in shown.text
-    assert "evil.example" not in "".join(map(_variable, shown.all(ttk.Entry)))
+    assert "evil.example" not in "".join(map(variable, shown.all(ttk.Entry)))
     assert "disabled" in str(shown.button("Open the page").cget("state"))
 
 

@@ -11,7 +11,9 @@ from deploy.local.stack import Stack
 
 SPARES = tuple(Plan(f"spare-{number}", "Blocked card", "SUCCESS") for number in range(1, 41))
 """Blocked and eligible: one for each test that needs a card of its own."""
-WORKING = tuple(Plan(f"working-{number}", "Working card", "SUCCESS", blocked=False) for number in (1, 2, 3))
+WORKING = tuple(
+    Plan(f"working-{number}", "Working card", "SUCCESS", blocked=False) for number in (1, 2, 3, 4)
+)
 """Not blocked: to be changed, or for who has forgotten."""
 _next_spare = count(1)
 

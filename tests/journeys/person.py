@@ -105,6 +105,13 @@ class Person:
         self._window_from = self.stack.agent.wait_for("Type yes", PATIENCE, after=self._window_from)
         self.stack.agent.type(answer)
 
+    def type_at_agent(self, *lines: tuple[str, str]) -> None:
+        """Have the agent ask for passcodes, and type each line when its prompt is there."""
+        self.page = self.browser.post(self.browser.get("/passcode"))
+        for prompt, line in lines:
+            self._window_from = self.stack.agent.wait_for(prompt, PATIENCE, after=self._window_from)
+            self.stack.agent.type(line)
+
     def wait_for_end(self) -> Shown:
         """The page on which the reset ends."""
         return self.wait_past("/working")

@@ -1,8 +1,10 @@
 """Each "no" of the journey ends on its own page, with its code and what to do, and harms no card.
 
-And the ways beside the main one: a change, a passcode that was forgotten, and another front end.
+And the ways beside the main one: a change, a passcode that was forgotten, another front end, and passcodes
+that no page ever sees.
 """
 
+from collections.abc import Iterator
 from html import unescape
 
 import pytest
@@ -11,9 +13,11 @@ from deploy.local.child import wait_until
 from deploy.local.demo_data import PLANS, Plan
 from deploy.local.stack import Stack
 from deploy.local.virtual_card import Eeprom
+from services.agent.terminal import AGAIN, CURRENT, NEW
 from services.web.domain.errors import entry_for
 from tests.journeys.audit import Auditor, Record
 from tests.journeys.judge import Judge
+from tests.journeys.leaks import files_under, search
 from tests.journeys.over_the_api import PersonOverTheApi
 from tests.journeys.person import Person, codes_mailed, good_pin, mails_to
 
@@ -212,3 +216,59 @@ def test_R2_D2_another_front_end_changes_a_passcode_over_the_json_api(stack: Sta
 
     assert holder.wait_for_end()["step"] == "DONE"
     assert Judge(stack.pcsc).pin_verifies(person.new_pin)
+
+
+@pytest.fixture
+def at_agent(stack: Stack) -> Iterator[Stack]:
+    """The same stack, with a gateway that has passcodes typed at the agent."""
+    gateway = stack.children["card_gateway"]
+    for entry in ("agent", "page"):
+        gateway.stop()
+        gateway.env["PIN_ENTRY"] = entry
+        gateway.start()
+        if entry == "agent":
+            yield stack
+
+
+def test_R2_R51_passcodes_typed_at_the_agent_are_set_and_no_page_or_file_ever_has_them(
+    at_agent: Stack, spare: str
+) -> None:
+    unlocked, changed = Person(at_agent, spare), Person(at_agent, "working-4", "CHANGE")
+    _unlock_typing(unlocked)
+    at_agent.slots.remove()
+    _change_typing(changed)
+
+    judge = Judge(at_agent.pcsc)
+    assert judge.pin_verifies(changed.new_pin)
+    at_agent.slots.remove()
+    at_agent.slots.insert(spare)
+    assert judge.pin_verifies(unlocked.new_pin)
+    assert len(codes_mailed(at_agent, unlocked.card)) == 1
+    typed = {"unlocked": unlocked.new_pin, "changed": changed.new_pin}
+    assert [pin for pin in typed.values() if pin in at_agent.agent.text] == []
+    assert search(typed, files_under(at_agent.folder)) == []
+
+
+def _unlock_typing(person: Person) -> None:
+    _with_code(person)
+    shown = person.type_code()
+    assert ("asks for it in its own window" in shown.html, "sealed" in shown.fields) == (True, False)
+    person.type_at_agent((NEW, "123456"), ("count up or down", ""))
+    shown = person.wait_past("/working")
+    assert (shown.path, "DECLINED" in shown.html) == ("/passcode", True)
+
+    person.type_at_agent((NEW, person.new_pin), (AGAIN, person.new_pin))
+    assert person.wait_for_end().path == "/done"
+
+
+def _change_typing(person: Person) -> None:
+    person.open_journey()
+    person.say_why()
+    assert person.insert_card().path == "/change"
+    person.confirm_words()
+    new = (NEW, person.new_pin), (AGAIN, person.new_pin)
+    person.type_at_agent((CURRENT, good_pin()), *new)
+    assert "CURRENT_PIN_WRONG" in person.wait_for_end().html
+
+    person.type_at_agent((CURRENT, person.card.pin), *new)
+    assert person.wait_for_end().path == "/done"

@@ -86,6 +86,7 @@ CHANGING = in_state(
     State.CARD_READ, reason=Reason.CHANGE, code_needed=False, tries_left=3, agent_public_key=bytes(range(32))
 )
 WORDS = {"words_confirmed": True, "reason": Reason.CHANGE}
+AT_AGENT = {"pin_at_agent": True}
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
 SHOWN = [
     Shown("start", "/"),
@@ -127,6 +128,10 @@ SHOWN = [
     Shown("done-nudge", "/done", in_state(State.SUCCESS, reason=Reason.CHANGE), cookie={"nudge": "NO_EMAIL"}),
     Shown("start-nudge", "/", in_state(State.SUCCESS), cookie={"nudge": "EMAIL_DOMAIN_NOT_ALLOWED"}),
     Shown("working-question", "/working", in_state(State.PROVING)),
+    Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
+    Shown("at-agent-declined", "/passcode", AUTHORISED | AT_AGENT | {"code": "DECLINED"}),
+    Shown("at-agent-change", "/passcode", CHANGING | AT_AGENT, cookie=WORDS),
+    Shown("at-agent-working", "/working", in_state(State.PROVING) | AT_AGENT),
     Shown("working-card", "/working", in_state(State.RESETTING)),
     Shown("done", "/done", in_state(State.SUCCESS)),
     Shown("unknown", "/unknown", {"state": State.UNKNOWN, "reader": Reader.NO_CARD}),

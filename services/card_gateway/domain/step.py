@@ -13,6 +13,9 @@ OTHER_CARD_AGAIN_AFTER = timedelta(seconds=5)
 PROVE_BEGINS_WITHIN = timedelta(seconds=120)
 """From the page's wish to the agent's question; later the person has gone."""
 
+PIN_TYPED_WITHIN = timedelta(minutes=4)
+"""Instead, where the question asks for passcodes as well: each may have to be typed again."""
+
 PROVE_ANSWERED_WITHIN = timedelta(minutes=5)
 """From the wish to the signature: the person reads three words and answers one question."""
 

@@ -99,7 +99,12 @@ def _step(order: Order) -> wire.Step:
 
 
 def _question(asked: Question) -> wire.Question:
-    return wire.Question(last_four=asked.last_four, reason=asked.reason, last_try=asked.last_try)
+    return wire.Question(
+        last_four=asked.last_four,
+        reason=asked.reason,
+        last_try=asked.last_try,
+        pin_at_agent=asked.pin_at_agent,
+    )
 
 
 def _sealed(step: Step) -> dict[str, Any]:

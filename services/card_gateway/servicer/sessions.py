@@ -70,6 +70,7 @@ class SessionServicer(card_gateway_pb2_grpc.SessionServiceServicer):
             secret_label=label(session.label if session.ended_at else SecretLabel.NONE),
             objection=seen.objection,
             code_needed=seen.code_needed,
+            pin_at_agent=seen.pin_at_agent,
         )
 
     async def ChangeReason(  # noqa: N802

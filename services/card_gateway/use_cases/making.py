@@ -58,6 +58,7 @@ class Wish:
     """What a page asks for with a passcode; sealed to the agent's key."""
 
     sealed_pin: bytes = field(repr=False)
+    """Empty where it is typed at the agent."""
     attempt_id: str
     sealed_current_pin: bytes = field(default=b"", repr=False)
     """Reason CHANGE, and only there."""
@@ -68,9 +69,10 @@ class Wish:
 def prove_step(outside: Outside, session_id: str, wish: Wish, now: datetime) -> Step:
     """A PROVE, which keeps what was sealed until the card has proved itself."""
     random = outside.randomness
+    within = steps.PROVE_BEGINS_WITHIN if wish.sealed_pin else steps.PIN_TYPED_WITHIN
     return Step(
         random.uuid7(), session_id, StepKind.PROVE, random.token(NONCE_LENGTH), now,
-        not_before=now, begin_before=now + steps.PROVE_BEGINS_WITHIN,
+        not_before=now, begin_before=now + within,
         sealed_pin=wish.sealed_pin, pin_attempt_id=wish.attempt_id,
         sealed_current_pin=wish.sealed_current_pin, last_try=wish.last_try,
     )  # fmt: skip

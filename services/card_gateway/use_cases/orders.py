@@ -19,6 +19,8 @@ class Question:
     reason: str
     last_try: bool = False
     """CHANGE: a wrong current PIN may block the card."""
+    pin_at_agent: bool = False
+    """The agent asks for the PINs too: the page sealed none."""
 
 
 @dataclass(frozen=True)
@@ -62,4 +64,5 @@ def order(session: Session, step: Step, now: datetime) -> Order:
     card = session.knows_card()
     script = profiles.BY_KIND[card.profile].prove_script(card.chuid_hash, card.algorithm)
     reason = session.reason.value if session.reason else ""
-    return Order(step, script, now, Question(card.last_four, reason, step.last_try))
+    question = Question(card.last_four, reason, step.last_try, pin_at_agent=not step.sealed_pin)
+    return Order(step, script, now, question)

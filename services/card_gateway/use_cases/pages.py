@@ -38,6 +38,8 @@ class Seen:
     """CARD_READ: why the reason does not fit the card."""
     code_needed: bool = True
     """An UnlockGrant must be spent before a passcode can be set."""
+    pin_at_agent: bool = False
+    """Passcodes are typed in the agent's window."""
 
 
 class Pages:
@@ -116,14 +118,14 @@ class Pages:
         Raises VAULT_BEHIND.
         """
         require_current(self._outside)
-        if not 0 < len(wish.sealed_pin) <= MAX_SEALED_PIN or len(wish.sealed_current_pin) > MAX_SEALED_PIN:
+        if max(len(wish.sealed_pin), len(wish.sealed_current_pin)) > MAX_SEALED_PIN:
             raise invalid()
         outside = self._outside
         async with outside.books.begin(commits.RESET_PIN) as work:
             session = callers.for_page(await work.lock_session(session_id), claim)
             if await self._was_made(work, "ResetPin", wish.attempt_id, session):
                 return ""
-            if bool(wish.sealed_current_pin) is not (session.reason is Reason.CHANGE):
+            if not self._is_whole(session, wish):
                 raise invalid()
             if (refused := self._may_not_choose(session)) is not None:
                 return refused
@@ -139,6 +141,12 @@ class Pages:
             await work.store(session, _proving(session, holder))
             await work.remember("ResetPin", wish.attempt_id, session_id, now)
         return ""
+
+    def _is_whole(self, session: Session, wish: Wish) -> bool:
+        """True where the page sealed what it has to: nothing where PINs are typed at the agent."""
+        new = not self._outside.pin_at_agent
+        current = new and session.reason is Reason.CHANGE
+        return (bool(wish.sealed_pin), bool(wish.sealed_current_pin)) == (new, current)
 
     def _may_not_choose(self, session: Session) -> str | None:
         """Why no passcode may be chosen in this state; None where one may."""
@@ -179,7 +187,10 @@ class Pages:
 
     def _seen(self, session: Session, reader: ReaderState) -> Seen:
         objection = making.objection(session) if session.state is State.CARD_READ else ""
-        return Seen(session, reader, self._card_grant(session), objection, self._code_needed(session))
+        return Seen(
+            session, reader, self._card_grant(session), objection, self._code_needed(session),
+            self._outside.pin_at_agent,
+        )  # fmt: skip
 
     def _reader_of(self, session: Session) -> ReaderState:
         sighting = self._outside.attendance.sighting(session.session_id, session.sighting)

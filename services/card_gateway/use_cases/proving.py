@@ -5,7 +5,7 @@ from datetime import datetime
 from services.card_gateway.card import profiles
 from services.card_gateway.card.facts import Challenged, Proof, Unsupported
 from services.card_gateway.card.proof import Purpose, card_challenge, challenge_digest
-from services.card_gateway.card.script import Report
+from services.card_gateway.card.script import End, Report
 from services.card_gateway.domain import journal
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.budget import Secret
@@ -19,6 +19,9 @@ from services.card_gateway.use_cases.closing import Closing
 
 _CODE_OF = {"TIMED_OUT": "PROOF_TIMED_OUT", "INTERRUPTED": "PROOF_TIMED_OUT"}
 """What the page calls an end that left nothing behind; others keep their name."""
+
+_RULES_TOLD = frozenset({"SEALED_PIN_REFUSED"})
+"""Rules of the agent that the page names, where one broke: IT has to mend a setting."""
 
 Found = Proof | Challenged | Unsupported
 
@@ -51,6 +54,8 @@ class Proving:
         """Why the person is asked again; empty where there is a signature of the same card."""
         if session.is_over(now):
             return "SESSION_ENDED"
+        if report.end is End.REFUSED and report.rule in _RULES_TOLD:
+            return report.rule
         card = session.knows_card()
         proof = profiles.BY_KIND[card.profile].parse_proof(report)
         if isinstance(proof, Unsupported):

@@ -119,7 +119,11 @@ class NewPasscode(Asked):
     """
 
     words_match: WordsMatch
-    sealed: Sealed = Field(description="The new passcode.")
+    sealed: Sealed = Field(
+        "",
+        json_schema_extra=_may_be_left_out,
+        description="The new passcode; left out where the session says `pin_at_agent`, and only there.",
+    )
     sealed_current: Sealed = Field(
         "",
         json_schema_extra=_may_be_left_out,

@@ -8,7 +8,8 @@ same limits. `step` says what is next.
 until a card was read → `GET /session/holder` → the holder compares the three words → `POST
 /session/code-requests` → `GET /session/code` → `POST /session/code-entries` → `POST /session/passcodes`,
 sealed → follow the session until `step` is `DONE`. A CHANGE goes from the card to the passcodes. Where the
-card is not as the holder thought: `POST /session/reasons`.
+card is not as the holder thought: `POST /session/reasons`. Where `pin_at_agent` is true, ask for no passcode
+and send none: the unlock program asks.
 
 **Who calls.** A front end that people can trust with their passcode: it sees what they type, as the pages
 do. Nothing of a passcode reaches this service but sealed bytes. The session token is the only credential;

@@ -68,6 +68,8 @@ async def change_reason(caller: OfSession, asked: OtherReason) -> Session:
 async def set_passcode(caller: OfSession, asked: NewPasscode) -> Session:
     """Pass the sealed passcode on to the unlock program, which asks the holder once more.
 
+    Where `pin_at_agent` is true, none is passed on: the unlock program asks for it in its own window.
+
     Open where `step` is `PASSCODE`, and with `spend_last_try` where it is `LAST_TRY`. Follow the session:
     success is what the card answers. A passcode that the card or the program refuses leads back to
     `PASSCODE`, without a new code.
@@ -78,7 +80,7 @@ async def set_passcode(caller: OfSession, asked: NewPasscode) -> Session:
     if standing(view, last_try=asked.spend_last_try).last_try_ahead:
         raise Stop("LAST_TRY")
     passcodes = Passcodes(new=sealed_bytes(asked.sealed), current=sealed_bytes(asked.sealed_current))
-    if not passcodes.fit(view.reason):
+    if not passcodes.fit(view):
         raise Stop("PASSCODES_UNFIT")
     await use_cases.reset(
         caller.peers, caller.held, view, passcodes, asked.attempt_id, last_try=asked.spend_last_try

@@ -103,6 +103,9 @@ class Session(BaseModel):
     card: Card | None = Field(description="Null until a card was read.")
     offered_reasons: list[Reason] = Field(description="The ways that fit the card; see `OTHER_REASON`.")
     code_needed: bool = Field(description="False for a CHANGE that needs no security code.")
+    pin_at_agent: bool = Field(
+        description="True where passcodes are typed in the unlock program's own window: ask for none."
+    )
     error: ErrorWords | None = Field(
         description="What stands in the way now: of the reader, the last try or the reason, or why it ended."
     )
@@ -126,6 +129,7 @@ class Session(BaseModel):
             card=card if read else None,
             offered_reasons=list(ways(view.objection, blocked=view.blocked)) if read else [],
             code_needed=view.code_needed,
+            pin_at_agent=view.pin_at_agent,
             error=ErrorWords.of(entry_for(code)) if code else None,
         )
 

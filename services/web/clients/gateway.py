@@ -127,5 +127,6 @@ def _view(response: sessions_pb2.GetSessionResponse) -> SessionView:
         blocked=card.pin_blocked,
         objection=response.objection,
         code_needed=reason is not Reason.CHANGE or response.code_needed,
+        pin_at_agent=response.pin_at_agent,
         card_grant=response.card_grant,
     )

@@ -15,26 +15,29 @@ TOLD_BY_THE_PAGE = frozenset({"NO_CARD", "LAST_TRY", "CARD_LOCKED"})
 
 
 async def show_passcode(visit: Visit) -> Response:
-    """Ask for the new passcode; tell why the last one did not take, if it did not."""
+    """Ask for the new passcode, or say where it is typed; tell why the last one did not take."""
     view = await session_at(visit, PASSCODE)
     agent_key = urlsafe_b64encode(view.agent_public_key).rstrip(b"=").decode()
     attempt_id = visit.house.randomness.uuid7()
     time_left = texts.minutes(view.deadline - visit.now())
+    template = "passcode_at_agent.jinja" if view.pin_at_agent else "passcode.jinja"
     return visit.page(
-        "passcode.jinja", view=view, agent_key=agent_key, attempt_id=attempt_id, time_left=time_left,
+        template, view=view, agent_key=agent_key, attempt_id=attempt_id, time_left=time_left,
         changes=view.reason is Reason.CHANGE,
     )  # fmt: skip
 
 
 async def set_passcode(visit: Visit) -> Response:
-    """Pass the sealed passcode on to the agent."""
+    """Pass the sealed passcode on to the agent, or have it ask for one itself."""
     view = await session_at(visit, PASSCODE)
     passcodes = use_cases.Passcodes(
         new=use_cases.sealed_bytes(visit.form.get("sealed", "")),
         current=use_cases.sealed_bytes(visit.form.get("sealed_current", "")),
     )
     attempt_id = visit.form.get("attempt_id", "")
-    if not passcodes.fit(view.reason) or not entries.UUID.fullmatch(attempt_id):
+    if view.pin_at_agent and passcodes.are_sealed:  # by a page from before the setting was changed
+        return visit.move(PASSCODE)
+    if not passcodes.fit(view) or not entries.UUID.fullmatch(attempt_id):
         raise Stop("JAVASCRIPT_OFF", status=400)
     last_try = visit.journey.last_try
     try:

@@ -187,6 +187,7 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     randomness: SeededRandomness = field(default_factory=SeededRandomness)
     freshness: Freshness = field(default_factory=FakeFreshness)
+    pin_at_agent: bool = False
 
     def __post_init__(self) -> None:
         keys = FileKeyProvider.from_dir(self.keys.card_master_dir, "k1")
@@ -216,6 +217,7 @@ class World:
             self.randomness,
             self.freshness,
             GATEWAY_NAME,
+            pin_at_agent=self.pin_at_agent,
         )
 
     def restart(self) -> None:
@@ -276,6 +278,8 @@ class Agent:
     offer: Any = None
     reports: dict[str, Report] = field(default_factory=dict)
     """By step: a step is run once, and its report repeated."""
+    types: tuple[str, str] = ("", "")
+    """The new and the current PIN, where no page seals them."""
 
     @property
     def public_key(self) -> bytes:
@@ -347,12 +351,16 @@ class Agent:
     def _pin(self, order: Order) -> str | None:
         if order.script.kind not in (Kind.RESET, Kind.RECOVER, Kind.CHANGE):
             return None
+        if not order.step.sealed_pin:
+            return self.types[0]
         info = hpke.pin_info(self.session_id, order.step.pin_attempt_id)
         return hpke.open_sealed(self.key, order.step.sealed_pin, info).decode()
 
     def _current_pin(self, order: Order) -> str | None:
         if order.script.kind is not Kind.CHANGE:
             return None
+        if not order.step.sealed_current_pin:
+            return self.types[1]
         info = hpke.current_pin_info(self.session_id, order.step.pin_attempt_id)
         return hpke.open_sealed(self.key, order.step.sealed_current_pin, info).decode()
 
@@ -445,13 +453,14 @@ class Page:
         current: str = "",
         last_try: bool = False,
     ) -> str:
-        """`current`: reason CHANGE only."""
+        """`current`: reason CHANGE only. An empty PIN is not sealed: it is typed at the agent."""
         attempt = attempt or self.world.randomness.uuid7()
         await self.follow_reason()
-        wish = Wish(self._sealed(pin, hpke.pin_info(self.session_id, attempt)), attempt)
+        sealed = self._sealed(pin, hpke.pin_info(self.session_id, attempt)) if pin else b""
+        wish = Wish(sealed, attempt, last_try=last_try)
         if current:
             sealed = self._sealed(current, hpke.current_pin_info(self.session_id, attempt))
-            wish = replace(wish, sealed_current_pin=sealed, last_try=last_try)
+            wish = replace(wish, sealed_current_pin=sealed)
         token = self.world.identity.sign(holder or self.holder_grant())
         return await until_answered(
             lambda: self.world.gateway.pages.reset_pin(self.session_id, self.claim, wish, token)

@@ -51,14 +51,23 @@ class Desk:
     """One agent's parts around one card."""
 
     def __init__(
-        self, folder: Path, service: FakeService, *, says_yes: bool = True, facts: Facts = ONE_CARD
+        self,
+        folder: Path,
+        service: FakeService,
+        *,
+        says_yes: bool = True,
+        facts: Facts = ONE_CARD,
+        only_typed_here: bool = False,
     ) -> None:
         self.service, self.clock, self.window = service, Clock(), FakeWindow(says_yes=says_yes)
         self.watch = Watch(service, Backoff(1, 1, lambda: 0.5))
         self.watch.facts = facts
         journal = Journal(folder)
         journal.begin_session(SESSION)
-        self.steps = Steps(service, self.watch, self.window, journal, "gateway.example.org", self.clock)
+        name = "gateway.example.org"
+        self.steps = Steps(
+            service, self.watch, self.window, journal, name, self.clock, only_typed_here=only_typed_here
+        )
 
     async def run(self, script: Script, **more: object) -> Report:
         order = Order("step", script, NONCE, self.clock() + 60)
@@ -69,9 +78,8 @@ class Desk:
         self.facts = piv.parse_read(read)
         assert isinstance(self.facts, CardFacts)
         assert self.facts.algorithm is not None
-        return await self.run(
-            piv.prove_script(self.facts.chuid_hash, self.facts.algorithm), question=QUESTION, **more
-        )
+        script = piv.prove_script(self.facts.chuid_hash, self.facts.algorithm)
+        return await self.run(script, **{"question": QUESTION, **more})
 
     async def reset(self, pin: str = NEW_PIN, **more: object) -> Report:
         assert isinstance(self.facts, CardFacts)

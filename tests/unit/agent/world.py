@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from deploy.local.virtual_card import FaultyCard, VirtualCard, VirtualGids, make_card, make_gids_card
 from services.agent.facts import Facts, Presence, Reader
 from services.agent.pcsc_codes import NO_SERVICE, STATE_EMPTY, STATE_PRESENT
-from services.agent.ports import Doing, GatewayAway, Idle, Order, Over, Pairing, PcscError, Question, Session
+from services.agent.ports import (
+    Doing,
+    GatewayAway,
+    Idle,
+    Order,
+    Over,
+    Pairing,
+    PcscError,
+    Question,
+    Session,
+    Typed,
+)
 from services.agent.sealing import public_key_of
 from services.card_gateway.card.script import Report
 
@@ -105,6 +116,7 @@ class FakeWindow:
 
     def __init__(self, *, says_yes: bool = True) -> None:
         self.says_yes = says_yes
+        self.types = Typed(NEW_PIN, PIN)
         self.told: list[str] = []
         self.asked: list[tuple[str, float]] = []
 
@@ -127,6 +139,10 @@ class FakeWindow:
 
     def ended(self, outcome: str, code: str) -> None:
         self.told.append(f"ended {outcome}")
+
+    async def ask_pins(self, question: Question, words: tuple[str, str, str], seconds: float) -> Typed | None:
+        self.asked.append((question.last_four, seconds))
+        return self.types if self.says_yes else None
 
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         self.asked.append((question.last_four, seconds))

@@ -53,7 +53,11 @@ class FrontEnd:
         await self.post("/session/code-entries", {"code": RIGHT_CODE})
 
     async def send_passcode(self, **fields: Any) -> httpx.Response:
-        return await self.post("/session/passcodes", {"words_match": True, "sealed": SEALED, **fields})
+        """`sealed`: None leaves it out."""
+        body = {"words_match": True, "sealed": SEALED, **fields}
+        return await self.post(
+            "/session/passcodes", {name: it for name, it in body.items() if it is not None}
+        )
 
 
 def problem(answer: httpx.Response) -> dict[str, Any]:

@@ -232,6 +232,18 @@ async def test_an_unlock_takes_no_current_passcode(front_end: FrontEnd, world: W
     assert world.resets() == []
 
 
+async def test_where_passcodes_are_typed_at_the_agent_none_is_taken(
+    front_end: FrontEnd, world: World
+) -> None:
+    await front_end.reach_passcode(world)
+    world.change(pin_at_agent=True)
+    assert (await front_end.get("/session")).json()["pin_at_agent"] is True
+    assert refused(await front_end.send_passcode()) == (409, "PASSCODES_UNFIT")
+
+    assert (await front_end.send_passcode(sealed=None)).status_code == 202
+    assert [sealed for _, sealed in world.resets()] == [b""]
+
+
 async def test_the_last_try_is_spent_only_where_the_holder_said_so(front_end: FrontEnd, world: World) -> None:
     await front_end.reach_card(world, Reason.CHANGE)
     world.change(tries_left=1, code="CURRENT_PIN_WRONG")

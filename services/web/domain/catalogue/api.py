@@ -40,7 +40,8 @@ ENTRIES: tuple[Entry, ...] = (
         "PASSCODES_UNFIT",
         "The passcodes that were sent do not fit this unlock",
         "To change a passcode, the current one and the new one are sent, each sealed. To unlock a smartcard,"
-        f" only the new one is. {NOTHING_CHANGED}",
+        " only the new one is. Where the session says pin_at_agent, none is: the unlock program asks for it."
+        f" {NOTHING_CHANGED}",
         _FRONT_END,
     ),
     report(

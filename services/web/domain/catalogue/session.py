@@ -23,9 +23,9 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     report(
         "DECLINED",
-        "You answered ‘no’ on your workstation",
-        f"The unlock program asked you whether to change the passcode. {NOTHING_CHANGED}",
-        "If you did not mean to answer ‘no’, choose your passcode again.",
+        "You did not agree on your workstation",
+        f"The unlock program asked you about the new passcode, and got no yes in time. {NOTHING_CHANGED}",
+        "If you want to go on, choose your passcode again.",
     ),
     report(
         "PROOF_TIMED_OUT",
@@ -45,6 +45,13 @@ ENTRIES: tuple[Entry, ...] = (
         "The unlock program on your workstation only does what it knows to be safe. It did not accept what"
         f" this service asked of it. {NOTHING_CHANGED}",
         "Check that your workstation has the newest unlock program, then choose your passcode again.",
+    ),
+    ask_it(
+        "SEALED_PIN_REFUSED",
+        "Your workstation takes passcodes only in the unlock program’s window",
+        "This service asks for passcodes on its pages, and the unlock program on your workstation is set up"
+        f" not to take them from there. {NOTHING_CHANGED}",
+        "Ask IT to compare PIN_ENTRY of the program and of the service.",
     ),
     report(
         "TIMED_OUT",

@@ -530,7 +530,9 @@ class Step(_message.Message):
     nonce: _builtins.bytes
     """Goes into the digest that the card signs; 32 bytes."""
     sealed_pin: _builtins.bytes
-    """RESET, RECOVER and CHANGE only: the new PIN, sealed to the agent's key by the page. SECRET."""
+    """RESET, RECOVER and CHANGE only: the new PIN, sealed to the agent's key by the page. Empty where the
+    question had `pin_at_agent`. SECRET.
+    """
     pin_attempt_id: _builtins.str
     """RESET, RECOVER and CHANGE only: attempt_id that `info` of the sealed PIN binds."""
     sealed_current_pin: _builtins.bytes
@@ -583,22 +585,28 @@ class Question(_message.Message):
     LAST_FOUR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     LAST_TRY_FIELD_NUMBER: _builtins.int
+    PIN_AT_AGENT_FIELD_NUMBER: _builtins.int
     last_four: _builtins.str
     """Last four characters of the card's identifier."""
     reason: _builtins.str
     """Why the holder came: LOCKED, FORGOTTEN or CHANGE."""
     last_try: _builtins.bool
     """CHANGE only: a wrong current PIN may block the card, and the holder wants to try all the same."""
+    pin_at_agent: _builtins.bool
+    """Ask for the new PIN in the agent's own window as well, for CHANGE also for the current one: none
+    comes sealed. An agent that does not know this field sets nothing, and reports PIN_REFUSED.
+    """
     def __init__(
         self,
         *,
         last_four: _builtins.str = ...,
         reason: _builtins.str = ...,
         last_try: _builtins.bool = ...,
+        pin_at_agent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_four", b"last_four", "last_try", b"last_try", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_four", b"last_four", "last_try", b"last_try", "pin_at_agent", b"pin_at_agent", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

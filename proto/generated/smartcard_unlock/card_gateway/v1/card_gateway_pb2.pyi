@@ -296,6 +296,7 @@ class GetSessionResponse(_message.Message):
     SECRET_LABEL_FIELD_NUMBER: _builtins.int
     OBJECTION_FIELD_NUMBER: _builtins.int
     CODE_NEEDED_FIELD_NUMBER: _builtins.int
+    PIN_AT_AGENT_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Grows with every change."""
     state: Global___SessionState.ValueType
@@ -305,7 +306,8 @@ class GetSessionResponse(_message.Message):
     SECRET_MISMATCH, PUK_BLOCKED, CARD_REFUSED. UNKNOWN: OUTCOME_UNKNOWN. RESOLVED: STILL_BLOCKED or
     empty. ABANDONED: SESSION_ENDED. AUTHORISED: why the last attempt came to nothing:
     PIN_REFUSED_BY_CARD, PIN_REFUSED, DECLINED, CARD_CHANGED, CARD_REMOVED, CARD_NOT_GENUINE,
-    READER_BUSY, PROOF_TIMED_OUT, TIMED_OUT, INTERRUPTED, SCRIPT_REFUSED, CARD_REFUSED, OUTCOME_UNKNOWN
+    READER_BUSY, PROOF_TIMED_OUT, TIMED_OUT, INTERRUPTED, SCRIPT_REFUSED, SEALED_PIN_REFUSED (the
+    agent takes PINs in its own window only), CARD_REFUSED, OUTCOME_UNKNOWN
     (the card was read again and cannot tell). CARD_READ with reason CHANGE: likewise, and
     CURRENT_PIN_WRONG, LAST_TRY, TRIES_NOT_TOLD, PIN_TRIES_SPENT, CARD_LOCKED. ATTACHED: why the card
     is read again. Else empty.
@@ -334,6 +336,8 @@ class GetSessionResponse(_message.Message):
     """True where an UnlockGrant must be spent before a passcode can be set; false for CHANGE, unless
     the deployment asks for a code there too.
     """
+    pin_at_agent: _builtins.bool
+    """True where PINs are typed in the agent's own window, and no page may ask for one."""
     @_builtins.property
     def card(self) -> Global___CardFacts:
         """From CARD_READ on: the card."""
@@ -364,10 +368,11 @@ class GetSessionResponse(_message.Message):
         secret_label: _common_pb2.SecretLabel.ValueType = ...,
         objection: _builtins.str = ...,
         code_needed: _builtins.bool = ...,
+        pin_at_agent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_public_key", b"agent_public_key", "card", b"card", "card_grant", b"card_grant", "code", b"code", "code_needed", b"code_needed", "deadline", b"deadline", "objection", b"objection", "reader", b"reader", "reason", b"reason", "resolved_success", b"resolved_success", "route", b"route", "secret_label", b"secret_label", "state", b"state", "version", b"version", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_public_key", b"agent_public_key", "card", b"card", "card_grant", b"card_grant", "code", b"code", "code_needed", b"code_needed", "deadline", b"deadline", "objection", b"objection", "pin_at_agent", b"pin_at_agent", "reader", b"reader", "reason", b"reason", "resolved_success", b"resolved_success", "route", b"route", "secret_label", b"secret_label", "state", b"state", "version", b"version", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -548,7 +553,8 @@ class ResetPinRequest(_message.Message):
     """The claim of StartSession. SECRET."""
     sealed_pin: _builtins.bytes
     """The new PIN, sealed by the page to the agent's key; HPKE `enc || ciphertext`, `info`
-    binds session and attempt. At most 256 bytes. SECRET.
+    binds session and attempt. At most 256 bytes. Empty where GetSession says `pin_at_agent`, and only
+    there. SECRET.
     """
     holder_grant: _builtins.str
     """HolderGrant of identity, fresh. SECRET."""
@@ -556,7 +562,7 @@ class ResetPinRequest(_message.Message):
     """UUIDv7 of this attempt; the same as in `info` of the sealed PIN."""
     sealed_current_pin: _builtins.bytes
     """CHANGE only: the current PIN, sealed like the new one; `info` binds the same and says that it is
-    the current one. At most 256 bytes. SECRET.
+    the current one. At most 256 bytes. Empty where the new one is. SECRET.
     """
     spend_last_try: _builtins.bool
     """CHANGE only: the holder was told that one try is left and wants to spend it."""

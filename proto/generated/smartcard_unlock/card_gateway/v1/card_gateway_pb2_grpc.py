@@ -105,7 +105,8 @@ class SessionServiceServicer:
 
     def ResetPin(self, request, context):
         """Asks the agent to set a new PIN, which travels sealed to the agent's key. Reason CHANGE: by the
-        current PIN, sealed likewise, instead of an UnlockGrant.
+        current PIN, sealed likewise, instead of an UnlockGrant. Where GetSession says `pin_at_agent` none
+        travels: the agent asks the person for it in its own window.
 
         Callers: web. Idempotent by attempt_id.
         """

@@ -39,7 +39,8 @@ class SessionServiceStub:
     """
     ResetPin: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.ResetPinRequest, _card_gateway_pb2.ResetPinResponse]
     """Asks the agent to set a new PIN, which travels sealed to the agent's key. Reason CHANGE: by the
-    current PIN, sealed likewise, instead of an UnlockGrant.
+    current PIN, sealed likewise, instead of an UnlockGrant. Where GetSession says `pin_at_agent` none
+    travels: the agent asks the person for it in its own window.
 
     Callers: web. Idempotent by attempt_id.
     """
@@ -99,7 +100,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_card_gateway_pb2.ResetPinRequest, _abc.Awaitable[_card_gateway_pb2.ResetPinResponse]],
     ) -> _abc.Awaitable[_card_gateway_pb2.ResetPinResponse]:
         """Asks the agent to set a new PIN, which travels sealed to the agent's key. Reason CHANGE: by the
-        current PIN, sealed likewise, instead of an UnlockGrant.
+        current PIN, sealed likewise, instead of an UnlockGrant. Where GetSession says `pin_at_agent` none
+        travels: the agent asks the person for it in its own window.
 
         Callers: web. Idempotent by attempt_id.
         """
