@@ -24,6 +24,13 @@ generated_is_current() {
   deploy/local/generate_proto.sh "$scratch/generated" && diff -r -x __pycache__ proto/generated "$scratch/generated"
 }
 
+letters_are_current() {
+  node services/notifier/build_letters.mjs "$scratch/letters" &&
+    for letter in services/notifier/templates/*/; do
+      diff "$letter/body.html" "$scratch/letters/$(basename "$letter")/body.html" || return 1
+    done
+}
+
 # A changed or removed element breaks a client or an event of yesterday; only additions pass.
 no_breaking_change() { (cd proto && buf breaking --against baseline.binpb); }
 buf_lint() { (cd proto && buf lint); }
@@ -52,6 +59,7 @@ check "who imports whom (import-linter)" lint-imports
 check "contracts (buf lint)" buf_lint
 check "no breaking change (buf breaking)" no_breaking_change
 check "generated code is current" generated_is_current
+check "letters are made of their MJML" letters_are_current
 check "no registry hosts" no_registry_hosts
 check "no paths of one machine" no_machine_paths
 check "no secrets" no_secrets

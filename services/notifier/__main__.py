@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import ssl
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,10 +15,12 @@ from services.notifier.events import event_of
 from services.notifier.letters import TemplateLetters
 from services.notifier.mail import SmtpMail
 from services.notifier.opener import HpkeOpener
+from services.notifier.returns import Returns
 from services.notifier.sender import Sender
 from services.notifier.settings import DatabaseSettings, NotifierSettings
 from services.notifier.storage import PROCESS, SqlStore
 from services.notifier.tables import OUTBOX, OUTBOX_POSITION
+from services.notifier.transports import Transports
 from services.notifier.use_cases import Deliveries, Parts
 from services.runtime import database, logs, process, settings
 from services.runtime.broker import Consumer
@@ -38,18 +41,28 @@ async def serve(_: argparse.Namespace) -> int:
     logs.configure(PROCESS, read.LOG_LEVEL)
     opened = Database(read.NOTIFIER_DATABASE_URL)
     identity = connect("identity", read.IDENTITY_ADDRESS, read.tls)
-    mail = SmtpMail(read.SMTP_URL, read.MAIL_FROM)
-    deliveries = compose(read, opened, identity, mail)
+    post = Transports({"smtp": SmtpMail(read.smtp, read.MAIL_FROM, read.RETURN_ADDRESS)})
+    deliveries = compose(read, opened, identity, post)
     sender = Sender(deliveries)
     health = build_server(PROCESS, [], {}, read.tls, read.LISTEN_ADDRESS)
     relay = OutboxRelay(opened, OUTBOX, OUTBOX_POSITION, PROCESS, read.brokers)
     hears = [hearer.run for hearer in _consumers(read.brokers, deliveries)]
     tasks = [relay.run, *hears, sender.run, sender.sweep]
-    return await process.serve([health], tasks, [mail.close, identity.close, opened.close])
+    listeners: list[process.Listener] = [health, *_returns(read, deliveries)]
+    return await process.serve(listeners, tasks, [post.close, identity.close, opened.close])
+
+
+def _returns(read: NotifierSettings, deliveries: Deliveries) -> list[Returns]:
+    """Return the listener for returned mails, where there is to be one."""
+    if not read.RETURN_LISTEN_ADDRESS:
+        return []
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(read.TLS_CERT_FILE, read.TLS_KEY_FILE)
+    return [Returns(deliveries, read.RETURN_ADDRESS, read.RETURN_LISTEN_ADDRESS, tls)]
 
 
 def compose(
-    read: NotifierSettings, opened: Database, identity: grpc.aio.Channel, mail: SmtpMail
+    read: NotifierSettings, opened: Database, identity: grpc.aio.Channel, post: Transports
 ) -> Deliveries:
     """Put the use cases together from the settings. Raises KeyFileWrong or OSError."""
     randomness = SystemRandomness()
@@ -62,7 +75,7 @@ def compose(
             opener=HpkeOpener.from_file(read.NOTIFIER_PRIVATE_KEY_FILE),
             addresses=IdentityAddresses(identity_pb2_grpc.IdentityServiceStub(identity)),
             writer=TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE)),
-            mail=mail,
+            post=post,
         )
     )
 

@@ -32,6 +32,7 @@ class CodeConsumer:
         code = event.parse(otp_events_pb2.CodeIssued)
         if not 0 < len(code.sealed_code) <= LARGEST_SEALED_CODE:
             raise Unreadable("sealed_code")
+        beside = code.sealed_particulars if len(code.sealed_particulars) <= LARGEST_SEALED_CODE else b""
         issued_at = _instant(code.issued_at)
         delivery = Delivery(
             message_id=_word(code.code_id),
@@ -44,6 +45,7 @@ class CodeConsumer:
             expires_at=_instant(code.expires_at),
             due_at=issued_at,
             sealed_code=code.sealed_code,
+            sealed_particulars=beside or None,
         )
         await self._deliveries.take_code(event.ce_id, delivery)
 

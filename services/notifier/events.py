@@ -11,6 +11,8 @@ _DELIVERY = {
     News.SENT: notifier_events_pb2.DELIVERY_SENT,
     News.NOT_SENT: notifier_events_pb2.DELIVERY_NOT_SENT,
     News.DELAYED: notifier_events_pb2.DELIVERY_DELAYED,
+    News.DELIVERED: notifier_events_pb2.DELIVERY_DELIVERED,
+    News.BOUNCED: notifier_events_pb2.DELIVERY_BOUNCED,
 }
 
 

@@ -1,4 +1,6 @@
-"""Letters from templates: subject, text and HTML (MJML by mrml), each with its own escaping.
+"""Letters from templates: subject, text and HTML, each with its own escaping.
+
+The HTML is made of MJML when the letters are built (`build_letters.mjs`), and committed.
 
 No link that acts, and no code in the subject, which telephones show while they are locked.
 """
@@ -7,27 +9,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import mrml
 from jinja2 import Environment, StrictUndefined, Template
 
 from services.notifier.domain import delivery as domain
-from services.notifier.domain.delivery import Delivery
+from services.notifier.domain.delivery import Contents, Delivery
 from services.notifier.ports import Letter
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 class TemplateLetters:
-    """Writes letters; the templates are read and turned into HTML once, at the start."""
+    """Writes letters; the templates are read once, at the start."""
 
     def __init__(self, zone: ZoneInfo, folder: Path = TEMPLATES) -> None:
         self._zone = zone
         self._templates = {name: _Templates(folder / name.value) for name in domain.Template}
 
-    def write(self, delivery: Delivery, recipient: str, code: str) -> Letter:
+    def write(self, delivery: Delivery, recipient: str, contents: Contents) -> Letter:
         """Return the letter; the same delivery gives the same letter."""
         templates = self._templates[delivery.template]
-        words = self._words(delivery, code)
+        words = self._words(delivery, contents)
         return Letter(
             message_id=delivery.message_id,
             date=delivery.made_at,
@@ -35,12 +36,15 @@ class TemplateLetters:
             subject=" ".join(templates.subject.render(words).split()),
             text=templates.text.render(words),
             html=templates.html.render(words),
+            return_token=delivery.return_token,
         )
 
-    def _words(self, delivery: Delivery, code: str) -> dict[str, str | int]:
+    def _words(self, delivery: Delivery, contents: Contents) -> dict[str, str | int]:
         made = delivery.made_at.astimezone(self._zone)
         return {
-            "code": code,
+            "code": contents.code,
+            "card": contents.card_last_four,
+            "site": contents.site,
             "reason": delivery.reason,
             "valid_until": _time(delivery.expires_at.astimezone(self._zone)),
             "minutes": (delivery.expires_at - delivery.made_at) // timedelta(minutes=1),
@@ -55,18 +59,13 @@ class _Templates:
     def __init__(self, folder: Path) -> None:
         self.subject = _template(folder / "subject.txt", escape=False)
         self.text = _template(folder / "body.txt", escape=False)
-        # Jinja's marks are plain text to MJML, so that the values are escaped in the finished HTML.
-        html = mrml.to_html((folder / "body.mjml").read_text("utf-8"))
-        self.html = _from_text(html.content, escape=True)
+        self.html = _template(folder / "body.html", escape=True)
 
 
 def _template(path: Path, *, escape: bool) -> Template:
-    return _from_text(path.read_text("utf-8"), escape=escape)
-
-
-def _from_text(source: str, *, escape: bool) -> Template:
     # Unescaped only for text/plain, where an escape would be shown as it is.
-    return Environment(autoescape=escape, undefined=StrictUndefined).from_string(source)  # noqa: S701
+    environment = Environment(autoescape=escape, undefined=StrictUndefined)  # noqa: S701
+    return environment.from_string(path.read_text("utf-8"))
 
 
 def _time(instant: datetime) -> str:

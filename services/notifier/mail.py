@@ -2,53 +2,117 @@
 
 A reply of 4xx, a silence or a broken connection may pass; a reply of 5xx will not. When a
 connection breaks after the letter was handed over, nobody knows: then it is sent again, as the
-same mail with the same Message-ID.
+same mail with the same Message-ID, and by this service only.
 """
 
 import asyncio
+import ipaddress
 import ssl
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiosmtplib
 
-from services.notifier.ports import Letter, Refused, Unreachable
+from services.notifier.ports import Letter, MaybeTaken, Refused, Unreachable
 
 FRESH_SECONDS = 5.0
 """An idle connection that was used this recently is taken without asking whether it still lives."""
 
 KEPT_CONNECTIONS = 8
 
+ASKS_TO_KNOW = ("RET=HDRS",)
+ASKS_OF = ("NOTIFY=SUCCESS,FAILURE",)
+"""What is asked of a service that can report (RFC 3461): headers back, for good news and bad."""
 
-class SmtpMail:
-    """One mail service, by its address `smtp://host:port` or `smtps://host:port`.
 
-    `smtp` turns to TLS where the service offers it; certificates are always checked.
+ABOUT_US = frozenset({502, 503, 530, 534, 535, 538})
+"""Replies to how we came (TLS or a login first): no letter is at fault. Source: RFC 3207, RFC 4954."""
+
+
+@dataclass(frozen=True)
+class SmtpService:
+    """A mail service, by its address `smtp://host:port` or `smtps://host:port`, and how it is trusted.
+
+    The name in its certificate is always checked. `smtp` turns to TLS (STARTTLS) where the service offers
+    it, and speaks to no other where TLS is required.
     """
 
-    def __init__(self, url: str, sender: str) -> None:
-        parsed = urlsplit(url)
-        self._host, self._tls = parsed.hostname or "", parsed.scheme == "smtps"
-        self._port = parsed.port or (465 if self._tls else 25)
+    url: str
+    tls_required: bool = False
+    ca_file: Path | None = None
+    """Whom to trust, PEM; None: whom the system trusts."""
+
+    @property
+    def host(self) -> str:
+        """Its name or address."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Where it listens; by default 465 with TLS from the start, else 25."""
+        return urlsplit(self.url).port or (465 if self.tls_from_the_start else 25)
+
+    @property
+    def tls_from_the_start(self) -> bool:
+        """True for smtps (RFC 8314)."""
+        return urlsplit(self.url).scheme == "smtps"
+
+    @property
+    def start_tls(self) -> bool | None:
+        """Whether STARTTLS must be, may not be (False), or may be where it is offered (None)."""
+        if self.tls_from_the_start:
+            return False
+        return True if self.tls_required else None
+
+    @property
+    def is_here(self) -> bool:
+        """True where no other machine can listen."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def client(self) -> aiosmtplib.SMTP:
+        """Return a client that is not connected yet."""
+        return aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            use_tls=self.tls_from_the_start,
+            start_tls=self.start_tls,
+            tls_context=ssl.create_default_context(cafile=self.ca_file),
+            local_hostname="localhost",
+            timeout=20,
+        )
+
+
+class SmtpMail:
+    """Hands letters to one mail service; keeps the port Mail."""
+
+    def __init__(self, service: SmtpService, sender: str, returns: str = "") -> None:
+        """`returns`: where mails may be returned to, without their token; empty: to `sender`, unread."""
+        self._service = service
         self._sender = sender
+        self._returns = returns
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
     async def send(self, letter: Letter, within: timedelta) -> None:
-        """Return when the service has taken it. Raises Refused or Unreachable."""
-        message = mail_of(letter, self._sender)
+        """Return when the service has taken it. Raises Refused, Unreachable or MaybeTaken."""
+        handing = _Handing(mail_of(letter, self._sender), self._return_path(letter), letter.recipient)
         try:
             async with asyncio.timeout(within.total_seconds()):
-                await self._hand_over(message, letter.recipient)
-        except aiosmtplib.SMTPException as error:
+                await self._hand_over(handing)
+        except aiosmtplib.SMTPResponseException as error:
             raise (Refused if _is_final(error) else Unreachable) from None
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            raise Unreachable from None
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, asyncio.IncompleteReadError):
+            raise (MaybeTaken if handing.under_way else Unreachable) from None
 
     async def close(self) -> None:
         """Say goodbye on the connections that are kept."""
@@ -57,10 +121,14 @@ class SmtpMail:
                 await asyncio.wait_for(client.quit(), 1)
         self._idle.clear()
 
-    async def _hand_over(self, message: EmailMessage, recipient: str) -> None:
+    def _return_path(self, letter: Letter) -> str:
+        local, _, domain = self._returns.partition("@")
+        return f"{local}+{letter.return_token}@{domain}" if domain and letter.return_token else self._sender
+
+    async def _hand_over(self, handing: "_Handing") -> None:
         client = await self._connection()
         try:
-            await client.sendmail(self._sender, [recipient], message.as_bytes())
+            await handing.over(client)
         except BaseException:
             client.close()
             raise
@@ -77,21 +145,33 @@ class SmtpMail:
             ):
                 return client
             client.close()
-        client = aiosmtplib.SMTP(
-            hostname=self._host,
-            port=self._port,
-            use_tls=self._tls,
-            start_tls=False if self._tls else None,
-            tls_context=ssl.create_default_context(),
-            local_hostname="localhost",
-            timeout=20,
-        )
+        client = self._service.client()
         try:
             await client.connect()
         except BaseException:
             client.close()
             raise
         return client
+
+
+@dataclass
+class _Handing:
+    """One mail on its way over one connection."""
+
+    message: EmailMessage
+    return_path: str
+    recipient: str
+    under_way: bool = False
+    """From here on a silence may mean that it was taken."""
+
+    async def over(self, client: aiosmtplib.SMTP) -> None:
+        if client.is_ehlo_or_helo_needed:
+            await client.ehlo()
+        reports = client.supports_extension("dsn")
+        await client.mail(self.return_path, options=ASKS_TO_KNOW if reports else ())
+        await client.rcpt(self.recipient, options=ASKS_OF if reports else ())
+        self.under_way = True
+        await client.data(self.message.as_bytes())
 
 
 def mail_of(letter: Letter, sender: str) -> EmailMessage:
@@ -124,10 +204,8 @@ async def _still_lives(client: aiosmtplib.SMTP) -> bool:
     return True
 
 
-def _is_final(error: aiosmtplib.SMTPException) -> bool:
-    """Tell whether the service said 5xx to this letter; to a connection it may mend itself."""
-    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
-        return all(refused.code >= 500 for refused in error.recipients)
-    if isinstance(error, aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError):
+def _is_final(error: aiosmtplib.SMTPResponseException) -> bool:
+    """Tell whether the service said 5xx to this letter; a 5xx to us or to our connection may be mended."""
+    if not isinstance(error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError):
         return False
-    return isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= 500
+    return error.code >= 500 and error.code not in ABOUT_US

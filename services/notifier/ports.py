@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.notifier.domain.delivery import Change, Delivery
+from services.notifier.domain.delivery import Change, Contents, Delivery
 
 
 class CannotOpen(Exception):
@@ -25,6 +25,14 @@ class Unreachable(Exception):
     """Mail service or identity cannot be asked now; a later try may succeed."""
 
 
+class MaybeTaken(Unreachable):
+    """The mail service broke off after the letter was handed over: nobody knows whether it has it."""
+
+    def __init__(self, by: str = "") -> None:
+        super().__init__(by)
+        self.by = by
+
+
 class Refused(Exception):
     """The mail service will never take this message."""
 
@@ -39,6 +47,8 @@ class Letter:
     subject: str
     text: str
     html: str
+    return_token: str = ""
+    """Names this mail in the address it may be returned to; empty: nowhere."""
 
 
 class Work(Protocol):
@@ -58,6 +68,14 @@ class Work(Protocol):
 
     async def replace(self, delivery: Delivery) -> bool:
         """Store how a queued delivery stands; False where it had ended already."""
+        ...
+
+    async def returned(self, token: str) -> Delivery | None:
+        """Return the delivery whose return address has this token, held back from others until the end."""
+        ...
+
+    async def settle(self, delivery: Delivery) -> None:
+        """Store how a delivery stands that `returned` gave."""
         ...
 
     async def tell(self, delivery: Delivery, change: Change) -> None:
@@ -84,8 +102,8 @@ class Store(Protocol):
 class Opener(Protocol):
     """Holds the notifier's key."""
 
-    def open(self, delivery: Delivery) -> str:
-        """Return the code's digits. Raises CannotOpen."""
+    def open(self, delivery: Delivery) -> Contents:
+        """Return the code, and what the mail says besides where that can be read. Raises CannotOpen."""
         ...
 
 
@@ -100,14 +118,29 @@ class Addresses(Protocol):
 class Writer(Protocol):
     """Writes letters from templates."""
 
-    def write(self, delivery: Delivery, recipient: str, code: str) -> Letter:
+    def write(self, delivery: Delivery, recipient: str, contents: Contents) -> Letter:
         """Return the letter; the same delivery gives the same letter."""
         ...
 
 
 class Mail(Protocol):
-    """Hands letters to a mail service."""
+    """Hands letters to one mail service."""
 
     async def send(self, letter: Letter, within: timedelta) -> None:
-        """Return when the service has taken it. Raises Refused or Unreachable."""
+        """Return when the service has taken it. Raises Refused, Unreachable or MaybeTaken."""
+        ...
+
+    async def close(self) -> None:
+        """Give up the connections that are kept."""
+        ...
+
+
+class Post(Protocol):
+    """Hands letters to whichever mail service takes them."""
+
+    async def send(self, letter: Letter, within: timedelta, held_by: str) -> str:
+        """Return the name of the service that has taken it; `held_by`: the only one that may, or empty.
+
+        Raises Refused, Unreachable, or MaybeTaken with the name of the service.
+        """
         ...

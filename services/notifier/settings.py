@@ -1,11 +1,13 @@
 """What notifier reads from its environment."""
 
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.notifier.mail import SmtpService
 from services.runtime.settings import KafkaSettings, ProcessSettings
 
 
@@ -23,11 +25,33 @@ class NotifierSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`."""
 
     SMTP_URL: str = Field(pattern=r"^smtps?://[^/@?#]+$", description="smtp://host:port or smtps://host:port")
+    SMTP_TLS: str = Field(
+        "required", pattern="^(required|offered)$", description="of smtp:// to other machines: STARTTLS"
+    )
+    SMTP_CA_FILE: Path | None = Field(None, description="PEM; whom the mail service's certificate is from")
+    RETURN_ADDRESS: str = Field(
+        "", pattern=r"^([^@\s<>+]+@[A-Za-z0-9.-]+)?$", description="mails may be returned to it, with a token"
+    )
+    RETURN_LISTEN_ADDRESS: str = Field(
+        "", pattern=r"^(.+:\d+)?$", description="host:port of the SMTP listener for returned mails"
+    )
     IDENTITY_ADDRESS: str
     NOTIFIER_PRIVATE_KEY_FILE: Path
 
     MAIL_FROM: str = Field("no-reply@example.org", pattern=r"^[^@\s<>]+@[A-Za-z0-9.-]+$")
     MAIL_TIME_ZONE: str = Field("Europe/London", description="in which the mail tells the time")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "NotifierSettings":
+        if bool(self.RETURN_ADDRESS) != bool(self.RETURN_LISTEN_ADDRESS):
+            raise ValueError("RETURN_ADDRESS and RETURN_LISTEN_ADDRESS: both or none")
+        return self
+
+    @property
+    def smtp(self) -> SmtpService:
+        """The mail service and how it is trusted."""
+        service = SmtpService(self.SMTP_URL, ca_file=self.SMTP_CA_FILE)
+        return replace(service, tls_required=self.SMTP_TLS == "required" and not service.is_here)
 
     @field_validator("MAIL_TIME_ZONE")
     @classmethod

@@ -72,6 +72,17 @@ class SqlWork:
         )
         return (await self._connection.execute(statement)).first() is not None
 
+    async def returned(self, token: str) -> Delivery | None:
+        """Return the delivery whose return address has this token, held back from others until the end."""
+        wanted = select(*_FIELDS).where(DELIVERIES.c.return_token == token).with_for_update()
+        row = (await self._connection.execute(wanted)).first()
+        return None if row is None else _delivery(row)
+
+    async def settle(self, delivery: Delivery) -> None:
+        """Store how a delivery stands that `returned` gave."""
+        mine = DELIVERIES.c.message_id == delivery.message_id
+        await self._connection.execute(update(DELIVERIES).where(mine).values(state=delivery.state))
+
     async def tell(self, delivery: Delivery, change: Change) -> None:
         """Put the news into the outbox."""
         await tell(self._connection, OUTBOX, PROCESS, self._event_of(delivery, change), self._ids.uuid7())

@@ -26,6 +26,9 @@ DELIVERIES = Table(
     Column("delay_told", Boolean, nullable=False),
     Column("ended_at", UtcDateTime, index=True),
     Column("claimed_by", String(128)),
+    Column("sealed_particulars", LargeBinary),
+    Column("return_token", String(24), nullable=False, server_default="", index=True),
+    Column("held_by", String(16), nullable=False, server_default=""),
 )
 
 IS_QUEUED = DELIVERIES.c.state == "QUEUED"

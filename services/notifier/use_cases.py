@@ -1,18 +1,24 @@
 """What notifier does: queue a message, send what is due, forget what is old."""
 
 import asyncio
+import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 
+from services.notifier.domain.bounce import Report
 from services.notifier.domain.delivery import (
     KEPT,
     NOTICE_LIFETIME,
     Change,
+    Contents,
     Delivery,
+    State,
     Template,
     Verdict,
     after_death,
+    after_report,
     after_try,
     is_dead,
 )
@@ -20,9 +26,10 @@ from services.notifier.ports import (
     AddressChanged,
     Addresses,
     CannotOpen,
-    Mail,
+    MaybeTaken,
     NoAddress,
     Opener,
+    Post,
     Refused,
     Store,
     Unreachable,
@@ -41,6 +48,16 @@ CLAIMED = LONGEST_TRY + timedelta(seconds=10)
 log = logs.logger("notifier")
 
 
+_VERDICTS: dict[type[Exception], Verdict] = {
+    CannotOpen: Verdict.CODE_UNREADABLE,
+    AddressChanged: Verdict.ADDRESS_CHANGED,
+    NoAddress: Verdict.NO_ADDRESS,
+    Refused: Verdict.MAIL_REFUSED,
+    Unreachable: Verdict.LATER,
+}
+"""What each failure of a try means."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the use cases work with."""
@@ -51,7 +68,7 @@ class Parts:
     opener: Opener
     addresses: Addresses
     writer: Writer
-    mail: Mail
+    post: Post
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,16 @@ class Notice:
     address_version: int
     reason: str
     occurred_at: datetime
+
+
+class Taking(Enum):
+    """What became of a report."""
+
+    TAKEN = "TAKEN"
+    EARLY = "EARLY"
+    """Of a mail that is not noted as sent yet: worth bringing again."""
+    NOBODY = "NOBODY"
+    """Of no mail of ours, or of one that is forgotten."""
 
 
 class Deliveries:
@@ -80,6 +107,7 @@ class Deliveries:
             now = self._parts.clock.now()
             if not await work.first_time(event_id, now):
                 return
+            code = replace(code, return_token=self._return_token())
             await work.add(code)
             if is_dead(code, now):
                 ended, change = after_death(code, now)
@@ -92,7 +120,7 @@ class Deliveries:
         async with self._parts.store.begin("notifier.take_notice") as work:
             now = self._parts.clock.now()
             if await work.first_time(notice.event_id, now):
-                await work.add(_delivery_of(notice, now))
+                await work.add(_delivery_of(notice, self._return_token(), now))
         self.queued.set()
 
     async def claim(self, limit: int) -> Sequence[Delivery]:
@@ -111,8 +139,10 @@ class Deliveries:
 
         A crash between the two sends the same mail again: same Message-ID, same code.
         """
-        verdict = None if is_dead(delivery, self._parts.clock.now()) else await self._try(delivery)
-        await self._store(delivery, verdict)
+        if is_dead(delivery, self._parts.clock.now()):
+            return await self._store(delivery, None)
+        verdict, held_by = await self._try(delivery)
+        return await self._store(replace(delivery, held_by=held_by), verdict)
 
     async def _store(self, delivery: Delivery, verdict: Verdict | None) -> None:
         async with self._parts.store.begin("notifier.store_try") as work:
@@ -129,37 +159,54 @@ class Deliveries:
             return after_death(delivery, now)
         return after_try(delivery, verdict, now, self._jitter())
 
-    async def _try(self, delivery: Delivery) -> Verdict:
-        parts = self._parts
+    async def _try(self, delivery: Delivery) -> tuple[Verdict, str]:
+        """Return what came of one try, and which mail service has the letter, or may have it."""
         try:
-            code = parts.opener.open(delivery) if delivery.template is Template.CODE else ""
-            recipient = await parts.addresses.address_of(delivery)
-            left = delivery.expires_at - parts.clock.now()
-            if left <= timedelta():
-                return Verdict.LATER
-            await parts.mail.send(parts.writer.write(delivery, recipient, code), min(LONGEST_TRY, left))
-        except CannotOpen:
-            return Verdict.CODE_UNREADABLE
-        except AddressChanged:
-            return Verdict.ADDRESS_CHANGED
-        except NoAddress:
-            return Verdict.NO_ADDRESS
-        except Refused:
-            return Verdict.MAIL_REFUSED
-        except Unreachable:
-            return Verdict.LATER
-        return Verdict.ACCEPTED
+            return Verdict.ACCEPTED, await self._hand_over(delivery)
+        except MaybeTaken as error:
+            return Verdict.LATER, error.by
+        except tuple(_VERDICTS) as error:
+            return _VERDICTS[type(error)], delivery.held_by
+
+    async def _hand_over(self, delivery: Delivery) -> str:
+        parts = self._parts
+        contents = parts.opener.open(delivery) if delivery.template is Template.CODE else Contents()
+        recipient = await parts.addresses.address_of(delivery)
+        left = delivery.expires_at - parts.clock.now()
+        if left <= timedelta():
+            raise Unreachable
+        letter = parts.writer.write(delivery, recipient, contents)
+        return await parts.post.send(letter, min(LONGEST_TRY, left), delivery.held_by)
+
+    async def take_report(self, return_token: str, report: Report) -> Taking:
+        """Note what a mail service says of a mail it took, together with its news; again changes nothing."""
+        async with self._parts.store.begin("notifier.take_report") as work:
+            delivery = await work.returned(return_token)
+            if delivery is None:
+                return Taking.NOBODY
+            if delivery.state is State.QUEUED:
+                return Taking.EARLY
+            after, change = after_report(delivery, report, self._parts.clock.now())
+            if change:
+                await work.settle(after)
+                await work.tell(after, change)
+        log.info("report_taken", message=delivery.message_id, fate=report.fate.value, reason=report.reason)
+        return Taking.TAKEN
 
     async def sweep(self) -> int:
         """Delete what need not be kept; return how many deliveries."""
         async with self._parts.store.begin("notifier.sweep") as work:
             return await work.forget(self._parts.clock.now(), KEPT)
 
+    def _return_token(self) -> str:
+        """Return what nobody guesses and any mail server carries: 120 bits, in letters of one case."""
+        return base64.b32encode(self._parts.randomness.token(15)).decode("ascii").lower()
+
     def _jitter(self) -> float:
         return self._parts.randomness.token(1)[0] / 256
 
 
-def _delivery_of(notice: Notice, now: datetime) -> Delivery:
+def _delivery_of(notice: Notice, return_token: str, now: datetime) -> Delivery:
     return Delivery(
         message_id=notice.event_id,
         template=Template.WAS_THIS_YOU,
@@ -170,4 +217,5 @@ def _delivery_of(notice: Notice, now: datetime) -> Delivery:
         made_at=notice.occurred_at,
         expires_at=now + NOTICE_LIFETIME,
         due_at=now,
+        return_token=return_token,
     )

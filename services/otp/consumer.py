@@ -11,8 +11,14 @@ GROUP = "otp"
 
 CODE_TEMPLATE = "code"
 
-# Later words than these are taken as they come; a delay is no news to a code that is queued.
-_DELIVERIES = {notifier.DELIVERY_SENT: Delivery.SENT, notifier.DELIVERY_NOT_SENT: Delivery.NOT_SENT}
+_DELIVERIES = {
+    notifier.DELIVERY_SENT: Delivery.SENT,
+    notifier.DELIVERY_NOT_SENT: Delivery.NOT_SENT,
+    notifier.DELIVERY_DELAYED: Delivery.QUEUED,
+    notifier.DELIVERY_DELIVERED: Delivery.DELIVERED,
+    notifier.DELIVERY_BOUNCED: Delivery.BOUNCED,
+}
+"""Words that only newer services know change nothing."""
 
 
 class DeliveryConsumer:

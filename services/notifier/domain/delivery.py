@@ -3,9 +3,11 @@
 Pure: what the message says, who the person is and how it travels is not here.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from services.notifier.domain.bounce import Fate, Report
 
 FIRST_PAUSE = timedelta(seconds=1)
 
@@ -34,6 +36,8 @@ class State(StrEnum):
     QUEUED = "QUEUED"
     SENT = "SENT"
     NOT_SENT = "NOT_SENT"
+    DELIVERED = "DELIVERED"
+    BOUNCED = "BOUNCED"
 
 
 class News(StrEnum):
@@ -41,6 +45,8 @@ class News(StrEnum):
 
     SENT = "SENT"
     NOT_SENT = "NOT_SENT"
+    DELIVERED = "DELIVERED"
+    BOUNCED = "BOUNCED"
     DELAYED = "DELAYED"
 
 
@@ -77,6 +83,21 @@ class Delivery:
     tries: int = 0
     delay_told: bool = False
     ended_at: datetime | None = None
+    sealed_particulars: bytes | None = None
+    """Card and site, sealed as the code is."""
+    return_token: str = ""
+    """Names this mail in the address it may be returned to; empty: it has none."""
+    held_by: str = ""
+    """The transport that may have taken the mail, though nobody knows: no other may send it."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was sealed, in clear: only while a letter is written."""
+
+    code: str = field(default="", repr=False)
+    card_last_four: str = ""
+    site: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +138,18 @@ def after_try(
     return waiting, None if delivery.delay_told else Change(News.DELAYED, MAIL_UNREACHABLE, now)
 
 
+def after_report(delivery: Delivery, report: Report, now: datetime) -> tuple[Delivery, Change | None]:
+    """Return a mail that was taken as its report leaves it, and what to tell; a repeat tells nothing.
+
+    A mailbox that had it may still give it back; one that gave it back does not have it.
+    """
+    state = State(report.fate.value)
+    from_states = {State.SENT} if report.fate is Fate.DELIVERED else {State.SENT, State.DELIVERED}
+    if delivery.state not in from_states:
+        return delivery, None
+    return replace(delivery, state=state), Change(News(report.fate.value), report.reason, now)
+
+
 def _pause(delivery: Delivery, jitter: float) -> timedelta:
     """Return how long to wait: twice as long each time, with a quarter of chance, up to a limit."""
     longest = LONGEST_PAUSE_OF_A_CODE if delivery.template is Template.CODE else LONGEST_PAUSE
@@ -125,4 +158,4 @@ def _pause(delivery: Delivery, jitter: float) -> timedelta:
 
 
 def _ended(delivery: Delivery, state: State, now: datetime) -> Delivery:
-    return replace(delivery, state=state, sealed_code=None, ended_at=now)
+    return replace(delivery, state=state, sealed_code=None, sealed_particulars=None, ended_at=now)

@@ -25,6 +25,8 @@ class Delivery(Enum):
     QUEUED = "QUEUED"
     SENT = "SENT"
     NOT_SENT = "NOT_SENT"
+    DELIVERED = "DELIVERED"
+    BOUNCED = "BOUNCED"
 
 
 class Finding(Enum):

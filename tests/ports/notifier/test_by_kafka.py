@@ -19,10 +19,11 @@ from deploy.local.mailbox import Mailbox
 from services.notifier import events
 from services.notifier.__main__ import MIGRATIONS
 from services.notifier.consumer import CodeConsumer, OutcomeConsumer
-from services.notifier.mail import SmtpMail
+from services.notifier.mail import SmtpMail, SmtpService
 from services.notifier.sender import Sender
 from services.notifier.storage import PROCESS
 from services.notifier.tables import OUTBOX, OUTBOX_POSITION
+from services.notifier.transports import Transports
 from services.notifier.use_cases import Deliveries
 from services.runtime.broker import Consumer
 from services.runtime.clock import SystemClock
@@ -67,8 +68,9 @@ async def notifier(folder: Path, kafka: str, mailbox: Mailbox, topic: str) -> As
     await migrate(url, MIGRATIONS)
     database = Database(url)
     world = World(database)
-    mail = SmtpMail(mailbox.smtp_url, "no-reply@example.org")
-    parts = replace(world.deliveries._parts, clock=SystemClock(), mail=mail, randomness=IDS)
+    mail = SmtpMail(SmtpService(mailbox.smtp_url), "no-reply@example.org")
+    post = Transports({"smtp": mail})
+    parts = replace(world.deliveries._parts, clock=SystemClock(), post=post, randomness=IDS)
     deliveries = Deliveries(parts)
 
     async def handle(event: Received) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from deploy.local.keys import Keys
 from services.notifier.__main__ import check_config
+from services.notifier.settings import NotifierSettings
+from services.runtime.settings import load
 
 Capture = pytest.CaptureFixture[str]
 
@@ -35,6 +37,9 @@ def test_complete_settings_are_taken(settings: pytest.MonkeyPatch) -> None:
     [
         ("SMTP_URL", "smtp://name:word@127.0.0.1:1"),  # pragma: allowlist secret
         ("SMTP_URL", "http://127.0.0.1:1"),
+        ("SMTP_TLS", "whatever"),
+        ("RETURN_ADDRESS", "returns+x@example.org"),
+        ("RETURN_LISTEN_ADDRESS", "25"),
         ("MAIL_FROM", "a@example.org\nBcc: b@example.org"),
         ("MAIL_TIME_ZONE", "Europe/Nowhere"),
         ("MAIL_TIME_ZONE", "../etc/passwd"),
@@ -57,3 +62,31 @@ def test_a_key_of_another_kind_is_refused(settings: pytest.MonkeyPatch, keys: Ke
 
     assert check_config(argparse.Namespace()) == 2
     assert "KeyFileWrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("url", "tls", "required"),
+    [
+        ("smtp://mail.example.org:25", "required", True),
+        ("smtp://mail.example.org:25", "offered", False),
+        ("smtp://127.0.0.1:25", "required", False),
+        ("smtp://localhost:25", "required", False),
+        ("smtp://[::1]:25", "required", False),
+        ("smtp://192.0.2.1:25", "required", True),
+    ],
+)
+def test_S28_smtp_to_another_machine_needs_tls_unless_a_deployment_says_otherwise(
+    settings: pytest.MonkeyPatch, url: str, tls: str, required: bool
+) -> None:
+    settings.setenv("SMTP_URL", url)
+    settings.setenv("SMTP_TLS", tls)
+
+    assert load(NotifierSettings).smtp.tls_required is required
+
+
+def test_returned_mails_need_an_address_and_a_listener(settings: pytest.MonkeyPatch, capsys: Capture) -> None:
+    settings.setenv("RETURN_ADDRESS", "returns@example.org")
+
+    with pytest.raises(SystemExit, match="2"):
+        check_config(argparse.Namespace())
+    assert "both or none" in capsys.readouterr().err

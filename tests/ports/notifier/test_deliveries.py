@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import inspect
 
-from services.notifier.ports import AddressChanged, NoAddress, Refused, Unreachable
+from services.notifier.ports import AddressChanged, MaybeTaken, NoAddress, Refused, Unreachable
 from services.notifier.tables import METADATA
 from services.notifier.use_cases import CLAIMED, Notice
 from services.runtime import faults
-from tests.ports.notifier.world import ADDRESS, DIGITS, World
+from tests.ports.notifier.world import ADDRESS, DIGITS, FakeMail, World
 from tests.unit.notifier.deliveries import CODE, NOON
 
 EVENT = "01970000-0000-7000-8000-0000000000e1"
@@ -242,3 +242,51 @@ async def test_the_migrations_make_the_tables_that_the_code_knows(world: World) 
         )
 
     assert columns == {name: set(table.columns.keys()) for name, table in METADATA.tables.items()}
+
+
+async def test_the_mail_says_card_and_site_that_travelled_sealed(world: World) -> None:
+    sealed = replace(
+        CODE, sealed_code=world.sealed(), sealed_particulars=world.sealed_beside("4F2A", "Ward 7")
+    )
+    await world.deliveries.take_code(EVENT, sealed)
+    await world.send_due()
+
+    (letter,) = world.mail.sent
+    assert "your smartcard ending in 4F2A, in a reader at Ward 7." in letter.text
+    assert (await world.rows())[0].sealed_particulars is None
+
+
+@pytest.mark.parametrize("beside", [b"spoilt", b""])
+async def test_no_code_waits_for_what_the_mail_says_besides(world: World, beside: bytes) -> None:
+    await world.deliveries.take_code(
+        EVENT, replace(CODE, sealed_code=world.sealed(), sealed_particulars=beside or None)
+    )
+    await world.send_due()
+
+    (letter,) = world.mail.sent
+    assert DIGITS in letter.text
+    assert "to unlock your smartcard. If it is you" in letter.text
+
+
+@pytest.mark.parametrize("site", ["a\nb", "x" * 81])
+async def test_S11_what_could_change_the_mail_is_left_out(world: World, site: str) -> None:
+    sealed = replace(CODE, sealed_code=world.sealed(), sealed_particulars=world.sealed_beside("4F2A", site))
+    await world.deliveries.take_code(EVENT, sealed)
+    await world.send_due()
+
+    (letter,) = world.mail.sent
+    assert "ending in 4F2A. If it is you" in letter.text
+
+
+async def test_F13_I11_a_mail_that_may_be_taken_stays_with_its_service(world: World) -> None:
+    world.mail.fails = [MaybeTaken()]
+    await queue(world)
+    await world.send_due()
+    held = (await world.rows())[0].held_by
+    other = FakeMail()
+    elsewhere = World(world.database, world.key, "another", {"notify": other, "smtp": world.mail})
+    elsewhere.clock.advance(seconds=30)
+    await elsewhere.send_due()
+
+    assert held == "smtp"
+    assert (len(world.mail.sent), len(other.sent)) == (1, 0)

@@ -1,23 +1,26 @@
 """Notifier's use cases on a real database, with a clock to move, and mail and identity to steer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from smartcard_unlock.notifier.v1 import notifier_events_pb2
+from smartcard_unlock.otp.v1 import otp_pb2
 from sqlalchemy import Row, select
 
 from services.notifier.domain.delivery import Delivery
 from services.notifier.events import event_of
 from services.notifier.letters import TemplateLetters
 from services.notifier.opener import HpkeOpener
-from services.notifier.ports import Letter
+from services.notifier.ports import Letter, Mail
 from services.notifier.storage import SqlStore
 from services.notifier.tables import DELIVERIES, OUTBOX
+from services.notifier.transports import Transports
 from services.notifier.use_cases import Deliveries, Parts
 from services.runtime.database import Database
-from services.runtime.hpke import code_info, seal
+from services.runtime.hpke import code_info, particulars_info, seal
 from tests.fakes.clock import FakeClock
 from tests.fakes.randomness import SeededRandomness
 from tests.unit.notifier.deliveries import CODE, NOON
@@ -51,11 +54,20 @@ class FakeMail:
             raise self.fails.pop(0)
         self.sent.append(letter)
 
+    async def close(self) -> None:
+        pass
+
 
 class World:
     """One worker of notifier; `worker` makes another on the same database."""
 
-    def __init__(self, database: Database, key: X25519PrivateKey | None = None, name: str = "one") -> None:
+    def __init__(
+        self,
+        database: Database,
+        key: X25519PrivateKey | None = None,
+        name: str = "one",
+        transports: Mapping[str, Mail] | None = None,
+    ) -> None:
         self.database = database
         self.clock = FakeClock(NOON)
         self.addresses = FakeAddresses()
@@ -69,7 +81,7 @@ class World:
                 opener=HpkeOpener(self.key),
                 addresses=self.addresses,
                 writer=LETTERS,
-                mail=self.mail,
+                post=Transports(transports or {"smtp": self.mail}),
             )
         )
 
@@ -80,6 +92,13 @@ class World:
         bound_to = (delivery.session_id, delivery.expires_at, delivery.address_version)
         info = code_info(delivery.message_id, *bound_to)
         return seal(self.key.public_key().public_bytes_raw(), digits.encode(), info)
+
+    def sealed_beside(self, last_four: str, site: str, delivery: Delivery = CODE) -> bytes:
+        """What otp seals beside a code."""
+        bound_to = (delivery.session_id, delivery.expires_at, delivery.address_version)
+        said = otp_pb2.CodeParticulars(card_last_four=last_four, site=site).SerializeToString()
+        info = particulars_info(delivery.message_id, *bound_to)
+        return seal(self.key.public_key().public_bytes_raw(), said, info)
 
     async def send_due(self) -> int:
         """Try all that is due; return how many."""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.notifier.domain.delivery import Delivery, Template
+from services.notifier.domain.delivery import Contents, Delivery, Template
 from services.notifier.letters import TemplateLetters
 from services.notifier.mail import mail_of
 from services.notifier.ports import Letter, Refused
@@ -15,11 +15,12 @@ from tests.unit.notifier.deliveries import CODE, NOON
 LETTERS = TemplateLetters(ZoneInfo("Europe/London"))
 TO = "test-holder-0001@example.org"
 DIGITS = "40718263"
+SAID = Contents(DIGITS, "4F2A", "Example Hospital")
 NOTICE = replace(CODE, template=Template.WAS_THIS_YOU, sealed_code=None)
 
 
 def test_R50_the_code_stands_in_both_parts_and_not_in_the_subject() -> None:
-    letter = LETTERS.write(CODE, TO, DIGITS)
+    letter = LETTERS.write(CODE, TO, SAID)
 
     assert re.search(rf"^    {DIGITS}$", letter.text, re.MULTILINE)
     assert DIGITS in letter.html
@@ -27,31 +28,43 @@ def test_R50_the_code_stands_in_both_parts_and_not_in_the_subject() -> None:
 
 
 def test_R49_the_mail_says_until_when_the_code_is_valid() -> None:
-    letter = LETTERS.write(CODE, TO, DIGITS)
+    letter = LETTERS.write(CODE, TO, SAID)
 
     assert "valid until 12:15 (15 minutes)" in letter.text
     assert "12:15" in letter.html
     assert "(15 minutes)" in letter.html
 
 
+def test_the_mail_says_when_where_and_for_which_card_the_code_was_asked() -> None:
+    letter = LETTERS.write(CODE, TO, SAID)
+
+    asked = "somebody asked on 21 November 2026 at 12:00 to unlock your smartcard ending in 4F2A, in a reader"
+    for text in (letter.text, re.sub(r"</?strong>", "", letter.html)):
+        assert f"{asked} at Example Hospital. If it is you" in text.replace("Somebody", "somebody")
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    letter = LETTERS.write(CODE, TO, Contents(DIGITS))
+
+    assert "at 12:00 to unlock your smartcard. If it is you" in letter.text
+
+
 def test_the_time_is_local_to_the_reader() -> None:
     summer = NOON.replace(month=7)
 
-    letter = LETTERS.write(
-        replace(CODE, made_at=summer, expires_at=summer + timedelta(minutes=10)), TO, DIGITS
-    )
+    letter = LETTERS.write(replace(CODE, made_at=summer, expires_at=summer + timedelta(minutes=10)), TO, SAID)
 
     assert "valid until 13:10 (10 minutes)" in letter.text
 
 
 def test_both_mails_say_that_nobody_asks_for_the_code() -> None:
-    for letter in (LETTERS.write(CODE, TO, DIGITS), LETTERS.write(NOTICE, TO, "")):
+    for letter in (LETTERS.write(CODE, TO, SAID), LETTERS.write(NOTICE, TO, Contents())):
         assert "Nobody will ever ask you for" in letter.text
         assert "Nobody will ever ask you for" in letter.html
 
 
 def test_S10_the_code_mail_says_where_to_type_the_code_and_when_never() -> None:
-    letter = LETTERS.write(CODE, TO, DIGITS)
+    letter = LETTERS.write(CODE, TO, SAID)
 
     for text in (letter.text, letter.html):
         assert "that you opened yourself, on the computer where your smartcard is" in text
@@ -59,7 +72,7 @@ def test_S10_the_code_mail_says_where_to_type_the_code_and_when_never() -> None:
 
 
 def test_R64_the_notice_says_when_and_whom_to_tell() -> None:
-    letter = LETTERS.write(NOTICE, TO, "")
+    letter = LETTERS.write(NOTICE, TO, Contents())
 
     assert "21 November 2026 at 12:00" in letter.text
     assert "21 November 2026 at 12:00" in letter.html
@@ -69,7 +82,7 @@ def test_R64_the_notice_says_when_and_whom_to_tell() -> None:
 
 @pytest.mark.parametrize("delivery", [CODE, NOTICE])
 def test_S10_no_mail_has_a_link(delivery: Delivery) -> None:
-    letter = LETTERS.write(delivery, TO, DIGITS)
+    letter = LETTERS.write(delivery, TO, SAID)
 
     visible = re.sub(
         r"(?s)<head>.*?</head>|<!--.*?-->|xmlns[:\w]*=\"[^\"]*\"|<!DOCTYPE[^>]*>", "", letter.html
@@ -80,7 +93,7 @@ def test_S10_no_mail_has_a_link(delivery: Delivery) -> None:
 
 
 def test_values_are_escaped_in_html_only() -> None:
-    letter = LETTERS.write(CODE, TO, "<b>1&2</b>")
+    letter = LETTERS.write(CODE, TO, Contents("<b>1&2</b>", "<b>", "<b>"))
 
     assert "<b>1" not in letter.html
     assert "&lt;b&gt;1&amp;2" in letter.html
@@ -88,13 +101,13 @@ def test_values_are_escaped_in_html_only() -> None:
 
 
 def test_nothing_of_the_templates_language_is_left() -> None:
-    for letter in (LETTERS.write(CODE, TO, DIGITS), LETTERS.write(NOTICE, TO, "")):
+    for letter in (LETTERS.write(CODE, TO, SAID), LETTERS.write(NOTICE, TO, Contents())):
         assert "{{" not in letter.text + letter.html
         assert "{%" not in letter.text + letter.html
 
 
 def test_the_html_loads_nothing_from_elsewhere() -> None:
-    html = LETTERS.write(CODE, TO, DIGITS).html
+    html = LETTERS.write(CODE, TO, SAID).html
 
     assert not re.search(r"(src|href)\s*=|url\(|@import", html)
 
@@ -108,7 +121,7 @@ def contents(mail: EmailMessage) -> list[str]:
 
 
 def test_I11_the_same_letter_is_the_same_mail() -> None:
-    once, again = (mail_of(LETTERS.write(CODE, TO, DIGITS), "no-reply@example.org") for _ in range(2))
+    once, again = (mail_of(LETTERS.write(CODE, TO, SAID), "no-reply@example.org") for _ in range(2))
 
     assert once["Message-ID"] == again["Message-ID"] == f"<{CODE.message_id}@example.org>"
     assert once["Date"] == again["Date"]
@@ -154,7 +167,7 @@ def test_S11_a_subject_cannot_add_a_header() -> None:
     ],
 )
 def test_R64_the_mail_says_what_was_done(reason: str, said: str) -> None:
-    letter = LETTERS.write(replace(NOTICE, reason=reason), TO, "")
+    letter = LETTERS.write(replace(NOTICE, reason=reason), TO, Contents())
 
     assert letter.subject == f"{said}: was this you?"
     assert said.lower() in letter.text.lower()

@@ -45,7 +45,7 @@ async def test_F13_the_page_is_told_what_became_of_the_mail(world: World) -> Non
     steps = [
         (
             changed(issued.code_id, notifier.DELIVERY_DELAYED, reason="MAIL_UNREACHABLE"),
-            (Delivery.QUEUED, ""),
+            (Delivery.QUEUED, "MAIL_UNREACHABLE"),
         ),
         (changed(issued.code_id, notifier.DELIVERY_SENT), (Delivery.SENT, "")),
         (

@@ -255,6 +255,11 @@ async def test_R6_R35_R60_who_cannot_read_the_mailbox_learns_why_and_whom_to_ask
     ("delivery", "reason", "sentence"),
     [
         (Delivery.QUEUED, "", "has not accepted it yet"),
+        (Delivery.DELIVERED, "", "has reached the mailbox"),
+        (Delivery.BOUNCED, "MAILBOX_UNKNOWN", "Your mailbox does not exist any more"),
+        (Delivery.BOUNCED, "MAILBOX_FULL", "Delete some emails, then ask for another code"),
+        (Delivery.BOUNCED, "MAIL_BLOCKED", "Your mail service blocked the email"),
+        (Delivery.BOUNCED, "MAIL_RETURNED", "The email came back to us"),
         (Delivery.SENT, "", "We have sent a security code"),
         (Delivery.NOT_SENT, "ADDRESS_CHANGED", "We have not sent the security code"),
     ],
@@ -268,6 +273,31 @@ async def test_F13_the_page_tells_the_truth_about_the_mail(
 
     assert sentence in page.text
     assert visitor.error_code() == reason
+
+
+async def test_F5_F13_a_delay_is_said_and_the_code_can_still_be_entered(
+    visitor: Visitor, world: World
+) -> None:
+    await reach_code(visitor, world)
+    world.status = code_status(Delivery.QUEUED, delivery_reason="MAIL_UNREACHABLE")
+    page = await visitor.open("/code")
+
+    assert "The email is delayed" in page.text
+    assert "for another 15 minutes, as long as the code works" in page.text
+    assert 'name="code"' in page.text
+
+
+@pytest.mark.parametrize("delivery", [Delivery.NOT_SENT, Delivery.BOUNCED])
+async def test_F13_where_no_mail_will_come_no_code_is_asked_for_and_another_is_offered(
+    visitor: Visitor, world: World, delivery: Delivery
+) -> None:
+    await reach_code(visitor, world)
+    world.status = code_status(delivery, delivery_reason="MAILBOX_FULL")
+    page = await visitor.open("/code")
+
+    assert 'name="code"' not in page.text
+    assert "Send another code" in page.text
+    assert "I cannot read this mailbox" in page.text
 
 
 async def test_R44_the_code_page_hints_at_the_junk_mail(visitor: Visitor, world: World) -> None:

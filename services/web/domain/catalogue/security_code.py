@@ -90,6 +90,32 @@ ENTRIES: tuple[Entry, ...] = (
         "Check that your mailbox works. If it does not, contact your Registration Authority"
         " (smartcard team).",
     ),
+    ask_ra(
+        "MAILBOX_UNKNOWN",
+        "Your mailbox does not exist any more",
+        "The mail service gave the email back: it has no mailbox at the address on your profile.",
+        "Contact your Registration Authority (smartcard team). They can change the email address on your"
+        " profile.",
+    ),
+    report(
+        "MAILBOX_FULL",
+        "Your mailbox is full",
+        "The mail service gave the email back, because your mailbox has no space left.",
+        "Delete some emails, then ask for another code.",
+    ),
+    ask_ra(
+        "MAIL_BLOCKED",
+        "Your mail service blocked the email",
+        "The mail service gave the email back, because it does not let emails like ours through.",
+        "Ask your IT service desk to let emails of this service through, or contact your Registration"
+        " Authority (smartcard team).",
+    ),
+    ask_ra(
+        "MAIL_RETURNED",
+        "The email came back to us",
+        "The mail service accepted the email and then could not deliver it.",
+        "Ask for another code. If it happens again, contact your Registration Authority (smartcard team).",
+    ),
     report(
         "MAIL_UNREACHABLE",
         "We could not send the email",

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2smartcard_unlock/notifier/v1/notifier_events.proto\x12\x1csmartcard_unlock.notifier.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x01\n\x0f\x44\x65liveryChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x10\n\x08template\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x38\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32&.smartcard_unlock.notifier.v1.Delivery\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*d\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x11\n\rDELIVERY_SENT\x10\x01\x12\x15\n\x11\x44\x45LIVERY_NOT_SENT\x10\x02\x12\x14\n\x10\x44\x45LIVERY_DELAYED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2smartcard_unlock/notifier/v1/notifier_events.proto\x12\x1csmartcard_unlock.notifier.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x01\n\x0f\x44\x65liveryChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x10\n\x08template\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x38\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32&.smartcard_unlock.notifier.v1.Delivery\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x92\x01\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x11\n\rDELIVERY_SENT\x10\x01\x12\x15\n\x11\x44\x45LIVERY_NOT_SENT\x10\x02\x12\x14\n\x10\x44\x45LIVERY_DELAYED\x10\x03\x12\x16\n\x12\x44\x45LIVERY_DELIVERED\x10\x04\x12\x14\n\x10\x44\x45LIVERY_BOUNCED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'smartcard_unlock.notifier.v1.notifier_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DELIVERY']._serialized_start=318
-  _globals['_DELIVERY']._serialized_end=418
+  _globals['_DELIVERY']._serialized_start=319
+  _globals['_DELIVERY']._serialized_end=465
   _globals['_DELIVERYCHANGED']._serialized_start=118
   _globals['_DELIVERYCHANGED']._serialized_end=316
 # @@protoc_insertion_point(module_scope)

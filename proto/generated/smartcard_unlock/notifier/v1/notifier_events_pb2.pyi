@@ -32,6 +32,10 @@ class _DeliveryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Delivery.Val
     """It was not and will not be sent; `reason` says why."""
     DELIVERY_DELAYED: _Delivery.ValueType  # 3
     """Not accepted yet; it is tried again."""
+    DELIVERY_DELIVERED: _Delivery.ValueType  # 4
+    """The mailbox has it, as its mail service reports."""
+    DELIVERY_BOUNCED: _Delivery.ValueType  # 5
+    """It was accepted and given back; `reason` says why."""
 
 class Delivery(_Delivery, metaclass=_DeliveryEnumTypeWrapper):
     """What became of one message to one person."""
@@ -44,6 +48,10 @@ DELIVERY_NOT_SENT: Delivery.ValueType  # 2
 """It was not and will not be sent; `reason` says why."""
 DELIVERY_DELAYED: Delivery.ValueType  # 3
 """Not accepted yet; it is tried again."""
+DELIVERY_DELIVERED: Delivery.ValueType  # 4
+"""The mailbox has it, as its mail service reports."""
+DELIVERY_BOUNCED: Delivery.ValueType  # 5
+"""It was accepted and given back; `reason` says why."""
 Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
 
 @_typing.final
@@ -70,7 +78,9 @@ class DeliveryChanged(_message.Message):
     delivery: Global___Delivery.ValueType
     """The new state."""
     reason: _builtins.str
-    """ADDRESS_CHANGED, MAIL_REFUSED, MAIL_UNREACHABLE, EXPIRED, NO_ADDRESS, CODE_UNREADABLE; empty for SENT."""
+    """ADDRESS_CHANGED, MAIL_REFUSED, MAIL_UNREACHABLE, EXPIRED, NO_ADDRESS, CODE_UNREADABLE; empty for SENT and
+    DELIVERED. BOUNCED: MAILBOX_UNKNOWN, MAILBOX_FULL, MAIL_BLOCKED, MAIL_RETURNED.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When; UTC."""

@@ -32,6 +32,10 @@ class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliver
     """The mail service accepted it."""
     DELIVERY_STATE_NOT_SENT: _DeliveryState.ValueType  # 3
     """It was not and will not be sent; `delivery_reason` says why."""
+    DELIVERY_STATE_DELIVERED: _DeliveryState.ValueType  # 4
+    """The mailbox has it, as its mail service reports."""
+    DELIVERY_STATE_BOUNCED: _DeliveryState.ValueType  # 5
+    """The mail service accepted it and gave it back; `delivery_reason` says why."""
 
 class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
     """What is known of the delivery of a code."""
@@ -44,6 +48,10 @@ DELIVERY_STATE_SENT: DeliveryState.ValueType  # 2
 """The mail service accepted it."""
 DELIVERY_STATE_NOT_SENT: DeliveryState.ValueType  # 3
 """It was not and will not be sent; `delivery_reason` says why."""
+DELIVERY_STATE_DELIVERED: DeliveryState.ValueType  # 4
+"""The mailbox has it, as its mail service reports."""
+DELIVERY_STATE_BOUNCED: DeliveryState.ValueType  # 5
+"""The mail service accepted it and gave it back; `delivery_reason` says why."""
 Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
 
 class _RedeemVerdict:
@@ -280,7 +288,10 @@ class CodeStatus(_message.Message):
     delivery: Global___DeliveryState.ValueType
     """Delivery as last told by notifier."""
     delivery_reason: _builtins.str
-    """ADDRESS_CHANGED, MAIL_REFUSED, MAIL_UNREACHABLE, EXPIRED; empty unless NOT_SENT."""
+    """NOT_SENT: ADDRESS_CHANGED, MAIL_REFUSED, MAIL_UNREACHABLE, EXPIRED, NO_ADDRESS, CODE_UNREADABLE.
+    BOUNCED: MAILBOX_UNKNOWN, MAILBOX_FULL, MAIL_BLOCKED, MAIL_RETURNED.
+    QUEUED: MAIL_UNREACHABLE where the mail service did not take it at first. Else empty.
+    """
     entries_left: _builtins.int
     """Wrong entries this session still has, 0 to 3."""
     resends_left: _builtins.int

@@ -1,0 +1,21 @@
+// Makes the HTML part of each letter from its MJML. Run by `npm run build:letters`; `make check` compares.
+//
+// `{{ }}` and `{% %}` of the templates are plain text to MJML: Jinja fills them in, escaped, at each mail.
+// The first argument is the folder to write to; without one, beside the sources.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import mjml2html from "mjml";
+
+const source = join(dirname(fileURLToPath(import.meta.url)), "templates");
+const target = process.argv[2] ?? source;
+
+for (const letter of readdirSync(source)) {
+  const mjml = readFileSync(join(source, letter, "body.mjml"), "utf8");
+  // No fonts from elsewhere: a mail loads nothing.
+  const { html, errors } = await mjml2html(mjml, { validationLevel: "strict", fonts: {}, minify: false });
+  if (errors.length > 0) throw new Error(errors.map((error) => error.formattedMessage).join("\n"));
+  if (/(src|href)=|url\(|@import/.test(html)) throw new Error(`${letter}: a mail loads nothing and links nowhere`);
+  mkdirSync(join(target, letter), { recursive: true });
+  writeFileSync(join(target, letter, "body.html"), `${html.replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n").trim()}\n`);
+}
