@@ -17,6 +17,7 @@ EXTRAS = {
     "card_gateway": "card-gateway",
     "notifier": "notifier",
     "audit_store": "audit",
+    "audit_sequencer": "audit",
     "audit_reader": "audit",
     "web": "web",
 }

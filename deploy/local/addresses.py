@@ -16,6 +16,7 @@ STATEFUL = ("identity", "otp", "card_gateway", "notifier", "audit")
 """Who has a database."""
 SERVICES = {
     "audit_store": ("audit", "store"),
+    "audit_sequencer": ("audit", "sequencer"),
     "audit_reader": ("audit", "reader"),
     "identity": ("identity", "serve"),
     "otp": ("otp", "serve"),
@@ -112,6 +113,8 @@ class Surroundings:
                     "IDENTITY_ADDRESS": self.addresses.of("identity"),
                     "NOTIFIER_PRIVATE_KEY_FILE": str(self.keys.notifier_private),
                 }
+            case "audit_sequencer":
+                return {"AUDIT_LOG_KEY_FILE": str(self.keys.audit_log)}
             case "web":
                 return {
                     "WEB_ORIGIN": self.addresses.url("web"),

@@ -22,7 +22,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-PROCESSES = ("web", "identity", "otp", "card_gateway", "notifier", "audit_store", "audit_reader", "agent")
+PROCESSES = (
+    "web", "identity", "otp", "card_gateway", "notifier", "audit_store", "audit_sequencer", "audit_reader",
+    "agent",
+)  # fmt: skip
 ISSUERS = ("card_gateway", "identity", "otp")
 """Who signs grants."""
 LIFE = timedelta(days=365)
@@ -89,6 +92,16 @@ class Keys:
         """X25519: seals codes to the notifier."""
         return self.folder / "notifier-public.pem"
 
+    @property
+    def audit_log(self) -> Path:
+        """Ed25519: signs the heads of the audit log."""
+        return self.folder / "audit-log.pem"
+
+    @property
+    def audit_log_public(self) -> Path:
+        """Ed25519: anybody verifies receipts with it."""
+        return self.folder / "audit-log-public.pem"
+
 
 def make_keys(folder: Path) -> Keys:
     """Make what is missing in `folder`; keep what is there."""
@@ -106,6 +119,7 @@ def _make_all(keys: Keys) -> None:
         public = keys.verify_dir / issuer / f"{issuer}-1.pem"
         _make_pair(keys.signing(issuer), public, ed25519.Ed25519PrivateKey.generate())
     _make_pair(keys.notifier_private, keys.notifier_public, x25519.X25519PrivateKey.generate())
+    _make_pair(keys.audit_log, keys.audit_log_public, ed25519.Ed25519PrivateKey.generate())
     for raw in (keys.card_master_dir / "k1.key", keys.otp_code, keys.web_cookie):
         if not raw.exists():
             _write(raw, secrets.token_bytes(32))

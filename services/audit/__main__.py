@@ -1,36 +1,50 @@
-"""Composition root of audit: `python -m services.audit store|reader|migrate|saved|…`."""
+"""Composition root of audit: `python -m services.audit store|sequencer|reader|migrate|saved|…`."""
 
 import argparse
+import sys
 from collections.abc import Awaitable
 from pathlib import Path
 
 from smartcard_unlock.audit.v1 import audit_pb2_grpc
 
-from services.audit import app, repair
+from services.audit import repair, rights
 from services.audit.access import ACCESS
-from services.audit.consumer import read
+from services.audit.consumer import GROUP, TOPICS, read
 from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, SavedTime
+from services.audit.events import SOURCE, event_of
+from services.audit.heads_file import HeadsFolder
+from services.audit.log_storage import SqlLog
+from services.audit.receipts import SqlReceipts
 from services.audit.reports import SqlReports
+from services.audit.sequencer import Sequencer
+from services.audit.sequencing import SequenceRecords
 from services.audit.servicer import AuditServicer
 from services.audit.settings import (
     DatabaseSettings,
     ReaderSettings,
     RepairSettings,
     ReportSettings,
+    SequencerSettings,
     StoreSettings,
 )
+from services.audit.signing import BadKey, NoteSigner
 from services.audit.storage import SqlStore, open_read_only
+from services.audit.tables import OUTBOX, OUTBOX_POSITION
 from services.audit.use_cases import KeepRecords, ReadRecords
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
 from services.runtime.grpc_server import build_server
+from services.runtime.outbox import OutboxRelay
+from services.runtime.randomness import SystemRandomness
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 async def store(_: argparse.Namespace) -> int:
     """Store every event of every service (Faust)."""
+    from services.audit import app  # Faust takes half a second to load, and no other command needs it
+
     chosen = settings.load(StoreSettings)
     logs.configure("audit_store", chosen.LOG_LEVEL)
     records = Database(chosen.AUDIT_DATABASE_URL)
@@ -39,9 +53,27 @@ async def store(_: argparse.Namespace) -> int:
 
     def stream() -> Awaitable[None]:
         worker = chosen.worker
-        return app.run_stream(chosen.brokers, app.TOPICS, app.GROUP, keeper.keep, keeper.calm, worker)
+        return app.run_stream(chosen.brokers, TOPICS, GROUP, keeper.keep, keeper.calm, worker)
 
     return await process.serve([health], [stream], [records.close])
+
+
+async def sequencer(_: argparse.Namespace) -> int:
+    """Give records their places in the Merkle log, sign it, and tell of both."""
+    chosen = settings.load(SequencerSettings)
+    logs.configure(SOURCE, chosen.LOG_LEVEL)
+    try:
+        signer = NoteSigner.from_file(chosen.AUDIT_LOG_ORIGIN, chosen.AUDIT_LOG_KEY_FILE)
+    except (BadKey, OSError) as error:
+        print(f"AUDIT_LOG_KEY_FILE: {type(error).__name__}", file=sys.stderr)
+        return 2
+    records = Database(chosen.AUDIT_DATABASE_URL)
+    log = SqlLog(records, SOURCE, SystemClock(), SystemRandomness(), event_of)
+    folder = HeadsFolder(chosen.AUDIT_HEADS_DIR) if chosen.AUDIT_HEADS_DIR else None
+    loop = Sequencer(records, chosen.brokers, SequenceRecords(log, signer), log, folder)
+    relay = OutboxRelay(records, OUTBOX, OUTBOX_POSITION, SOURCE, chosen.brokers, may_lead=loop.may_lead)
+    health = build_server(SOURCE, [], {}, chosen.tls, chosen.LISTEN_ADDRESS)
+    return await process.serve([health], [loop.run, relay.run], [records.close])
 
 
 async def reader(_: argparse.Namespace) -> int:
@@ -49,7 +81,7 @@ async def reader(_: argparse.Namespace) -> int:
     chosen = settings.load(ReaderSettings)
     logs.configure("audit_reader", chosen.LOG_LEVEL)
     records = open_read_only(chosen.AUDIT_DATABASE_URL)
-    servicer = AuditServicer(ReadRecords(SqlReports(records), chosen.SAVED_MINUTES_EACH))
+    servicer = AuditServicer(_reading(records, chosen))
     register = (audit_pb2_grpc.add_AuditServiceServicer_to_server, servicer)
     server = build_server("audit_reader", [register], ACCESS, chosen.tls, chosen.LISTEN_ADDRESS)
     return await process.serve([server], closers=[records.close])
@@ -57,13 +89,20 @@ async def reader(_: argparse.Namespace) -> int:
 
 async def migrate(_: argparse.Namespace) -> int:
     """Bring the tables to their newest form."""
-    await database.migrate(settings.load(DatabaseSettings).AUDIT_DATABASE_URL, MIGRATIONS)
+    url = settings.load(DatabaseSettings).AUDIT_DATABASE_URL
+    await database.migrate(url, MIGRATIONS)
+    owned = Database(url)
+    try:
+        await rights.grant(owned)
+    finally:
+        await owned.close()
     return 0
 
 
 def check_config(_: argparse.Namespace) -> int:
-    """Tell whether the settings of both processes are complete; 2 where they are not."""
+    """Tell whether the settings of all three processes are complete; 2 where they are not."""
     settings.load(StoreSettings)
+    settings.load(SequencerSettings)
     settings.load(ReaderSettings)
     return 0
 
@@ -73,7 +112,7 @@ async def saved(_: argparse.Namespace) -> int:
     chosen = settings.load(ReportSettings)
     records = open_read_only(chosen.AUDIT_DATABASE_URL)
     try:
-        figures = await ReadRecords(SqlReports(records), chosen.SAVED_MINUTES_EACH).saved_time(Period())
+        figures = await _reading(records, chosen).saved_time(Period())
     finally:
         await records.close()
     print("\n".join(_report(figures)))
@@ -100,12 +139,16 @@ async def repair_gaps(_: argparse.Namespace) -> int:
     reports = SqlReports(records)
     brokers = chosen.brokers
     try:
-        for run in await repair.find_missing(brokers, app.GROUP, app.TOPICS, reports.held):
+        for run in await repair.find_missing(brokers, GROUP, TOPICS, reports.held):
             count = await repair.read_again(brokers, run, keeper.keep)
             print(f"{run.topic} partition {run.partition}: {count} of {run.last - run.first + 1} read again")
-        return 1 if await repair.find_missing(brokers, app.GROUP, app.TOPICS, reports.held) else 0
+        return 1 if await repair.find_missing(brokers, GROUP, TOPICS, reports.held) else 0
     finally:
         await records.close()
+
+
+def _reading(records: Database, chosen: ReportSettings) -> ReadRecords:
+    return ReadRecords(SqlReports(records), SqlReceipts(records), chosen.SAVED_MINUTES_EACH)
 
 
 def _report(figures: SavedTime) -> list[str]:
@@ -130,6 +173,7 @@ if __name__ == "__main__":
         "audit",
         {
             "store": store,
+            "sequencer": sequencer,
             "reader": reader,
             "migrate": migrate,
             "check-config": check_config,

@@ -19,12 +19,6 @@ from services.audit.domain.record import Message, Origin
 from services.runtime import faults, logs
 from services.runtime.brokers import Brokers
 
-TOPICS = ("identity.events.v1", "otp.events.v1", "card_gateway.events.v1", "notifier.events.v1")
-"""Every `*.events.v1`."""
-
-GROUP = "audit-store"
-"""Faust's application id, which is Kafka's consumer group."""
-
 BATCH = 500
 """Messages a commit. Source: quality P10."""
 

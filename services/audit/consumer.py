@@ -19,6 +19,12 @@ from services.runtime.cloud_events import Received, Unreadable, received
 
 OUTCOME_TYPE = common_pb2.SessionOutcome.DESCRIPTOR.full_name
 
+TOPICS = ("identity.events.v1", "otp.events.v1", "card_gateway.events.v1", "notifier.events.v1")
+"""Every `*.events.v1`."""
+
+GROUP = "audit-store"
+"""Faust's application id, which is Kafka's consumer group."""
+
 LONGEST_WORD = 64
 """Characters of an id, reference or code; all of ours are shorter."""
 

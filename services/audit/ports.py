@@ -1,11 +1,15 @@
 """What the use cases of audit need from outside."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.audit.domain.checkpoint import Head
 from services.audit.domain.ledger import Run
+from services.audit.domain.log import NotReady, Receipt, Stored
+from services.audit.domain.merkle import RightEdge, Tile
 from services.audit.domain.record import Message, Record, SetAside
 from services.audit.domain.saved_time import Counted, Period
 
@@ -78,4 +82,81 @@ class Reports(Protocol):
 
     async def held(self) -> Sequence[Run]:
         """Return the fewest runs of offsets that hold all that was stored."""
+        ...
+
+
+class LogWork(Protocol):
+    """One transaction on the log."""
+
+    async def size(self) -> int:
+        """How many leaves it has."""
+        ...
+
+    async def edge(self) -> RightEdge:
+        """Read what the tree needs in order to grow."""
+        ...
+
+    async def waiting(self, limit: int) -> Sequence[Stored]:
+        """Return records without a place, in the order of their event ids, which is that of time."""
+        ...
+
+    async def append(
+        self, first: int, records: Sequence[Stored], hashes: Sequence[bytes], tiles: Sequence[Tile]
+    ) -> None:
+        """Give records their places from `first` on, and tell of it.
+
+        Raises StoreBusy where another sequencer was there before.
+        """
+        ...
+
+    async def newest_head(self) -> Head | None:
+        """Return the head of the largest size."""
+        ...
+
+    async def sign(self, head: Head, peaks: Sequence[bytes]) -> None:
+        """Keep a head, and tell of it."""
+        ...
+
+
+class Log(Protocol):
+    """The Merkle log. Append-only."""
+
+    def begin(self, name: str) -> AbstractAsyncContextManager[LogWork]:
+        """Run one transaction."""
+        ...
+
+    async def anything_waits(self) -> bool:
+        """Tell whether a record has no place yet."""
+        ...
+
+    async def heads_after(self, size: int, limit: int) -> Sequence["SignedHead"]:
+        """Return heads of larger trees, the smallest first."""
+        ...
+
+    async def head_at(self, size: int) -> Head | None:
+        """Return the head of exactly this size."""
+        ...
+
+
+@dataclass(frozen=True)
+class SignedHead:
+    """A head with the time of its signature."""
+
+    head: Head
+    signed_at: datetime
+
+
+class Signer(Protocol):
+    """Signs heads."""
+
+    def head(self, size: int, root: bytes) -> Head:
+        """Return the signed head of a tree."""
+        ...
+
+
+class Receipts(Protocol):
+    """Proofs for holders."""
+
+    async def receipt(self, session_id: str) -> Receipt | NotReady:
+        """Return the receipt of a session's last word."""
         ...

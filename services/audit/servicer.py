@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
 
+from services.audit.domain.log import NotReady
 from services.audit.domain.saved_time import Period
 from services.audit.ports import StoredRecord
 from services.audit.use_cases import ReadRecords
@@ -47,6 +48,20 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
             raise errors.invalid()
         records = await self._reader.session_records(request.session_id)
         return audit_pb2.ListSessionRecordsResponse(records=[_message(record) for record in records])
+
+    async def GetReceipt(  # noqa: N802
+        self, request: audit_pb2.GetReceiptRequest, context: Context
+    ) -> audit_pb2.GetReceiptResponse:
+        """Give the receipt of a session's last word."""
+        if not request.session_id:
+            raise errors.invalid()
+        found = await self._reader.receipt(request.session_id)
+        if isinstance(found, NotReady):
+            return audit_pb2.GetReceiptResponse(
+                not_ready=audit_pb2.ReceiptNotReady.Value(f"RECEIPT_NOT_READY_{found.value}")
+            )
+        receipt = audit_pb2.Receipt(leaf_index=found.index, tree_size=found.size, text=found.text)
+        return audit_pb2.GetReceiptResponse(receipt=receipt)
 
 
 def _instant(request: audit_pb2.GetSavedTimeRequest, field: str) -> datetime | None:

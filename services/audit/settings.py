@@ -2,8 +2,9 @@
 
 import re
 import socket
+from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.audit.domain.saved_time import MINUTES_EACH
@@ -38,6 +39,27 @@ class StoreSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
         """The name of this worker's place, the same after a restart; empty where the port is any."""
         host, _, port = self.LISTEN_ADDRESS.rpartition(":")
         return "" if port == "0" else re.sub(r"[^A-Za-z0-9._-]", "-", f"{socket.gethostname()}-{host}-{port}")
+
+
+class SequencerSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
+    """What `audit sequencer` needs."""
+
+    AUDIT_LOG_KEY_FILE: Path = Field(description="PEM, Ed25519: signs the heads of the log")
+    AUDIT_LOG_ORIGIN: str = Field(
+        "unlock.example.org/audit",
+        pattern=r"^[!-*,-~]{1,128}$",
+        description="the log's name in its heads, for ever; no space, no plus (C2SP tlog-checkpoint)",
+    )
+    AUDIT_HEADS_DIR: Path | None = Field(
+        None, description="folder for heads, each written once; none: topic only"
+    )
+
+    @field_validator("AUDIT_HEADS_DIR")
+    @classmethod
+    def _folder_is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("no such folder")
+        return value
 
 
 class ReaderSettings(ProcessSettings, ReportSettings):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.domain.ledger import Run
 from services.audit.domain.record import Outcome, Record, SetAside, SetAsideCause
 from services.audit.ports import Batch, StoreBusy, Unstorable
-from services.audit.tables import LEDGER, RECORDS, SET_ASIDE
+from services.audit.tables import LEDGER, RECORDS, SET_ASIDE, UNSEQUENCED
 from services.runtime.clock import Clock
 from services.runtime.database import Database, TransientDatabaseError
 
@@ -104,6 +104,7 @@ async def _insert_records(
     else:
         answer = await connection.execute(_BY_ROWS[RECORDS].returning(RECORDS.c.ce_id), rows)
     inserted = set(answer.scalars())
+    await _insert(connection, UNSEQUENCED, [{"ce_id": ce_id} for ce_id in sorted(inserted)])
     missing = [record for record in records if record.ce_id not in inserted]
     if not missing:
         return []
@@ -131,7 +132,7 @@ def _by_columns(table: Table) -> postgresql.Insert:
     return statement.on_conflict_do_nothing()
 
 
-_TABLES = (RECORDS, SET_ASIDE, LEDGER)
+_TABLES = (RECORDS, SET_ASIDE, LEDGER, UNSEQUENCED)
 _BY_COLUMNS = {table: _by_columns(table) for table in _TABLES}
 _BY_ROWS = {table: sqlite.insert(table).on_conflict_do_nothing() for table in _TABLES}
 

@@ -1,4 +1,4 @@
-"""Audit's tables. Append-only: triggers refuse UPDATE and DELETE (see migrations).
+"""Audit's tables. Append-only but for `unsequenced` and the outbox: triggers refuse UPDATE and DELETE.
 
 Instants are whole microseconds since 1970, UTC, so that both databases compute with them alike.
 """
@@ -16,6 +16,8 @@ from sqlalchemy import (
     Table,
     Text,
 )
+
+from services.runtime.outbox import outbox_tables
 
 METADATA = MetaData()
 
@@ -80,3 +82,36 @@ LEDGER = Table(
     Column("stored_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("topic", "partition", "first_offset", "last_offset"),
 )
+
+UNSEQUENCED = Table("unsequenced", METADATA, Column("ce_id", Text, primary_key=True))
+"""Records that have no place in the log yet: written with the record, deleted with its leaf."""
+
+LEAVES = Table(
+    "leaves",
+    METADATA,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("ce_id", Text, nullable=False, unique=True),
+    Column("leaf_hash", LargeBinary, nullable=False),
+)
+
+TILES = Table(
+    "tiles",
+    METADATA,
+    Column("level", SmallInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),  # 256 of 32 bytes
+    PrimaryKeyConstraint("level", "number"),
+)
+
+HEADS = Table(
+    "heads",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),  # roots of the perfect subtrees, the largest first
+    Column("note", Text, nullable=False),
+    Column("signed_us", BigInteger, nullable=False),
+)
+
+OUTBOX, OUTBOX_POSITION = outbox_tables(METADATA)

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from services.audit.domain.ledger import runs
+from services.audit.domain.log import NotReady, Receipt
 from services.audit.domain.record import Message, Record, SetAside, SetAsideCause
 from services.audit.domain.saved_time import Period, SavedTime
-from services.audit.ports import Batch, Reading, Reports, Store, StoreBusy, StoredRecord, Unstorable
+from services.audit.ports import Batch, Reading, Receipts, Reports, Store, StoreBusy, StoredRecord, Unstorable
 from services.runtime import logs
 from services.runtime.clock import Clock
 
@@ -71,8 +72,9 @@ class KeepRecords:
 class ReadRecords:
     """Answers from the records; changes nothing."""
 
-    def __init__(self, reports: Reports, minutes_each: int) -> None:
+    def __init__(self, reports: Reports, receipts: Receipts, minutes_each: int) -> None:
         self._reports = reports
+        self._receipts = receipts
         self._minutes_each = minutes_each
 
     async def saved_time(self, period: Period) -> SavedTime:
@@ -82,6 +84,10 @@ class ReadRecords:
     async def session_records(self, session_id: str) -> Sequence[StoredRecord]:
         """Return the outcomes of one session in the order they happened."""
         return await self._reports.session_records(session_id)
+
+    async def receipt(self, session_id: str) -> Receipt | NotReady:
+        """Return the receipt of a session's last word, or how far it has come."""
+        return await self._receipts.receipt(session_id)
 
 
 def _batch(read: Sequence[Record | SetAside], messages: Sequence[Message]) -> Batch:

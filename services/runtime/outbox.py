@@ -7,7 +7,6 @@ deletes them after the broker's ack. A repeat after a crash carries the same `ce
 """
 
 import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    text,
     update,
 )  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,6 +37,7 @@ from services.runtime import faults, logs, tracing
 from services.runtime.brokers import Brokers, client_options
 from services.runtime.cloud_events import headers_of
 from services.runtime.database import Database, TransientDatabaseError, UtcDateTime
+from services.runtime.lease import Lease, NotLeader
 
 BATCH = 500
 """Rows a turn. Source: measured for audit, quality P10."""
@@ -145,18 +144,18 @@ class OutboxRelay:
         while True:
             try:
                 async with (
-                    _Lease(self._database, self._source),
+                    Lease(self._database, f"outbox:{self._source}"),
                     _producer(self._brokers) as producer,
                 ):
                     if not await self._may_lead():
-                        raise _NotLeader
+                        raise NotLeader
                     log.info("relay_leads", source=self._source)
                     pause = 0.1
                     while True:
                         await self._turn(producer)
             except (TransientDatabaseError, KafkaError, OSError) as error:
                 log.warning("relay_waits", source=self._source, cause=type(error).__name__)
-            except _NotLeader:
+            except NotLeader:
                 pause = 1.0
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
@@ -223,41 +222,6 @@ class OutboxRelay:
             elif relayseq != before[topic]:
                 moved = update(position).where(position.c.topic == topic)
                 await connection.execute(moved.values(relayseq=relayseq))
-
-
-class _NotLeader(Exception):
-    """Another replica relays, or nothing may leave yet."""
-
-
-class _Lease:
-    """The one relay of a service: an advisory lock that ends with its connection (PostgreSQL)."""
-
-    def __init__(self, database: Database, source: str) -> None:
-        self._database = database
-        self._number = zlib.crc32(f"outbox:{source}".encode())
-        self._held: AsyncConnection | None = None
-
-    async def __aenter__(self) -> None:
-        if not self._database.is_postgresql:
-            return
-        connection = await self._database.engine.connect()
-        try:
-            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            got = await connection.scalar(text("select pg_try_advisory_lock(:n)"), {"n": self._number})
-        except BaseException:
-            await connection.close()
-            raise
-        if not got:
-            await connection.close()
-            raise _NotLeader
-        self._held = connection
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._held is not None:
-            with suppress(Exception):
-                await self._held.invalidate()
-            await self._held.close()
-            self._held = None
 
 
 class _producer:  # noqa: N801 - reads as a word in `with`

@@ -168,6 +168,17 @@ class SavedTime:
     """Kind, error code, sessions."""
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that an unlock stands in the audit log."""
+
+    place: int
+    """Counted from 1, for people."""
+    size: int
+    """Records that the signed head covers."""
+    text: str
+
+
 class Gateway(Protocol):
     """card_gateway, as far as pages may call it."""
 
@@ -243,6 +254,10 @@ class Audit(Protocol):
 
     async def saved_time(self) -> SavedTime:
         """Sum the time saved so far."""
+        ...
+
+    async def receipt(self, session_id: str) -> Receipt | None:
+        """Return the receipt of a session's last word; None while there is none."""
         ...
 
 

@@ -23,6 +23,7 @@ from services.web.pages import (
     help,  # noqa: A004
     passcode,
     reasons,
+    receipt,
     start,
     wait,
 )
@@ -50,6 +51,8 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/done", passcode.show_done, None),
     ("/unknown", passcode.show_unknown, None),
     ("/stopped", passcode.show_stopped, None),
+    (receipt.RECEIPT, receipt.show_receipt, None),
+    (f"{receipt.RECEIPT}/file", receipt.download_receipt, None),
     (WAIT, wait.wait, None),
     ("/find-ra", find_ra.show_find_ra, None),
     ("/saved-hours", help.show_saved_hours, None),

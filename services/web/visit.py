@@ -31,7 +31,7 @@ STATIC_FILES = Path(__file__).parent / "static" / "dist"
 PATHS = frozenset({
     "/", "/reason", "/pair", "/card", "/other-reason", "/change", "/last-try", "/address", "/code",
     "/passcode",
-    "/working", "/done", "/unknown", "/stopped",
+    "/working", "/done", "/unknown", "/stopped", "/receipt",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
 COMPONENTS = frozenset({

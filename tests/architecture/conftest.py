@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.keys import Keys
-from services.runtime.database import migrate
+from services.audit import rights
+from services.runtime.database import Database, migrate
 from tests.architecture import cluster_kafka as kafka_world
 from tests.architecture import cluster_postgres as postgres_world
 from tests.architecture.cluster_kafka import ClusterKafka
@@ -23,11 +24,20 @@ def cluster_postgres(keys: Keys) -> Iterator[ClusterPostgres]:
 @pytest.fixture(scope="session")
 def migrated(cluster_postgres: ClusterPostgres) -> ClusterPostgres:
     """Every database as its init container leaves it."""
-    for process in postgres_world.ROLES:
-        if process != "audit_reader":
-            migrations = ROOT / "services" / package_of(process) / "migrations"
-            asyncio.run(migrate(cluster_postgres.address(process, owner=True), migrations))
+    for process in postgres_world.MIGRATING:
+        migrations = ROOT / "services" / package_of(process) / "migrations"
+        asyncio.run(migrate(cluster_postgres.address(process, owner=True), migrations))
+    asyncio.run(_grant(cluster_postgres.address("audit_store", owner=True)))
     return cluster_postgres
+
+
+async def _grant(url: str) -> None:
+    """What audit's `migrate` does besides."""
+    owned = Database(url)
+    try:
+        await rights.grant(owned)
+    finally:
+        await owned.close()
 
 
 @pytest.fixture(scope="session")

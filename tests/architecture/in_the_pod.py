@@ -111,5 +111,6 @@ class Pod:
             "card-gateway-keys": [("card_gateway-1.pem", signing["card_gateway"])],
             "card-master": [("k1.key", master), ("newest", keys.card_master_newest)],
             "notifier-keys": [("notifier.pem", keys.notifier_private)],
+            "audit-log-keys": [("audit-log.pem", keys.audit_log)],
             "notifier-public-key": [("notifier-public.pem", keys.notifier_public)],
         }

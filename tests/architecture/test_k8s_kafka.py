@@ -15,6 +15,7 @@ from aiokafka.errors import (
 )
 
 from services.audit import app as audit
+from services.audit.consumer import GROUP, TOPICS
 from services.audit.domain.record import Message
 from services.runtime.brokers import Brokers, client_options
 from tests.architecture.cluster_kafka import ROLES, ClusterKafka
@@ -109,9 +110,7 @@ async def test_S39_audit_stores_through_its_own_certificate(filled: ClusterKafka
     async def calm() -> None:
         return None
 
-    stream = asyncio.create_task(
-        audit.run_stream(filled.brokers("audit-store"), audit.TOPICS, audit.GROUP, keep, calm)
-    )
+    stream = asyncio.create_task(audit.run_stream(filled.brokers("audit-store"), TOPICS, GROUP, keep, calm))
     try:
         await asyncio.wait_for(all_kept.wait(), 60)
     finally:

@@ -33,6 +33,7 @@ SETTINGS = {
     "card_gateway": "Settings",
     "notifier": "NotifierSettings",
     "audit_store": "StoreSettings",
+    "audit_sequencer": "SequencerSettings",
     "audit_reader": "ReaderSettings",
     "web": "WebSettings",
 }

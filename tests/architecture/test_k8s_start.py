@@ -9,7 +9,7 @@ import pytest
 from deploy.local.child import Child, free_port, wait_until
 from deploy.local.keys import Keys
 from tests.architecture.cluster_kafka import ClusterKafka
-from tests.architecture.cluster_postgres import ROLES, ClusterPostgres
+from tests.architecture.cluster_postgres import MIGRATING, ROLES, ClusterPostgres
 from tests.architecture.in_the_pod import Pod
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -20,6 +20,7 @@ AT_KAFKA = {
     "card_gateway": ["relay_leads"],
     "notifier": ["relay_leads", "consumer_started"],
     "audit_store": ["stream_started"],
+    "audit_sequencer": ["sequencer_leads", "relay_leads"],
 }
 """What the log says once the process reached Kafka through its own certificate."""
 
@@ -41,7 +42,7 @@ def run(command: list[str], told: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env={"PATH": os.environ["PATH"], **told}, stderr=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("pod", [name for name in ROLES if name != "audit_reader"], indirect=True)
+@pytest.mark.parametrize("pod", MIGRATING, indirect=True)
 def test_two_pods_that_migrate_at_once_end_with_new_tables(pod: Pod) -> None:
     command, told = pod.command(migrating=True), pod.environment(migrating=True)
 

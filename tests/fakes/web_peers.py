@@ -18,6 +18,7 @@ from services.web.ports import (
     FoundAuthorities,
     Holder,
     Reader,
+    Receipt,
     Redemption,
     Refused,
     RegistrationAuthority,
@@ -76,6 +77,7 @@ class World:
     calls: list[tuple[str, object]] = field(default_factory=list)
     attempts: dict[str, object] = field(default_factory=dict)
     stopped: bool = False
+    receipt: Receipt | None = None
     pause: float = 0
     """Seconds that each look at a session or a holder takes."""
 
@@ -246,3 +248,7 @@ class FakeAudit:
     async def saved_time(self) -> SavedTime:
         self._world.called("saved_time")
         return SavedTime(2, 0, 20, 40, "0.7", 6, (("SUCCESS", "", 2), ("REFUSED", "NO_EMAIL", 1)))
+
+    async def receipt(self, session_id: str) -> Receipt | None:
+        self._world.called("receipt", session_id)
+        return self._world.receipt

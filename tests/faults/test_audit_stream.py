@@ -20,8 +20,8 @@ from sqlalchemy import select
 from deploy.local.child import Child, free_port
 from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys
-from services.audit import app
 from services.audit.__main__ import MIGRATIONS
+from services.audit.consumer import GROUP
 from services.audit.domain.ledger import Run
 from services.audit.repair import find_missing
 from services.audit.reports import SqlReports
@@ -160,7 +160,7 @@ async def _set_aside(records: Database) -> list[str]:
 
 async def _believed_and_not_held(bootstrap: str, records: Database) -> list[Run]:
     """Offsets that Kafka takes for done and the database does not hold; never any."""
-    return await find_missing(bootstrap, app.GROUP, [TOPIC], SqlReports(records).held)
+    return await find_missing(bootstrap, GROUP, [TOPIC], SqlReports(records).held)
 
 
 async def _in_kafka(bootstrap: str) -> list[Run]:

@@ -51,6 +51,19 @@ class Auditor:
         wait_until(f"{count} records", lambda: len(self.records(session_id)) >= count, seconds)
         return self.records(session_id)
 
+    def wait_for_receipt(self, session_id: str, seconds: float = 20) -> str:
+        """The receipt of a session's last word, as soon as there is one. Raises TimeoutError."""
+        wait_until("a receipt", lambda: bool(self._receipt_text(session_id)), seconds)
+        return self._receipt_text(session_id)
+
+    def _receipt_text(self, session_id: str) -> str:
+        return asyncio.run(self._receipt(session_id)).receipt.text
+
+    async def _receipt(self, session_id: str) -> audit_pb2.GetReceiptResponse:
+        async with self._channel() as channel:
+            request = audit_pb2.GetReceiptRequest(session_id=session_id)
+            return await audit_pb2_grpc.AuditServiceStub(channel).GetReceipt(request)
+
     async def _saved(self) -> audit_pb2.GetSavedTimeResponse:
         async with self._channel() as channel:
             return await audit_pb2_grpc.AuditServiceStub(channel).GetSavedTime(

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.keys import Keys
 from deploy.local.stack import Stack
+from services.audit.verify import audit_verify
 from tests.journeys.audit import Auditor, Record
 from tests.journeys.in_chromium import PersonInChromium, chromium
 from tests.journeys.judge import Judge
@@ -96,6 +97,15 @@ def test_D1_the_audit_has_one_record_of_the_unlock(story: Story) -> None:
 
     assert story.auditor.records(story.first.session_id) == expected
     assert story.auditor.records(story.second.session_id) == expected
+
+
+def test_D1_the_holder_s_receipt_is_verified_offline_with_the_log_s_public_key(story: Story) -> None:
+    receipt = story.auditor.wait_for_receipt(story.first.session_id)
+    key = audit_verify.read_key(story.stack.keys.audit_log_public)
+
+    found, head = audit_verify.verify(receipt, key)
+    assert f"session   {story.first.session_id}" in audit_verify.words_of(found.leaf)
+    assert head.origin == "unlock.example.org/audit"
 
 
 def test_R20_each_unlock_saves_20_minutes_and_a_failed_one_none(story: Story) -> None:

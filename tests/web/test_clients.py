@@ -29,6 +29,7 @@ from services.web.ports import (
     Delivery,
     Holder,
     Reader,
+    Receipt,
     Refused,
     RegistrationAuthority,
     Verdict,
@@ -239,6 +240,18 @@ async def test_the_saved_time_is_read(channel: Any, answers: Answers) -> None:
 
     assert (saved.unlocks, saved.saved_minutes, saved.saved_hours) == (2, 40, "0.7")
     assert saved.last_words == (("SUCCESS", "", 2),)
+
+
+async def test_a_receipt_is_given_or_not_ready(channel: Any, answers: Answers) -> None:
+    audit = GrpcAudit(channel)
+    answers.answer = audit_pb2.GetReceiptResponse(not_ready=audit_pb2.RECEIPT_NOT_READY_NOT_SIGNED)
+    early = await audit.receipt("s")
+    answers.answer = audit_pb2.GetReceiptResponse(
+        receipt=audit_pb2.Receipt(leaf_index=0, tree_size=3, text="text")
+    )
+
+    assert early is None
+    assert await audit.receipt("s") == Receipt(1, 3, "text")
 
 
 async def test_F31_a_slow_process_is_not_waited_for_longer_than_5_seconds(

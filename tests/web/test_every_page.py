@@ -14,7 +14,15 @@ from playwright.sync_api import Browser, Page, expect
 
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
-from services.web.ports import CodeStatus, Delivery, FoundAuthorities, Reader, Refused, RegistrationAuthority
+from services.web.ports import (
+    CodeStatus,
+    Delivery,
+    FoundAuthorities,
+    Reader,
+    Receipt,
+    Refused,
+    RegistrationAuthority,
+)
 from tests.fakes.web_peers import RA, WRONG_CODE, code_status
 from tests.web.conftest import ROOT, Site
 from tests.web.steps import change, choose, enter_session
@@ -41,6 +49,7 @@ class Shown:
     cookie: dict[str, Any] = field(default_factory=dict)
     nudge: str = ""
     found: tuple[RegistrationAuthority, ...] = (RA,)
+    receipt: Receipt | None = None
     act: Callable[[Page], None] = lambda page: None
 
 
@@ -147,6 +156,8 @@ SHOWN = [
     Shown("find-ra-of-this-card", "/find-ra"),
     Shown("find-ra-found", "/find-ra?organisation=test", found=(RA, RA_WITHOUT_CONTACT)),
     Shown("find-ra-none", "/find-ra?organisation=nothing", found=()),
+    Shown("receipt", "/receipt", in_state(State.SUCCESS), receipt=Receipt(17, 42, "a receipt")),
+    Shown("receipt-not-ready", "/receipt", in_state(State.SUCCESS)),
 ]
 
 
@@ -156,6 +167,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.change(**shown.view)
     world.status, world.refused_holder, world.nudge = shown.status, shown.refused, shown.nudge
     world.found = FoundAuthorities(shown.found, more=len(shown.found) > 1)
+    world.receipt = shown.receipt
     if shown.failure:
         world.failure["get_session"] = shown.failure
     page.goto(f"{site.origin}{shown.path}")

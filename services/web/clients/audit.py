@@ -6,7 +6,7 @@ from smartcard_unlock.common.v1 import common_pb2
 
 from services.web import ports
 from services.web.clients.wire import named
-from services.web.ports import SavedTime
+from services.web.ports import Receipt, SavedTime
 
 
 class GrpcAudit(ports.Audit):
@@ -30,3 +30,11 @@ class GrpcAudit(ports.Audit):
                 for word in answer.last_words
             ),
         )
+
+    async def receipt(self, session_id: str) -> Receipt | None:
+        """Return the receipt of a session's last word; None while there is none."""
+        answer = await self._stub.GetReceipt(audit_pb2.GetReceiptRequest(session_id=session_id))
+        if not answer.HasField("receipt"):
+            return None
+        found = answer.receipt
+        return Receipt(found.leaf_index + 1, found.tree_size, found.text)

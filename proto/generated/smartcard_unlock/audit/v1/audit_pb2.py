@@ -26,13 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from smartcard_unlock.common.v1 import common_pb2 as smartcard__unlock_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%smartcard_unlock/audit/v1/audit.proto\x12\x19smartcard_unlock.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"\x80\x01\n\x13GetSavedTimeRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0corganisation\x18\x03 \x01(\t\"\xe1\x01\n\x14GetSavedTimeResponse\x12\x0f\n\x07unlocks\x18\x01 \x01(\x04\x12\x1f\n\x17repeats_within_24_hours\x18\x02 \x01(\x04\x12\x14\n\x0cminutes_each\x18\x03 \x01(\r\x12\x15\n\rsaved_minutes\x18\x04 \x01(\x04\x12\x13\n\x0bsaved_hours\x18\x05 \x01(\t\x12\x17\n\x0fsession_minutes\x18\x06 \x01(\x04\x12<\n\nlast_words\x18\x07 \x03(\x0b\x32(.smartcard_unlock.audit.v1.LastWordCount\"f\n\rLastWordCount\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\'.smartcard_unlock.common.v1.OutcomeKind\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\x04\"/\n\x19ListSessionRecordsRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"U\n\x1aListSessionRecordsResponse\x12\x37\n\x07records\x18\x01 \x03(\x0b\x32&.smartcard_unlock.audit.v1.AuditRecord\"\x9d\x01\n\x0b\x41uditRecord\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12;\n\x07outcome\x18\x03 \x01(\x0b\x32*.smartcard_unlock.common.v1.SessionOutcome\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x83\x02\n\x0c\x41uditService\x12o\n\x0cGetSavedTime\x12..smartcard_unlock.audit.v1.GetSavedTimeRequest\x1a/.smartcard_unlock.audit.v1.GetSavedTimeResponse\x12\x81\x01\n\x12ListSessionRecords\x12\x34.smartcard_unlock.audit.v1.ListSessionRecordsRequest\x1a\x35.smartcard_unlock.audit.v1.ListSessionRecordsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%smartcard_unlock/audit/v1/audit.proto\x12\x19smartcard_unlock.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"\x80\x01\n\x13GetSavedTimeRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0corganisation\x18\x03 \x01(\t\"\xe1\x01\n\x14GetSavedTimeResponse\x12\x0f\n\x07unlocks\x18\x01 \x01(\x04\x12\x1f\n\x17repeats_within_24_hours\x18\x02 \x01(\x04\x12\x14\n\x0cminutes_each\x18\x03 \x01(\r\x12\x15\n\rsaved_minutes\x18\x04 \x01(\x04\x12\x13\n\x0bsaved_hours\x18\x05 \x01(\t\x12\x17\n\x0fsession_minutes\x18\x06 \x01(\x04\x12<\n\nlast_words\x18\x07 \x03(\x0b\x32(.smartcard_unlock.audit.v1.LastWordCount\"f\n\rLastWordCount\x12\x35\n\x04kind\x18\x01 \x01(\x0e\x32\'.smartcard_unlock.common.v1.OutcomeKind\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\x04\"/\n\x19ListSessionRecordsRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"U\n\x1aListSessionRecordsResponse\x12\x37\n\x07records\x18\x01 \x03(\x0b\x32&.smartcard_unlock.audit.v1.AuditRecord\"\x9d\x01\n\x0b\x41uditRecord\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12;\n\x07outcome\x18\x03 \x01(\x0b\x32*.smartcard_unlock.common.v1.SessionOutcome\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\'\n\x11GetReceiptRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x97\x01\n\x12GetReceiptResponse\x12\x35\n\x07receipt\x18\x01 \x01(\x0b\x32\".smartcard_unlock.audit.v1.ReceiptH\x00\x12?\n\tnot_ready\x18\x02 \x01(\x0e\x32*.smartcard_unlock.audit.v1.ReceiptNotReadyH\x00\x42\t\n\x07verdict\">\n\x07Receipt\x12\x12\n\nleaf_index\x18\x01 \x01(\x04\x12\x11\n\ttree_size\x18\x02 \x01(\x04\x12\x0c\n\x04text\x18\x03 \x01(\t*z\n\x0fReceiptNotReady\x12!\n\x1dRECEIPT_NOT_READY_UNSPECIFIED\x10\x00\x12\"\n\x1eRECEIPT_NOT_READY_NOT_RECORDED\x10\x01\x12 \n\x1cRECEIPT_NOT_READY_NOT_SIGNED\x10\x02\x32\xee\x02\n\x0c\x41uditService\x12o\n\x0cGetSavedTime\x12..smartcard_unlock.audit.v1.GetSavedTimeRequest\x1a/.smartcard_unlock.audit.v1.GetSavedTimeResponse\x12\x81\x01\n\x12ListSessionRecords\x12\x34.smartcard_unlock.audit.v1.ListSessionRecordsRequest\x1a\x35.smartcard_unlock.audit.v1.ListSessionRecordsResponse\x12i\n\nGetReceipt\x12,.smartcard_unlock.audit.v1.GetReceiptRequest\x1a-.smartcard_unlock.audit.v1.GetReceiptResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'smartcard_unlock.audit.v1.audit_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RECEIPTNOTREADY']._serialized_start=1160
+  _globals['_RECEIPTNOTREADY']._serialized_end=1282
   _globals['_GETSAVEDTIMEREQUEST']._serialized_start=143
   _globals['_GETSAVEDTIMEREQUEST']._serialized_end=271
   _globals['_GETSAVEDTIMERESPONSE']._serialized_start=274
@@ -45,6 +47,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSESSIONRECORDSRESPONSE']._serialized_end=739
   _globals['_AUDITRECORD']._serialized_start=742
   _globals['_AUDITRECORD']._serialized_end=899
-  _globals['_AUDITSERVICE']._serialized_start=902
-  _globals['_AUDITSERVICE']._serialized_end=1161
+  _globals['_GETRECEIPTREQUEST']._serialized_start=901
+  _globals['_GETRECEIPTREQUEST']._serialized_end=940
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=943
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=1094
+  _globals['_RECEIPT']._serialized_start=1096
+  _globals['_RECEIPT']._serialized_end=1158
+  _globals['_AUDITSERVICE']._serialized_start=1285
+  _globals['_AUDITSERVICE']._serialized_end=1651
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from smartcard_unlock.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ReceiptNotReady:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReceiptNotReadyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReceiptNotReady.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECEIPT_NOT_READY_UNSPECIFIED: _ReceiptNotReady.ValueType  # 0
+    """Never sent."""
+    RECEIPT_NOT_READY_NOT_RECORDED: _ReceiptNotReady.ValueType  # 1
+    """No outcome of this session has arrived."""
+    RECEIPT_NOT_READY_NOT_SIGNED: _ReceiptNotReady.ValueType  # 2
+    """It is stored, and waits for its place in the log or for the next signed head."""
+
+class ReceiptNotReady(_ReceiptNotReady, metaclass=_ReceiptNotReadyEnumTypeWrapper):
+    """How far a record has come that has no receipt yet."""
+
+RECEIPT_NOT_READY_UNSPECIFIED: ReceiptNotReady.ValueType  # 0
+"""Never sent."""
+RECEIPT_NOT_READY_NOT_RECORDED: ReceiptNotReady.ValueType  # 1
+"""No outcome of this session has arrived."""
+RECEIPT_NOT_READY_NOT_SIGNED: ReceiptNotReady.ValueType  # 2
+"""It is stored, and waits for its place in the log or for the next signed head."""
+Global___ReceiptNotReady: _TypeAlias = ReceiptNotReady  # noqa: Y015
 
 @_typing.final
 class GetSavedTimeRequest(_message.Message):
@@ -210,3 +235,85 @@ class AuditRecord(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuditRecord: _TypeAlias = AuditRecord  # noqa: Y015
+
+@_typing.final
+class GetReceiptRequest(_message.Message):
+    """Which session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The unlock session."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptRequest: _TypeAlias = GetReceiptRequest  # noqa: Y015
+
+@_typing.final
+class GetReceiptResponse(_message.Message):
+    """The receipt, or how far the record has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    NOT_READY_FIELD_NUMBER: _builtins.int
+    not_ready: Global___ReceiptNotReady.ValueType
+    """There is none yet; asked for again a little later, there is."""
+    @_builtins.property
+    def receipt(self) -> Global___Receipt:
+        """The receipt."""
+
+    def __init__(
+        self,
+        *,
+        receipt: Global___Receipt | None = ...,
+        not_ready: Global___ReceiptNotReady.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["not_ready", b"not_ready", "receipt", b"receipt", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_ready", b"not_ready", "receipt", b"receipt", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["receipt", "not_ready"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___GetReceiptResponse: _TypeAlias = GetReceiptResponse  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """Proof that a record stands in the log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    leaf_index: _builtins.int
+    """Place of the record in the log, counted from 0."""
+    tree_size: _builtins.int
+    """How many records the signed head covers."""
+    text: _builtins.str
+    """Record, inclusion proof and signed head as one text: C2SP tlog-proof, the record as its extra data."""
+    def __init__(
+        self,
+        *,
+        leaf_index: _builtins.int = ...,
+        tree_size: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaf_index", b"leaf_index", "text", b"text", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015

@@ -45,6 +45,11 @@ class AuditServiceStub:
                 request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListSessionRecordsRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListSessionRecordsResponse.FromString,
                 _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/smartcard_unlock.audit.v1.AuditService/GetReceipt',
+                request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -69,6 +74,16 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReceipt(self, request, context):
+        """Gives the receipt of a session's last word, which anybody can verify without us. That it is not
+        ready yet is an answer.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +96,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListSessionRecords,
                     request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListSessionRecordsRequest.FromString,
                     response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListSessionRecordsResponse.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +158,33 @@ class AuditService:
             '/smartcard_unlock.audit.v1.AuditService/ListSessionRecords',
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListSessionRecordsRequest.SerializeToString,
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListSessionRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.audit.v1.AuditService/GetReceipt',
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptRequest.SerializeToString,
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,6 +26,12 @@ class AuditServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetReceiptRequest, _audit_pb2.GetReceiptResponse]
+    """Gives the receipt of a session's last word, which anybody can verify without us. That it is not
+    ready yet is an answer.
+
+    Callers: web. Idempotent; reads only.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Read only: what was recorded, and what it saves."""
@@ -48,6 +54,18 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_audit_pb2.ListSessionRecordsRequest, _abc.Awaitable[_audit_pb2.ListSessionRecordsResponse]],
     ) -> _abc.Awaitable[_audit_pb2.ListSessionRecordsResponse]:
         """Lists the records of one session in the order they happened.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _audit_pb2.GetReceiptRequest,
+        context: _aio.ServicerContext[_audit_pb2.GetReceiptRequest, _abc.Awaitable[_audit_pb2.GetReceiptResponse]],
+    ) -> _abc.Awaitable[_audit_pb2.GetReceiptResponse]:
+        """Gives the receipt of a session's last word, which anybody can verify without us. That it is not
+        ready yet is an answer.
 
         Callers: web. Idempotent; reads only.
         """

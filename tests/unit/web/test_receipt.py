@@ -1,0 +1,65 @@
+"""The receipt on the pages: offered at the end, in words while it is not ready, a file once it is. D1."""
+
+from services.runtime import errors
+from services.web.domain.journey import State
+from services.web.ports import Receipt
+from tests.fakes.web_peers import SESSION_ID, World
+from tests.unit.web.conftest import Visitor
+
+READY = Receipt(17, 42, "c2sp.org/tlog-proof@v1\n")
+
+
+async def unlocked(visitor: Visitor, world: World) -> None:
+    await visitor.reach_card()
+    world.change(state=State.SUCCESS)
+    await visitor.open("/done")
+
+
+async def test_D1_the_last_page_offers_a_receipt(visitor: Visitor, world: World) -> None:
+    await unlocked(visitor, world)
+    assert 'href="/receipt"' in visitor.page.text
+    world.receipt = READY
+
+    page = await visitor.open("/receipt")
+
+    assert 'record <b id="place">17</b> of' in page.text
+    assert ("receipt", SESSION_ID) in world.calls
+
+
+async def test_D1_a_receipt_that_is_not_ready_is_told_in_words_and_gives_no_file(
+    visitor: Visitor, world: World
+) -> None:
+    await unlocked(visitor, world)
+    page = await visitor.open("/receipt")
+    file = await visitor.open("/receipt/file")
+
+    assert "Your receipt is not ready yet" in page.text
+    assert "/receipt/file" not in page.text
+    assert visitor.at() == "/receipt"
+    assert "not ready yet" in file.text
+
+
+async def test_D1_a_receipt_is_a_file_as_the_log_gave_it(visitor: Visitor, world: World) -> None:
+    await unlocked(visitor, world)
+    world.receipt = READY
+    file = await visitor.open("/receipt/file")
+
+    assert file.text == READY.text
+    assert file.headers["content-type"] == "text/plain; charset=utf-8"
+    assert file.headers["content-disposition"] == 'attachment; filename="unlock-receipt.tlog-proof"'
+
+
+async def test_nobody_gets_a_receipt_of_a_session_that_is_not_theirs(visitor: Visitor, world: World) -> None:
+    world.receipt = READY
+    await visitor.open("/receipt/file")
+
+    assert visitor.at() == "/"
+    assert "receipt" not in world.names()
+
+
+async def test_F31_an_audit_that_is_away_has_its_page(visitor: Visitor, world: World) -> None:
+    await unlocked(visitor, world)
+    world.failure["receipt"] = errors.unavailable()
+    await visitor.open("/receipt")
+
+    assert visitor.error_code() == "SERVICE_UNAVAILABLE"
