@@ -6,7 +6,7 @@ WORKERS ?= 3
 # A module stays on one worker, since it shares a stack or a browser; the long ones come first.
 SPREAD = --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run journey test soak bench check proto lock release-contracts k8s-check
+.PHONY: help setup run journey screenshots test soak bench check proto lock release-contracts k8s-check
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ run: setup  ## Start everything for real on this machine and print the desk page
 
 journey: setup  ## Unlock a blocked card in Chromium, each step with its time; 0 only if the card took the new PIN
 	@$(PY) -m tests.journeys.drive
+
+screenshots: setup  ## Every page in each of its states, at 320 and 1280 px, into build/screenshots
+	@$(PY) -m tests.web.screenshots build/screenshots
 
 test: setup  ## All tests, small counts
 	@$(PY) -m pytest -n $(WORKERS) $(SPREAD)

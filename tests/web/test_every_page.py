@@ -47,6 +47,8 @@ class Shown:
     refused: Refused | None = None
     failure: Exception | None = None
     cookie: dict[str, Any] = field(default_factory=dict)
+    newcomer: bool = False
+    """Without a cookie."""
     nudge: str = ""
     found: tuple[RegistrationAuthority, ...] = (RA,)
     receipt: Receipt | None = None
@@ -55,6 +57,11 @@ class Shown:
 
 def go_on(page: Page) -> None:
     page.get_by_role("button", name="Continue").click()
+
+
+def no_reason(page: Page) -> None:
+    go_on(page)
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
 
 
 def wrong_pairing(page: Page) -> None:
@@ -98,10 +105,11 @@ WORDS = {"words_confirmed": True, "reason": Reason.CHANGE}
 AT_AGENT = {"pin_at_agent": True}
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
 SHOWN = [
-    Shown("start", "/"),
+    Shown("start", "/", newcomer=True),
     Shown("start-go-on", "/", AUTHORISED),
-    Shown("reason", "/reason"),
-    Shown("reason-error", "/reason", act=go_on),
+    Shown("reason", "/reason", newcomer=True),
+    Shown("reason-chosen", "/reason"),
+    Shown("reason-error", "/reason", newcomer=True, act=no_reason),
     Shown("pair", "/pair"),
     Shown("pair-error", "/pair", act=wrong_pairing),
     *(Shown(f"card-{reader.value.lower()}", "/card", {"reader": reader}) for reader in Reader),
@@ -162,7 +170,8 @@ SHOWN = [
 
 
 def show(page: Page, site: Site, shown: Shown) -> None:
-    enter_session(page, site, code_asked=shown.status is not None, **shown.cookie)
+    if not shown.newcomer:
+        enter_session(page, site, code_asked=shown.status is not None, **shown.cookie)
     world = site.world
     world.change(**shown.view)
     world.status, world.refused_holder, world.nudge = shown.status, shown.refused, shown.nudge

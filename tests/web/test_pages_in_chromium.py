@@ -9,7 +9,14 @@ from playwright.sync_api import Browser, Page, expect
 from services.runtime import errors
 from services.web.domain.journey import State
 from services.web.ports import Delivery, Reader
-from tests.fakes.web_peers import ADDRESS_TOKEN, RIGHT_CODE, SESSION_ID, WRONG_CODE, code_status
+from tests.fakes.web_peers import (
+    ADDRESS_TOKEN,
+    PAIRING_CODE,
+    RIGHT_CODE,
+    SESSION_ID,
+    WRONG_CODE,
+    code_status,
+)
 from tests.web.conftest import Site
 from tests.web.steps import (
     AGENT,
@@ -110,31 +117,47 @@ def test_the_passcode_can_be_shown_and_hidden(page: Page, site: Site) -> None:
     expect(field).to_have_attribute("type", "password")
 
 
-def test_the_whole_way_by_keyboard(page: Page, site: Site) -> None:
+def test_R1_the_whole_way_by_keyboard_from_the_start_page_to_the_last(page: Page, site: Site) -> None:
+    """Tab, Space and Enter, and what has to be typed: no pointer, and no key that a screen reader keeps."""
     site.world.view = replace(site.world.view, agent_public_key=AGENT.public_key().public_bytes_raw())
-    page.goto(f"{site.origin}/open/{ADDRESS_TOKEN}")
-    tab_to(page, "#reason")
+    page.goto(site.origin)
+    press(page, "a.nhsuk-button", "Enter")
+    page.wait_for_url("**/reason")
+    press(page, "form button", "Enter")  # nothing chosen yet
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    press(page, ".nhsuk-error-summary a", "Enter")
+    expect(page.locator("#reason")).to_be_focused()
     page.keyboard.press("Space")
-    page.keyboard.press("Enter")
+    press(page, "form button", "Enter")
+    page.wait_for_url("**/pair")
+    tab_to(page, "#pairing_code")
+    page.keyboard.type(f"{PAIRING_CODE[:4]}-{PAIRING_CODE[4:]}")
+    press(page, "form button", "Enter")
     page.wait_for_url("**/card")
     site.world.change(state=State.CARD_READ)
     page.wait_for_url("**/address")
-    tab_to(page, "input[name=words_match]")
-    page.keyboard.press("Space")
-    tab_to(page, "form button")
-    page.keyboard.press("Enter")
+    press(page, "input[name=words_match]", "Space")
+    press(page, "form button", "Enter")
     page.wait_for_url("**/code")
     tab_to(page, "#code")
     page.keyboard.type(RIGHT_CODE)
-    page.keyboard.press("Enter")
+    press(page, "form button", "Enter")
     page.wait_for_url("**/passcode")
-    tab_to(page, "#passcode")
-    page.keyboard.type(GOOD_PASSCODE)
-    tab_to(page, "#passcode-again")
-    page.keyboard.type(GOOD_PASSCODE)
-    page.keyboard.press("Enter")
-
+    for field in ("#passcode", "#passcode-again"):
+        tab_to(page, field)
+        page.keyboard.type(GOOD_PASSCODE)
+    press(page, "form > button", "Enter")
     page.wait_for_url("**/working")
+    site.world.change(state=State.SUCCESS)
+    page.wait_for_url("**/done")
+    press(page, "main p > a[href='/']", "Enter")
+    page.wait_for_url(f"{site.origin}/")
+
+
+def press(page: Page, selector: str, key: str) -> None:
+    """Go to an element by Tab, and press a key on it."""
+    tab_to(page, selector)
+    page.keyboard.press(key)
 
 
 def tab_to(page: Page, selector: str) -> None:
