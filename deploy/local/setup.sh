@@ -51,6 +51,7 @@ wanted_packages() {
   # Cards: the PC/SC service, a virtual reader, what pyscard is built with, and two judges that are not ours.
   echo pcscd vsmartcard-vpcd swig libpcsclite-dev opensc yubico-piv-tool
   echo softhsm2 # an HSM in software: PKCS#11 for the vault's tests
+  echo nginx # judges the recipe for a local redirect; never started as a service
   echo chromium fonts-dejavu-core util-linux
   # The agent's window and its entry on a desktop: a screen without a monitor, and three judges of desktop files.
   echo xvfb xdg-utils desktop-file-utils libglib2.0-bin
@@ -101,6 +102,12 @@ close_vpcd() {
   say vpcd "its open port is closed ($theirs moved to $aside)"
 }
 
+# The package's own service would listen on port 80 from the next start of the machine.
+close_nginx() {
+  [ "$(id -u)" = 0 ] && [ -e /etc/rc3.d/S01nginx ] || return 0
+  update-rc.d nginx disable >/dev/null 2>&1 || true
+}
+
 # --- The project's own parts -------------------------------------------------------------------------
 present_python() { .venv/bin/python -c 'import services, smartcard_unlock, pytest' 2>/dev/null; }
 python_packages() {
@@ -125,6 +132,7 @@ kafka_jars() {
 echo "Setting up (the first time takes a few minutes)"
 debian
 close_vpcd
+close_nginx
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is missing" "apt-get install python3"
 step python requirements.lock pyproject.toml -- python_packages
 step npm package.json package-lock.json -- npm_packages

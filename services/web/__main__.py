@@ -13,6 +13,7 @@ from services.runtime.grpc_client import connect
 from services.runtime.http_listener import HttpListener
 from services.runtime.randomness import SystemRandomness
 from services.runtime.settings import load
+from services.web import help_dates
 from services.web.api.app import as_json
 from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
 from services.web.domain.errors import as_markdown
@@ -111,5 +112,21 @@ def openapi(_: argparse.Namespace) -> int:
     return 0
 
 
+def dates(_: argparse.Namespace) -> int:
+    """Write down today as the last edit of every page of help that says something else now."""
+    today = SystemClock().now().date()
+    help_dates.FILE.write_text(help_dates.as_json(help_dates.edited_since(help_dates.written_down(), today)))
+    return 0
+
+
 if __name__ == "__main__":
-    process.main("web", {"serve": serve, "check-config": check_config, "errors": errors, "openapi": openapi})
+    process.main(
+        "web",
+        {
+            "serve": serve,
+            "check-config": check_config,
+            "errors": errors,
+            "openapi": openapi,
+            "dates": dates,
+        },
+    )

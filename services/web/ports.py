@@ -68,6 +68,24 @@ class FoundAuthorities:
 
 
 @dataclass(frozen=True)
+class ApprovedDomain:
+    """A mail domain that addresses may be of."""
+
+    domain: str
+    subdomains: bool
+
+
+@dataclass(frozen=True)
+class ApprovedDomains:
+    """The allow list, as anybody may see it."""
+
+    for_all: tuple[ApprovedDomain, ...]
+    for_organisation: tuple[ApprovedDomain, ...] = ()
+    organisation_name: str = ""
+    """Empty where no organisation was named, or none has that code."""
+
+
+@dataclass(frozen=True)
 class Refused:
     """An expected "no", with its code; `retry_at` where waiting helps."""
 
@@ -228,6 +246,10 @@ class Identity(Protocol):
 
     async def find_ra(self, typed: str) -> FoundAuthorities:
         """Find organisations by roughly their name or code, 100 characters at most."""
+        ...
+
+    async def approved_domains(self, organisation: str) -> ApprovedDomains:
+        """List the domains for all, and those of an organisation where its code is given."""
         ...
 
 

@@ -14,12 +14,14 @@ from starlette.types import ASGIApp, Scope
 from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
 from services.web.api.app import PREFIX, build_api
+from services.web.domain.guides import GUIDES
 from services.web.edge import SecureEdge
 from services.web.pages import (
     address,
     card,
     code,
     find_ra,
+    guides,
     help,  # noqa: A004
     passcode,
     reasons,
@@ -56,6 +58,11 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     (WAIT, wait.wait, None),
     ("/find-ra", find_ra.show_find_ra, None),
     ("/saved-hours", help.show_saved_hours, None),
+    ("/help", guides.show_index, None),
+    *((guide.path, guides.show_guide, None) for guide in GUIDES),
+    ("/help/approved-domains", guides.show_approved_domains, None),
+    ("/help/address.svg", guides.show_qr_code, None),
+    ("/help/redirects/{name}", guides.show_redirect, None),
     ("/help/errors", help.list_errors, None),
     ("/help/errors/{code}", help.show_error, None),
     (OLD_ADDRESS, start.redirect_old_address, None),

@@ -19,6 +19,7 @@ from services.web import texts
 from services.web.domain import entries
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import JOURNEY_LIFE, Journey
+from services.web.help_dates import last_edited
 from services.web.ports import Peers as Peers
 from services.web.search_limit import SearchLimit
 from services.web.security import client_address
@@ -71,7 +72,7 @@ def environment() -> Environment:
     loader = ChoiceLoader([PackageLoader("services.web"), PackageLoader("nhsuk_frontend_jinja")])
     # ChainableUndefined: the NHS components ask for parameters of parameters that are not there.
     templates = Environment(loader=loader, undefined=ChainableUndefined, autoescape=True)
-    templates.globals.update(built=built, texts=texts, entry_for=entry_for)
+    templates.globals.update(built=built, texts=texts, entry_for=entry_for, last_edited=last_edited)
     templates.globals["parts"] = templates.get_template("parts.jinja").module
     for name in loader.list_templates():
         # Compiled now: nobody's first page waits for it, and a broken template stops the start.

@@ -81,10 +81,9 @@ DUTIES = {
 
 OPEN = {
     "R7": "the RA's own page for it",
-    "R14": "the RA and IT guides that name it",
     "R25": "the RA's own page for it",
     "R26": "RA edits",
-    "R33": "a public page of the approved domains, and RA edits",
+    "R33": "RA edits",
     "R34": "the profile page that bears it too",
     "R43": "codes of a registration",
     "R48": "clearing by the RA, and failed security questions",

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
+    ApprovedDomain,
+    ApprovedDomains,
     Asked,
     Claimed,
     CodeStatus,
@@ -65,6 +67,9 @@ class World:
     refused_reset: Refused | None = None
     refused_reason: Refused | None = None
     nudge: str = ""
+    approved: ApprovedDomains = field(
+        default_factory=lambda: ApprovedDomains((ApprovedDomain("example.org", True),))
+    )
     found: FoundAuthorities = field(default_factory=lambda: FoundAuthorities((RA,)))
     refused_authorise: Refused | None = None
     status: CodeStatus | None = None
@@ -199,6 +204,10 @@ class FakeIdentity:
     async def find_ra(self, typed: str) -> FoundAuthorities:
         self._world.called("find_ra", typed)
         return self._world.found
+
+    async def approved_domains(self, organisation: str) -> ApprovedDomains:
+        self._world.called("approved_domains", organisation)
+        return self._world.approved
 
 
 class FakeOtp:

@@ -113,9 +113,7 @@ def site(templates: Environment, tmp_path: Path) -> Iterator[Site]:
     world = World()
     listener = socket.create_server(("127.0.0.1", 0))
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    house = House(
-        _peers(world), _settings(tmp_path, origin), FakeClock(NOW), SystemRandomness(), environment()
-    )
+    house = House(_peers(world), _settings(tmp_path, origin), FakeClock(NOW), SystemRandomness(), templates)
     sealer = CookieSealer(bytes(range(32)), house.randomness)
     app = build_app(house, sealer)
     config = uvicorn.Config(

@@ -33,7 +33,6 @@ AXE = ROOT / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN_AXE = "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})"
 WIDTHS = (1280, 320)
-RA_WITHOUT_CONTACT = RegistrationAuthority("A Test Organisation With A Rather Long Name", organisation="T02")
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,6 @@ def weak_passcode(page: Page) -> None:
 
 def no_current_passcode(page: Page) -> None:
     change(page, "", "739162")
-
-
-def no_organisation(page: Page) -> None:
-    page.get_by_role("button", name="Search").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
 
 
 def in_state(state: State, **more: object) -> dict[str, object]:
@@ -159,11 +153,6 @@ SHOWN = [
     Shown("help-errors", "/help/errors"),
     Shown("help-error", "/help/errors/ERR1009"),
     Shown("saved-hours", "/saved-hours"),
-    Shown("find-ra", "/find-ra", {"card_grant": ""}),
-    Shown("find-ra-error", "/find-ra", {"card_grant": ""}, act=no_organisation),
-    Shown("find-ra-of-this-card", "/find-ra"),
-    Shown("find-ra-found", "/find-ra?organisation=test", found=(RA, RA_WITHOUT_CONTACT)),
-    Shown("find-ra-none", "/find-ra?organisation=nothing", found=()),
     Shown("receipt", "/receipt", in_state(State.SUCCESS), receipt=Receipt(17, 42, "a receipt")),
     Shown("receipt-not-ready", "/receipt", in_state(State.SUCCESS)),
 ]
@@ -195,6 +184,11 @@ def pictures(tmp_path: Path) -> Path:
 def test_every_page_passes_axe_and_fits_narrow_and_wide_windows(
     browser: Browser, site: Site, pictures: Path, shown: Shown
 ) -> None:
+    passes(browser, site, pictures, shown)
+
+
+def passes(browser: Browser, site: Site, pictures: Path, shown: Shown) -> None:
+    """Look at a page in both widths; what must hold on every page is here."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)

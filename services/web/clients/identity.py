@@ -5,7 +5,7 @@ from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
 
 from services.web import ports
 from services.web.clients.wire import authority
-from services.web.ports import FoundAuthorities, Holder, Refused
+from services.web.ports import ApprovedDomain, ApprovedDomains, FoundAuthorities, Holder, Refused
 
 
 class GrpcIdentity(ports.Identity):
@@ -31,3 +31,13 @@ class GrpcIdentity(ports.Identity):
         """Find organisations by roughly their name or code."""
         response = await self._stub.FindRA(identity_pb2.FindRARequest(query=typed))
         return FoundAuthorities(tuple(map(authority, response.found)), response.more)
+
+    async def approved_domains(self, organisation: str) -> ApprovedDomains:
+        """List the domains for all, and those of an organisation."""
+        request = identity_pb2.ListApprovedDomainsRequest(organisation=organisation)
+        response = await self._stub.ListApprovedDomains(request)
+        return ApprovedDomains(
+            tuple(ApprovedDomain(each.domain, each.subdomains) for each in response.for_all),
+            tuple(ApprovedDomain(each.domain, each.subdomains) for each in response.for_organisation),
+            response.organisation_name,
+        )
