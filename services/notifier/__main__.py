@@ -3,6 +3,7 @@
 import argparse
 import socket
 import ssl
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,9 @@ from services.notifier.addresses import IdentityAddresses
 from services.notifier.events import event_of
 from services.notifier.letters import TemplateLetters
 from services.notifier.mail import SmtpMail
+from services.notifier.notify import ApiKey, NotifyMail
 from services.notifier.opener import HpkeOpener
+from services.notifier.ports import Mail
 from services.notifier.returns import Returns
 from services.notifier.sender import Sender
 from services.notifier.settings import DatabaseSettings, NotifierSettings
@@ -32,6 +35,8 @@ from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
 
+SMTP, NOTIFY = "smtp", "notify"
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -41,15 +46,35 @@ async def serve(_: argparse.Namespace) -> int:
     logs.configure(PROCESS, read.LOG_LEVEL)
     opened = Database(read.NOTIFIER_DATABASE_URL)
     identity = connect("identity", read.IDENTITY_ADDRESS, read.tls)
-    post = Transports({"smtp": SmtpMail(read.smtp, read.MAIL_FROM, read.RETURN_ADDRESS)})
+    notify = _notify(read)
+    post = _post(read, notify)
     deliveries = compose(read, opened, identity, post)
     sender = Sender(deliveries)
     health = build_server(PROCESS, [], {}, read.tls, read.LISTEN_ADDRESS)
     relay = OutboxRelay(opened, OUTBOX, OUTBOX_POSITION, PROCESS, read.brokers)
     hears = [hearer.run for hearer in _consumers(read.brokers, deliveries)]
-    tasks = [relay.run, *hears, sender.run, sender.sweep]
+    tasks: list[process.Task] = [relay.run, *hears, sender.run, sender.sweep]
+    if notify:
+        tasks.append(partial(sender.follow, NOTIFY, notify))
     listeners: list[process.Listener] = [health, *_returns(read, deliveries)]
     return await process.serve(listeners, tasks, [post.close, identity.close, opened.close])
+
+
+def _notify(read: NotifierSettings) -> NotifyMail | None:
+    """Return Notify, where mails go by it. Raises BadApiKey or OSError."""
+    if read.NOTIFY_API_KEY_FILE is None or NOTIFY not in read.transports:
+        return None
+    key = ApiKey.from_file(read.NOTIFY_API_KEY_FILE)
+    return NotifyMail(read.NOTIFY_URL, key, read.NOTIFY_TEMPLATE_ID, SystemClock())
+
+
+def _post(read: NotifierSettings, notify: NotifyMail | None) -> Transports:
+    known: dict[str, Mail | None] = {
+        SMTP: SmtpMail(read.smtp, read.MAIL_FROM, read.RETURN_ADDRESS) if SMTP in read.transports else None,
+        NOTIFY: notify,
+    }
+    services = ((name, known[name]) for name in read.transports)
+    return Transports({name: service for name, service in services if service})
 
 
 def _returns(read: NotifierSettings, deliveries: Deliveries) -> list[Returns]:
@@ -101,6 +126,7 @@ def check_config(_: argparse.Namespace) -> int:
     try:
         HpkeOpener.from_file(read.NOTIFIER_PRIVATE_KEY_FILE)
         TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE))
+        _notify(read)
     except (OSError, ValueError) as error:
         print(f"{type(error).__name__}: {error}")
         return 2

@@ -103,8 +103,12 @@ class SmtpMail:
         self._returns = returns
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
-    async def send(self, letter: Letter, within: timedelta) -> None:
-        """Return when the service has taken it. Raises Refused, Unreachable or MaybeTaken."""
+    async def send(self, letter: Letter, within: timedelta, *, again: bool = False) -> None:
+        """Return when the service has taken it. Raises Refused, Unreachable or MaybeTaken.
+
+        `again` changes nothing: SMTP cannot be asked, and a repeat is the same mail.
+        """
+        del again
         handing = _Handing(mail_of(letter, self._sender), self._return_path(letter), letter.recipient)
         try:
             async with asyncio.timeout(within.total_seconds()):

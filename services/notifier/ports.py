@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.notifier.domain.bounce import Report
 from services.notifier.domain.delivery import Change, Contents, Delivery
 
 
@@ -74,6 +75,10 @@ class Work(Protocol):
         """Return the delivery whose return address has this token, held back from others until the end."""
         ...
 
+    async def sent_by(self, service: str, since: datetime, limit: int) -> Sequence[Delivery]:
+        """Return mails that a service took since then and of which nothing more is known, newest first."""
+        ...
+
     async def settle(self, delivery: Delivery) -> None:
         """Store how a delivery stands that `returned` gave."""
         ...
@@ -126,12 +131,23 @@ class Writer(Protocol):
 class Mail(Protocol):
     """Hands letters to one mail service."""
 
-    async def send(self, letter: Letter, within: timedelta) -> None:
-        """Return when the service has taken it. Raises Refused, Unreachable or MaybeTaken."""
+    async def send(self, letter: Letter, within: timedelta, *, again: bool = False) -> None:
+        """Return when the service has taken it; `again`: it may have it already.
+
+        Raises Refused, Unreachable or MaybeTaken.
+        """
         ...
 
     async def close(self) -> None:
         """Give up the connections that are kept."""
+        ...
+
+
+class Fates(Protocol):
+    """A mail service that knows what became of the mails it took, and is asked."""
+
+    async def fate_of(self, message_id: str) -> Report | None:
+        """Return what became of a mail; None while nobody knows. Raises Unreachable."""
         ...
 
 

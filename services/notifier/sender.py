@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from services.notifier.domain.delivery import Delivery
+from services.notifier.ports import Fates, Unreachable
 from services.notifier.use_cases import Deliveries
 from services.runtime import logs
 from services.runtime.database import TransientDatabaseError
@@ -15,6 +16,8 @@ IDLE_SECONDS = 1.0
 """How long a message that became due by time may wait to be seen."""
 
 SWEEP_SECONDS = 3600.0
+
+FOLLOW_SECONDS = 10.0
 
 log = logs.logger("notifier.sender")
 
@@ -47,6 +50,13 @@ class Sender:
             with suppress(TransientDatabaseError):
                 log.info("deliveries_swept", deliveries=await self._deliveries.sweep())
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def follow(self, service: str, fates: Fates) -> None:
+        """Ask what became of mails, again and again, until cancelled."""
+        while True:
+            with suppress(TransientDatabaseError, Unreachable):
+                await self._deliveries.follow(service, fates)
+            await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _turn(self) -> None:
         self._deliveries.queued.clear()

@@ -24,7 +24,10 @@ class DatabaseSettings(BaseSettings):
 class NotifierSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`."""
 
-    SMTP_URL: str = Field(pattern=r"^smtps?://[^/@?#]+$", description="smtp://host:port or smtps://host:port")
+    MAIL_TRANSPORTS: str = Field(
+        "smtp", pattern="^(smtp|notify|smtp,notify|notify,smtp)$", description="in the order of preference"
+    )
+    SMTP_URL: str = Field("", pattern=r"^(smtps?://[^/@?#]+)?$", description="smtp:// or smtps://host:port")
     SMTP_TLS: str = Field(
         "required", pattern="^(required|offered)$", description="of smtp:// to other machines: STARTTLS"
     )
@@ -35,6 +38,11 @@ class NotifierSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     RETURN_LISTEN_ADDRESS: str = Field(
         "", pattern=r"^(.+:\d+)?$", description="host:port of the SMTP listener for returned mails"
     )
+    NOTIFY_URL: str = Field(
+        "https://api.notifications.service.gov.uk", pattern=r"^(https://[^/]+|http://127\.0\.0\.1:\d+)$"
+    )
+    NOTIFY_API_KEY_FILE: Path | None = Field(None, description="the API key as Notify shows it")
+    NOTIFY_TEMPLATE_ID: str = Field("", pattern=r"^([0-9a-f-]{36})?$", description="((subject)) and ((body))")
     IDENTITY_ADDRESS: str
     NOTIFIER_PRIVATE_KEY_FILE: Path
 
@@ -46,6 +54,19 @@ class NotifierSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
         if bool(self.RETURN_ADDRESS) != bool(self.RETURN_LISTEN_ADDRESS):
             raise ValueError("RETURN_ADDRESS and RETURN_LISTEN_ADDRESS: both or none")
         return self
+
+    @model_validator(mode="after")
+    def _each_transport_is_known(self) -> "NotifierSettings":
+        if "smtp" in self.transports and not self.SMTP_URL:
+            raise ValueError("SMTP_URL: needed for smtp in MAIL_TRANSPORTS")
+        if "notify" in self.transports and not (self.NOTIFY_API_KEY_FILE and self.NOTIFY_TEMPLATE_ID):
+            raise ValueError("NOTIFY_API_KEY_FILE, NOTIFY_TEMPLATE_ID: needed for notify in MAIL_TRANSPORTS")
+        return self
+
+    @property
+    def transports(self) -> list[str]:
+        """Mail services in the order of preference."""
+        return self.MAIL_TRANSPORTS.split(",")
 
     @property
     def smtp(self) -> SmtpService:

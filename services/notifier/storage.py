@@ -78,6 +78,13 @@ class SqlWork:
         row = (await self._connection.execute(wanted)).first()
         return None if row is None else _delivery(row)
 
+    async def sent_by(self, service: str, since: datetime, limit: int) -> Sequence[Delivery]:
+        """Return mails that a service took since then and of which nothing more is known, newest first."""
+        mine = (DELIVERIES.c.held_by == service) & (DELIVERIES.c.state == State.SENT.value)
+        wanted = select(*_FIELDS).where(mine, DELIVERIES.c.ended_at > since)
+        rows = await self._connection.execute(wanted.order_by(DELIVERIES.c.ended_at.desc()).limit(limit))
+        return [_delivery(row) for row in rows]
+
     async def settle(self, delivery: Delivery) -> None:
         """Store how a delivery stands that `returned` gave."""
         mine = DELIVERIES.c.message_id == delivery.message_id

@@ -28,7 +28,7 @@ class Transports:
         names = [held_by] if held_by else self._order()
         for name in names:
             try:
-                await self._services[name].send(letter, within / len(names))
+                await self._services[name].send(letter, within / len(names), again=bool(held_by))
             except MaybeTaken:
                 self._note_away(name)
                 raise MaybeTaken(name) from None

@@ -26,6 +26,7 @@ from services.notifier.ports import (
     AddressChanged,
     Addresses,
     CannotOpen,
+    Fates,
     MaybeTaken,
     NoAddress,
     Opener,
@@ -44,6 +45,11 @@ LONGEST_TRY = timedelta(seconds=20)
 
 CLAIMED = LONGEST_TRY + timedelta(seconds=10)
 """How long a worker may hold a delivery; then another sends it, as the same mail."""
+
+FOLLOWED = timedelta(hours=1)
+"""How long a service is asked what became of a mail: by then its holder has a code, or the RA."""
+
+FOLLOWED_AT_ONCE = 50
 
 log = logs.logger("notifier")
 
@@ -192,6 +198,18 @@ class Deliveries:
                 await work.tell(after, change)
         log.info("report_taken", message=delivery.message_id, fate=report.fate.value, reason=report.reason)
         return Taking.TAKEN
+
+    async def follow(self, service: str, fates: Fates) -> int:
+        """Ask a mail service what became of the mails it took lately; return how many it knows of."""
+        since = self._parts.clock.now() - FOLLOWED
+        async with self._parts.store.begin("notifier.followed") as work:
+            sent = await work.sent_by(service, since, FOLLOWED_AT_ONCE)
+        known = 0
+        for delivery in sent:
+            report = await fates.fate_of(delivery.message_id)
+            if report:
+                known += await self.take_report(delivery.return_token, report) is Taking.TAKEN
+        return known
 
     async def sweep(self) -> int:
         """Delete what need not be kept; return how many deliveries."""

@@ -1,6 +1,7 @@
 """notifier's settings, as check-config judges them."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from deploy.local.keys import Keys
 from services.notifier.__main__ import check_config
 from services.notifier.settings import NotifierSettings
 from services.runtime.settings import load
+from tests.ports.notifier.notify_server import KEY, SECRET, TEMPLATE
 
 Capture = pytest.CaptureFixture[str]
 
@@ -90,3 +92,45 @@ def test_returned_mails_need_an_address_and_a_listener(settings: pytest.MonkeyPa
     with pytest.raises(SystemExit, match="2"):
         check_config(argparse.Namespace())
     assert "both or none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("transports", "missing", "named"),
+    [
+        ("notify", "NOTIFY_API_KEY_FILE", "NOTIFY_API_KEY_FILE"),
+        ("smtp,notify", "NOTIFY_TEMPLATE_ID", "NOTIFY_TEMPLATE_ID"),
+        ("notify,smtp", "SMTP_URL", "SMTP_URL"),
+        ("pigeon", "", "MAIL_TRANSPORTS"),
+    ],
+)
+def test_each_transport_needs_its_settings(
+    settings: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, transports: str, missing: str, named: str
+) -> None:
+    with_notify(settings, tmp_path, KEY)
+    settings.setenv("MAIL_TRANSPORTS", transports)
+    settings.delenv(missing, raising=False)
+
+    with pytest.raises(SystemExit, match="2"):
+        check_config(argparse.Namespace())
+    assert named in capsys.readouterr().err
+
+
+def test_notify_alone_needs_no_smtp_and_its_key_is_checked(
+    settings: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    with_notify(settings, tmp_path, KEY)
+    settings.setenv("MAIL_TRANSPORTS", "notify")
+    settings.delenv("SMTP_URL")
+    assert check_config(argparse.Namespace()) == 0
+
+    with_notify(settings, tmp_path, SECRET)
+    assert check_config(argparse.Namespace()) == 2
+    told = capsys.readouterr().out
+    assert "BadApiKey" in told
+    assert SECRET not in told
+
+
+def with_notify(settings: pytest.MonkeyPatch, folder: Path, key: str) -> None:
+    (folder / "notify.key").write_text(key)
+    settings.setenv("NOTIFY_API_KEY_FILE", str(folder / "notify.key"))
+    settings.setenv("NOTIFY_TEMPLATE_ID", TEMPLATE)

@@ -49,7 +49,7 @@ class FakeMail:
     sent: list[Letter] = field(default_factory=list)
     fails: list[Exception] = field(default_factory=list)
 
-    async def send(self, letter: Letter, within: timedelta) -> None:
+    async def send(self, letter: Letter, within: timedelta, *, again: bool = False) -> None:
         if self.fails:
             raise self.fails.pop(0)
         self.sent.append(letter)

@@ -19,9 +19,11 @@ class Service:
 
     fails: list[Exception] = field(default_factory=list)
     asked: list[timedelta] = field(default_factory=list)
+    repeats: list[bool] = field(default_factory=list)
 
-    async def send(self, letter: Letter, within: timedelta) -> None:
+    async def send(self, letter: Letter, within: timedelta, *, again: bool = False) -> None:
         self.asked.append(within)
+        self.repeats.append(again)
         if self.fails:
             raise self.fails.pop(0)
 
@@ -55,6 +57,7 @@ async def test_F13_I11_what_the_first_may_have_taken_never_goes_to_the_second() 
     assert unknown.value.by == "smtp"
     assert await post.send(LETTER, WITHIN, unknown.value.by) == "smtp"
     assert second.asked == []
+    assert first.repeats == [False, True, True, True]
 
 
 async def test_I11_a_service_that_is_in_the_settings_no_more_keeps_what_it_may_have_taken() -> None:
