@@ -3,16 +3,18 @@
 import argparse
 import sys
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from smartcard_unlock.audit.v1 import audit_pb2_grpc
 
-from services.audit import repair, rights
+from services.audit import rebuilding, repair, rights, verifying
 from services.audit.access import ACCESS
-from services.audit.consumer import GROUP, TOPICS, read
+from services.audit.consumer import GROUP, TOPICS, outcome_in, read
 from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, SavedTime
 from services.audit.events import SOURCE, event_of
-from services.audit.heads_file import HeadsFolder
+from services.audit.heads_file import HeadsFolder, heads_in
 from services.audit.log_storage import SqlLog
 from services.audit.receipts import SqlReceipts
 from services.audit.reports import SqlReports
@@ -31,6 +33,7 @@ from services.audit.signing import BadKey, NoteSigner
 from services.audit.storage import SqlStore, open_read_only
 from services.audit.tables import OUTBOX, OUTBOX_POSITION
 from services.audit.use_cases import KeepRecords, ReadRecords
+from services.audit.verify import audit_verify
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
@@ -147,6 +150,45 @@ async def repair_gaps(_: argparse.Namespace) -> int:
         await records.close()
 
 
+async def verify(options: argparse.Namespace) -> int:
+    """Verify every record, place, tile and head against the log's public key; 1 where something is wrong."""
+    records = open_read_only(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
+    try:
+        key = audit_verify.read_key(Path(options.public_key))
+        kept = heads_in(Path(options.heads)) if options.heads else {}
+        done = await verifying.verify(records, partial(_signed, key), outcome_in, kept)
+    except (audit_verify.NotVerified, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        await records.close()
+    print("\n".join([*done.wrong, f"{done.records} records and {done.heads} heads: {len(done.wrong)} wrong"]))
+    return 1 if done.wrong else 0
+
+
+def _signed(key: Ed25519PublicKey, note: str) -> verifying.Signed:
+    try:
+        head = audit_verify.head_of(note, key)
+    except audit_verify.NotVerified as why:
+        raise verifying.BadHead(str(why)) from None
+    return verifying.Signed(head.size, head.root)
+
+
+async def rebuild(_: argparse.Namespace) -> int:
+    """Store records and log again from what was told (as the tables' owner); 1 where some are missing."""
+    chosen = settings.load(RepairSettings)
+    records = Database(chosen.AUDIT_DATABASE_URL)
+    try:
+        done = await rebuilding.rebuild(records, chosen.brokers)
+    except rebuilding.NotTheSame as where:
+        print(f"the topics tell of another log than the one that is there: {where}", file=sys.stderr)
+        return 2
+    finally:
+        await records.close()
+    print(f"{done.records} records and {done.heads} heads stand; {done.missing} records are missing")
+    return 1 if done.missing else 0
+
+
 def _reading(records: Database, chosen: ReportSettings) -> ReadRecords:
     return ReadRecords(SqlReports(records), SqlReceipts(records), chosen.SAVED_MINUTES_EACH)
 
@@ -180,5 +222,8 @@ if __name__ == "__main__":
             "saved": saved,
             "gaps": gaps,
             "repair": repair_gaps,
+            "rebuild": rebuild,
+            "verify": verify,
         },
+        {"verify": ("public_key", "--heads FOLDER")},
     )

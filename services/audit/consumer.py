@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.common.v1 import common_pb2
 
@@ -15,7 +16,7 @@ from services.audit.domain.record import (
     SetAsideCause,
     refusal,
 )
-from services.runtime.cloud_events import Received, Unreadable, received
+from services.runtime.cloud_events import Unreadable, received
 
 OUTCOME_TYPE = common_pb2.SessionOutcome.DESCRIPTOR.full_name
 
@@ -56,13 +57,22 @@ def _record(message: Message) -> Record:
         traceparent=_word(event.traceparent),
         origin=origin,
         body=message.body,
-        outcome=_outcome(event) if event.ce_type == OUTCOME_TYPE else None,
+        outcome=outcome_in(event.ce_type, event.value),
     )
 
 
-def _outcome(event: Received) -> Outcome | None:
+def outcome_in(ce_type: str, body: bytes) -> Outcome | None:
+    """Return what a kept body says; None where it is no outcome. Raises Unreadable."""
+    if ce_type != OUTCOME_TYPE:
+        return None
+    try:
+        return _outcome(common_pb2.SessionOutcome.FromString(body))
+    except DecodeError:
+        raise Unreadable("body") from None
+
+
+def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:
     """Return what an outcome says; None for a kind that only newer services know."""
-    told = event.parse(common_pb2.SessionOutcome)
     if told.kind == common_pb2.OUTCOME_KIND_UNSPECIFIED or not told.session_id:
         raise Unreadable("outcome")
     kind = _name(common_pb2.OutcomeKind, told.kind)

@@ -1,13 +1,11 @@
 """Facts of the log → messages, topics, keys."""
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.audit.v1 import audit_events_pb2
 
 from services.audit.domain.leaf import Received
 from services.audit.domain.log import Fact, Sequenced, Signed
 from services.runtime.outbox import Event
+from services.runtime.timestamps import timestamp_of
 
 SOURCE = "audit_sequencer"
 RECORDS_TOPIC = "audit.records.v1"
@@ -33,8 +31,8 @@ def _sequenced(fact: Sequenced) -> Event:
         topic=stored.origin.topic,
         partition=stored.origin.partition,
         offset=stored.origin.offset,
-        stored_at=_timestamp(stored.stored_at),
-        occurred_at=_timestamp(stored.occurred_at),
+        stored_at=timestamp_of(stored.stored_at),
+        occurred_at=timestamp_of(stored.occurred_at),
     )
     return Event(RECORDS_TOPIC, record.subject, message, stored.stored_at)
 
@@ -42,7 +40,7 @@ def _sequenced(fact: Sequenced) -> Event:
 def _signed(fact: Signed) -> Event:
     head = fact.head
     message = audit_events_pb2.HeadSigned(
-        tree_size=head.size, root=head.root, note=head.note, signed_at=_timestamp(fact.signed_at)
+        tree_size=head.size, root=head.root, note=head.note, signed_at=timestamp_of(fact.signed_at)
     )
     # One key: heads keep their order.
     return Event(HEADS_TOPIC, "head", message, fact.signed_at)
@@ -59,9 +57,3 @@ def sequenced_in(message: audit_events_pb2.RecordSequenced) -> Received:
         traceparent=message.traceparent,
         body=message.body,
     )
-
-
-def _timestamp(instant: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(instant)
-    return timestamp

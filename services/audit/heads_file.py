@@ -36,6 +36,11 @@ class HeadsFolder:
             _write_once(day / f"{signed.head.size:0{_DIGITS}}.head", signed.head.note)
 
 
+def heads_in(folder: Path) -> dict[str, str]:
+    """Return every head below a folder, by its path there. Raises OSError."""
+    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.head"))}
+
+
 def _write_once(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.domain.ledger import Run
 from services.audit.domain.record import Outcome, Record, SetAside, SetAsideCause
 from services.audit.ports import Batch, StoreBusy, Unstorable
-from services.audit.tables import LEDGER, RECORDS, SET_ASIDE, UNSEQUENCED
+from services.audit.tables import HEADS, LEAVES, LEDGER, RECORDS, SET_ASIDE, TILES, UNSEQUENCED
 from services.runtime.clock import Clock
 from services.runtime.database import Database, TransientDatabaseError
 
@@ -41,10 +41,10 @@ class SqlStore:
         try:
             async with self._database.begin("audit.store") as connection:
                 repeats = await _insert_records(connection, batch.records, now)
-                await _insert(
+                await insert_new(
                     connection, SET_ASIDE, [_aside_row(item, now) for item in batch.set_aside] + repeats
                 )
-                await _insert(connection, LEDGER, [_run_row(run, now) for run in batch.runs])
+                await insert_new(connection, LEDGER, [_run_row(run, now) for run in batch.runs])
         except (DataError, OverflowError) as error:
             raise Unstorable from error
         except _AWAY as error:
@@ -98,13 +98,13 @@ async def _insert_records(
     if not records:
         return []
     # By id, so that two workers that store the same events wait for each other and do not deadlock.
-    rows = [_record_row(record, now) for record in sorted(records, key=lambda record: record.ce_id)]
+    rows = [record_row(record, now) for record in sorted(records, key=lambda record: record.ce_id)]
     if connection.dialect.name == "postgresql":
         answer = await connection.execute(_BY_COLUMNS[RECORDS].returning(RECORDS.c.ce_id), _columns(rows))
     else:
         answer = await connection.execute(_BY_ROWS[RECORDS].returning(RECORDS.c.ce_id), rows)
     inserted = set(answer.scalars())
-    await _insert(connection, UNSEQUENCED, [{"ce_id": ce_id} for ce_id in sorted(inserted)])
+    await insert_new(connection, UNSEQUENCED, [{"ce_id": ce_id} for ce_id in sorted(inserted)])
     missing = [record for record in records if record.ce_id not in inserted]
     if not missing:
         return []
@@ -113,7 +113,8 @@ async def _insert_records(
     return [_repeat_row(record, now) for record in missing if record.ce_id not in there_already]
 
 
-async def _insert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+async def insert_new(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert what is not there yet; what is there stays as it is."""
     if rows and connection.dialect.name == "postgresql":
         await connection.execute(_BY_COLUMNS[table], _columns(rows))
     elif rows:
@@ -132,12 +133,13 @@ def _by_columns(table: Table) -> postgresql.Insert:
     return statement.on_conflict_do_nothing()
 
 
-_TABLES = (RECORDS, SET_ASIDE, LEDGER, UNSEQUENCED)
+_TABLES = (RECORDS, SET_ASIDE, LEDGER, UNSEQUENCED, LEAVES, TILES, HEADS)
 _BY_COLUMNS = {table: _by_columns(table) for table in _TABLES}
 _BY_ROWS = {table: sqlite.insert(table).on_conflict_do_nothing() for table in _TABLES}
 
 
-def _record_row(record: Record, now: int) -> dict[str, Any]:
+def record_row(record: Record, now: int) -> dict[str, Any]:
+    """Return a record as its row, stored at that microsecond."""
     return {
         "ce_id": record.ce_id,
         "ce_type": record.ce_type,
@@ -151,11 +153,12 @@ def _record_row(record: Record, now: int) -> dict[str, Any]:
         "kafka_offset": record.origin.offset,
         "body": record.body,
         "stored_us": now,
-        **(_outcome_columns(record.outcome) if record.outcome else _NO_OUTCOME),
+        **(outcome_columns(record.outcome) if record.outcome else _NO_OUTCOME),
     }
 
 
-def _outcome_columns(outcome: Outcome) -> dict[str, Any]:
+def outcome_columns(outcome: Outcome) -> dict[str, Any]:
+    """Return the columns that say again what an outcome's body says."""
     took = outcome.occurred_at - outcome.started_at if outcome.started_at else None
     return {
         "session_id": outcome.session_id,

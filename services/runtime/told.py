@@ -43,16 +43,22 @@ async def read_back(brokers: Brokers | str, topic: str, source: str) -> list[Rec
     A message that cannot be read is left out, so that its number is missing. Raises KafkaError or OSError
     where the broker cannot be asked.
     """
-    found: dict[int, Received] = {}
+    found = {event.relayseq: event async for event in every(brokers, topic, source)}
+    return [found[number] for number in sorted(found)]
+
+
+async def every(brokers: Brokers | str, topic: str, source: str) -> AsyncIterator[Received]:
+    """Give all that this source told and the topic still holds, in order by key only, repeats included.
+
+    A message that cannot be read is left out. Raises KafkaError or OSError where the broker cannot be asked.
+    """
     async with _reader(brokers, topic) as consumer:
         async for record in _records(consumer):
             with suppress(Unreadable):
                 if _numbered(record)[0] == source:
-                    event = received(
+                    yield received(
                         record.topic, record.partition, record.offset, record.headers, record.value
                     )
-                    found[event.relayseq] = event
-    return [found[number] for number in sorted(found)]
 
 
 @asynccontextmanager

@@ -2,8 +2,11 @@
 
 import asyncio
 import shutil
+import sqlite3
+import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from services.audit.heads_file import HeadsFolder
 from services.runtime.database import Database, migrate
 from services.runtime.told import read_back
 from tests.ports.audit.log import keep, messages
+from tests.ports.audit.test_commands import audit
 
 pytestmark = pytest.mark.kafka
 
@@ -32,6 +36,7 @@ class World:
         self.heads = folder / "heads"
         self.heads.mkdir()
         self.kafka = broker.bootstrap
+        self.public_key = keys.audit_log_public
         environment = keys.tls(SOURCE) | {
             "AUDIT_DATABASE_URL": self.url,
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
@@ -47,6 +52,11 @@ class World:
         records = Database(self.url)
         await keep(records, messages(first, count))
         await records.close()
+
+    async def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run one command of audit to its end."""
+        environment = {"AUDIT_DATABASE_URL": self.url, "KAFKA_BOOTSTRAP_SERVERS": self.kafka}
+        return await asyncio.to_thread(audit, *words, **environment)
 
     async def signed(self, size: int) -> None:
         """Return when a head of that size is in the folder. Raises TimeoutError."""
@@ -76,7 +86,7 @@ async def world(tmp_path: Path, keys: Keys, own_kafka: Kafka) -> AsyncIterator[W
     made.child.kill()
 
 
-async def test_F34_a_log_is_told_and_signed_through_kills_and_never_forks_when_it_is_restored(
+async def test_F32_F34_a_log_is_told_and_signed_through_kills_and_is_rebuilt_the_same(
     world: World, tmp_path: Path
 ) -> None:
     world.child.start(60)
@@ -122,6 +132,37 @@ async def _restored_from_an_old_copy(world: World, tmp_path: Path) -> None:
 
     assert (HeadsFolder(world.heads).last() or (0, ""))[0] == 735
     assert (await world.told(735))[1] == heads
+    done = await world.command("rebuild")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"735 records and {len(heads)} heads stand; 0 records are missing\n",
+    )
+    world.child.start(60)
+    await world.signed(744)
+    await world.told(744)
+    world.child.stop()
+    await _lost_and_rebuilt(world)
+
+
+async def _lost_and_rebuilt(world: World) -> None:
+    """F32: from nothing but what was told, the same root for the same prefix."""
+    before = await world.command("verify", str(world.public_key), "--heads", str(world.heads))
+    lost = world.file.rename(world.file.with_name("lost.db"))
+    await migrate(world.url, MIGRATIONS)
+    done = await world.command("rebuild")
+    after = await world.command("verify", str(world.public_key), "--heads", str(world.heads))
+
+    assert "744 records" in before.stdout
+    assert before.stdout.endswith(": 0 wrong\n")
+    assert done.returncode == 0
+    assert after.stdout == before.stdout
+    for table in ("leaves", "tiles", "heads", "records"):
+        assert rows_of(lost, table) == rows_of(world.file, table), table
+
+
+def rows_of(file: Path, table: str) -> list[Any]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
 
 
 async def test_I13_a_log_that_is_not_that_of_its_folder_is_not_signed(
