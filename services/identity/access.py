@@ -5,6 +5,7 @@ _SERVICE = "/smartcard_unlock.identity.v1.IdentityService"
 ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/ResolveHolder": frozenset({"web"}),
     f"{_SERVICE}/GetDeliveryAddress": frozenset({"notifier"}),
+    f"{_SERVICE}/ReportNoMailbox": frozenset({"web"}),
     f"{_SERVICE}/FindRA": frozenset({"web"}),
     f"{_SERVICE}/ListApprovedDomains": frozenset({"web"}),
 }

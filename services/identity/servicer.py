@@ -9,7 +9,7 @@ from smartcard_unlock.identity.v1 import identity_pb2_grpc
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.holder import RegistrationAuthority
 from services.identity.finding import Finder
-from services.identity.use_cases import Holders, Resolved
+from services.identity.use_cases import Holders, Refused, Resolved
 from services.runtime.timestamps import timestamp_of
 
 
@@ -25,19 +25,23 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     ) -> identity.ResolveHolderResponse:
         """Judge whether the holder may go on."""
         answer = await self._holders.resolve(request.card_grant)
-        known = answer.registration_authority
-        authority = _authority(known) if known else None
         if isinstance(answer, Resolved):
             resolved = identity.HolderResolved(
                 holder_grant=answer.holder_grant,
                 masked_address=answer.masked_address,
                 expires_at=timestamp_of(answer.expires_at),
-                registration_authority=authority,
+                registration_authority=_authority(answer.registration_authority),
                 nudge=answer.nudge,
             )
             return identity.ResolveHolderResponse(resolved=resolved)
-        refused = identity.HolderRefused(code=answer.code, registration_authority=authority)
-        return identity.ResolveHolderResponse(refused=refused)
+        return identity.ResolveHolderResponse(refused=_refused(answer))
+
+    async def ReportNoMailbox(  # noqa: N802
+        self, request: identity.ReportNoMailboxRequest, context: Any
+    ) -> identity.ReportNoMailboxResponse:
+        """Take the holder's word that they cannot read their mail."""
+        answer = await self._holders.no_mailbox(request.card_grant)
+        return identity.ReportNoMailboxResponse(refused=_refused(answer))
 
     async def GetDeliveryAddress(  # noqa: N802
         self, request: identity.GetDeliveryAddressRequest, context: Any
@@ -69,6 +73,13 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
 def _domain(entry: AllowedDomain) -> identity.ApprovedDomain:
     return identity.ApprovedDomain(domain=entry.domain, subdomains=entry.subdomains)
+
+
+def _refused(answer: Refused) -> identity.HolderRefused:
+    known = answer.registration_authority
+    return identity.HolderRefused(
+        code=answer.code, registration_authority=_authority(known) if known else None
+    )
 
 
 def _authority(authority: RegistrationAuthority) -> common.RegistrationAuthority:

@@ -81,9 +81,7 @@ class Holders:
 
     async def resolve(self, token: str) -> Resolved | Refused:
         """Judge whether the holder of a proven card may unlock it now. Raises GrantRefused."""
-        card = self._parts.grants.verify(token, CardGrant)
-        if card.purpose != PURPOSE_UNLOCK or card.level not in LEVELS:
-            raise GrantRefused
+        card = self._proven(token)
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
@@ -98,6 +96,22 @@ class Holders:
         mask = masked(address.address) if address.address else ""
         token, authority = self._parts.signer.sign(grant), held.registration_authority
         return Resolved(token, mask, grant.expires_at, authority, mail.value if mail else "")
+
+    async def no_mailbox(self, token: str) -> Refused:
+        """Take the holder's word that they cannot read their mail (R35). Raises GrantRefused."""
+        card = self._proven(token)
+        now = self._parts.clock.now()
+        async with self._parts.store.read() as view:
+            held = await view.held_card(card.card_ref)
+            refusal, mail, _ = await _judge(view, held, card, now)
+        return await self._refuse(card, held, refusal or mail or Refusal.NO_MAILBOX_ACCESS, now)
+
+    def _proven(self, token: str) -> CardGrant:
+        """Return what the gateway says of a card that is to be unlocked. Raises GrantRefused."""
+        card = self._parts.grants.verify(token, CardGrant)
+        if card.purpose != PURPOSE_UNLOCK or card.level not in LEVELS:
+            raise GrantRefused
+        return card
 
     async def _refuse(
         self, card: CardGrant, held: HeldCard | None, refusal: Refusal, now: datetime

@@ -244,6 +244,10 @@ class Identity(Protocol):
         """Judge anew whether the holder of a proven card may unlock it now."""
         ...
 
+    async def no_mailbox(self, card_grant: str) -> Refused:
+        """Pass on that the holder cannot read mail at their address; return whom to ask."""
+        ...
+
     async def find_ra(self, typed: str) -> FoundAuthorities:
         """Find organisations by roughly their name or code, 100 characters at most."""
         ...

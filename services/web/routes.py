@@ -46,7 +46,7 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/change", reasons.show_change, reasons.confirm_words),
     ("/last-try", reasons.show_last_try, reasons.use_last_try),
     ("/address", address.show_address, address.send_code),
-    ("/no-mailbox", address.show_no_mailbox, None),
+    ("/no-mailbox", address.show_no_mailbox, address.report_no_mailbox),
     ("/code", code.show_code, code.enter_code),
     ("/passcode", passcode.show_passcode, passcode.set_passcode),
     ("/working", passcode.show_working, None),

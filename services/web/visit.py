@@ -30,8 +30,8 @@ from services.web.use_cases import Stop as Stop
 STATIC_FILES = Path(__file__).parent / "static" / "dist"
 
 PATHS = frozenset({
-    "/", "/reason", "/pair", "/card", "/other-reason", "/change", "/last-try", "/address", "/code",
-    "/passcode",
+    "/", "/reason", "/pair", "/card", "/other-reason", "/change", "/last-try", "/address",
+    "/no-mailbox", "/code", "/passcode",
     "/working", "/done", "/unknown", "/stopped", "/receipt",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""

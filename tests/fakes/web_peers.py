@@ -201,6 +201,10 @@ class FakeIdentity:
         await self._world.slowly()
         return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA, self._world.nudge)
 
+    async def no_mailbox(self, card_grant: str) -> Refused:
+        self._world.called("no_mailbox", card_grant)
+        return self._world.refused_holder or Refused("NO_MAILBOX_ACCESS", RA)
+
     async def find_ra(self, typed: str) -> FoundAuthorities:
         self._world.called("find_ra", typed)
         return self._world.found

@@ -80,6 +80,11 @@ class Person:
         self.page = self.browser.post(self.browser.get("/code"), code=self.code if code is None else code)
         return self.page
 
+    def cannot_read_mail(self) -> Shown:
+        """Say on the code page that the mailbox cannot be read."""
+        self.page = self.browser.post(self.browser.get("/code"), "/no-mailbox")
+        return self.page
+
     def choose_passcode(self) -> Shown:
         """Seal the new passcode as the page's script does, and send it."""
         shown = self.browser.get("/passcode")

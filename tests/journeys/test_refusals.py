@@ -102,6 +102,18 @@ def test_R51_a_spent_code_opens_nothing_a_second_time(stack: Stack, spare: str) 
     assert person.wait_for_end().path == "/done"
 
 
+def test_R35_R60_who_cannot_read_the_mailbox_learns_whom_to_ask_and_the_audit_has_it(
+    stack: Stack, spare: str
+) -> None:
+    person = Person(stack, spare)
+    _with_code(person)
+    shown = person.cannot_read_mail()
+
+    [record] = Auditor(stack).wait_for_records(person.session_id)
+    assert (shown.path, shown.codes) == ("/no-mailbox", ["NO_MAILBOX_ACCESS"])
+    assert (record.source, record.kind, record.code) == ("identity", "REFUSED", "NO_MAILBOX_ACCESS")
+
+
 def test_a_holder_who_declines_at_the_agent_keeps_the_session_and_the_card(stack: Stack, spare: str) -> None:
     person = Person(stack, spare)
     _with_code(person)

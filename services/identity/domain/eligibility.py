@@ -21,6 +21,8 @@ class Refusal(Enum):
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     NO_EMAIL = "NO_EMAIL"
     EMAIL_DOMAIN_NOT_ALLOWED = "EMAIL_DOMAIN_NOT_ALLOWED"
+    NO_MAILBOX_ACCESS = "NO_MAILBOX_ACCESS"
+    """Not judged: the holder's own word. R35, R60."""
 
 
 def needs_mail(reason: str, route: str, *, change_needs_code: bool = False) -> bool:

@@ -21,11 +21,12 @@ class GrpcIdentity(ports.Identity):
             found = response.resolved
             ra = authority(found.registration_authority)
             return Holder(found.holder_grant, found.masked_address, ra, found.nudge)
-        refused = response.refused
-        named = refused.HasField("registration_authority")
-        return Refused(
-            refused.code or "INTERNAL", authority(refused.registration_authority) if named else None
-        )
+        return _refused(response.refused)
+
+    async def no_mailbox(self, card_grant: str) -> Refused:
+        """Pass on that the holder cannot read mail at their address."""
+        request = identity_pb2.ReportNoMailboxRequest(card_grant=card_grant)
+        return _refused((await self._stub.ReportNoMailbox(request)).refused)
 
     async def find_ra(self, typed: str) -> FoundAuthorities:
         """Find organisations by roughly their name or code."""
@@ -41,3 +42,8 @@ class GrpcIdentity(ports.Identity):
             tuple(ApprovedDomain(each.domain, each.subdomains) for each in response.for_organisation),
             response.organisation_name,
         )
+
+
+def _refused(refused: identity_pb2.HolderRefused) -> Refused:
+    named = refused.HasField("registration_authority")
+    return Refused(refused.code or "INTERNAL", authority(refused.registration_authority) if named else None)

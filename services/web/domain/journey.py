@@ -67,6 +67,7 @@ class Journey:
 
 
 START, CARD, ADDRESS, CODE, PASSCODE = "/", "/card", "/address", "/code", "/passcode"
+NO_MAILBOX = "/no-mailbox"
 OTHER_REASON, CHANGE, LAST_TRY = "/other-reason", "/change", "/last-try"
 WORKING, DONE, UNKNOWN, STOPPED = "/working", "/done", "/unknown", "/stopped"
 

@@ -7,7 +7,7 @@ was led here by a thief would else type the mailed code for the thief's reader.
 from starlette.responses import Response
 
 from services.web import texts, use_cases
-from services.web.domain.journey import ADDRESS, CODE
+from services.web.domain.journey import ADDRESS, CODE, NO_MAILBOX
 from services.web.pages.steps import holder_of, session_at, session_of
 from services.web.ports import Asked
 from services.web.visit import Stop, Visit
@@ -49,3 +49,13 @@ async def show_no_mailbox(visit: Visit) -> Response:
     view = await session_of(visit)
     holder = await holder_of(visit, view)
     raise Stop("NO_MAILBOX_ACCESS", holder.registration_authority)
+
+
+async def report_no_mailbox(visit: Visit) -> Response:
+    """Have the holder's word written down as the outcome, and show whom to ask. R35."""
+    view = await session_of(visit)
+    refused = await visit.peers.identity.no_mailbox(view.card_grant)
+    if refused.code != "NO_MAILBOX_ACCESS":
+        raise Stop(refused.code, refused.registration_authority)
+    visit.answered()
+    return visit.move(NO_MAILBOX)

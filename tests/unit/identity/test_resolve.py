@@ -176,6 +176,41 @@ async def test_D1_success_writes_and_tells_nothing(world: World) -> None:
     assert await world.told(common_pb2.SessionOutcome) == []
 
 
+async def test_R35_R60_D1_no_access_to_the_mailbox_is_an_outcome_of_its_own_once_a_session(
+    world: World,
+) -> None:
+    await world.populate()
+    answers = [await world.holders.no_mailbox(world.grant()) for _ in range(2)]
+
+    [outcome] = await world.told(common_pb2.SessionOutcome)
+
+    assert {answer.code for answer in answers} == {outcome.code} == {"NO_MAILBOX_ACCESS"}
+    assert outcome.kind == common_pb2.OUTCOME_KIND_REFUSED
+    assert outcome.actor.ref == await world.holder_ref()
+    assert answers[0].registration_authority is not None
+    assert isinstance(await world.resolve(), Resolved)
+
+
+@pytest.mark.parametrize(
+    ("holder", "card", "code"),
+    [({"email": None}, {}, "NO_EMAIL"), ({}, {"status": "LOST"}, "CARD_NOT_ACTIVE")],
+)
+async def test_R35_another_reason_goes_before_it(
+    world: World, holder: dict[str, Any], card: dict[str, Any], code: str
+) -> None:
+    await world.populate(holder=holder, card=card)
+
+    assert (await world.holders.no_mailbox(world.grant())).code == code
+
+
+async def test_S1_R35_without_a_good_grant_nothing_is_written(world: World) -> None:
+    await world.populate()
+    with pytest.raises(GrantRefused):
+        await world.holders.no_mailbox(world.grant(purpose="REGISTER"))
+
+    assert await world.told(common_pb2.SessionOutcome) == []
+
+
 async def test_R7_a_refusal_is_not_remembered(world: World) -> None:
     await world.populate(holder={"email": None})
     await world.resolve()

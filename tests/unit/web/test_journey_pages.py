@@ -244,11 +244,37 @@ async def test_R6_R35_R60_who_cannot_read_the_mailbox_learns_why_and_whom_to_ask
 ) -> None:
     await reach_code(visitor, world)
     page = await visitor.open(path)
-    assert 'href="/no-mailbox"' in page.text
-    page = await visitor.open("/no-mailbox")
+    assert "I cannot read this mailbox" in page.text
+    page = await visitor.submit("/no-mailbox")
+
+    assert (visitor.at(), visitor.error_code()) == ("/no-mailbox", "NO_MAILBOX_ACCESS")
+    assert RA.telephone in page.text
+    assert world.calls.count(("no_mailbox", "card-grant")) == 1
+
+
+async def test_R35_a_look_at_the_page_is_no_word_of_the_holder(visitor: Visitor, world: World) -> None:
+    await reach_code(visitor, world)
+    await visitor.open("/no-mailbox")
 
     assert visitor.error_code() == "NO_MAILBOX_ACCESS"
-    assert RA.name in page.text
+    assert "no_mailbox" not in world.names()
+
+
+async def test_R35_who_could_not_unlock_the_card_anyway_learns_that(visitor: Visitor, world: World) -> None:
+    await reach_code(visitor, world)
+    world.refused_holder = Refused("CARD_FROZEN", RA)
+    await visitor.submit("/no-mailbox")
+
+    assert visitor.error_code() == "CARD_FROZEN"
+
+
+async def test_R35_a_code_that_comes_after_all_may_still_be_typed(visitor: Visitor, world: World) -> None:
+    await reach_code(visitor, world)
+    await visitor.submit("/no-mailbox")
+    await visitor.open("/code")
+    await visitor.submit("/code", code=RIGHT_CODE)
+
+    assert visitor.at() == "/passcode"
 
 
 @pytest.mark.parametrize(

@@ -337,3 +337,49 @@ class ApprovedDomain(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApprovedDomain: _TypeAlias = ApprovedDomain  # noqa: Y015
+
+@_typing.final
+class ReportNoMailboxRequest(_message.Message):
+    """Says that the holder of a proven card cannot read mail at their address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CARD_GRANT_FIELD_NUMBER: _builtins.int
+    card_grant: _builtins.str
+    """CardGrant of card_gateway. SECRET."""
+    def __init__(
+        self,
+        *,
+        card_grant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_grant", b"card_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportNoMailboxRequest: _TypeAlias = ReportNoMailboxRequest  # noqa: Y015
+
+@_typing.final
+class ReportNoMailboxResponse(_message.Message):
+    """Whom to ask."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def refused(self) -> Global___HolderRefused:
+        """NO_MAILBOX_ACCESS; or, where the holder could not unlock this card anyway, the reason of that."""
+
+    def __init__(
+        self,
+        *,
+        refused: Global___HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportNoMailboxResponse: _TypeAlias = ReportNoMailboxResponse  # noqa: Y015

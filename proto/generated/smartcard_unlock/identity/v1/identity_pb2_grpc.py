@@ -45,6 +45,11 @@ class IdentityServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.FromString,
                 _registered_method=True)
+        self.ReportNoMailbox = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.IdentityService/ReportNoMailbox',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ReportNoMailboxRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ReportNoMailboxResponse.FromString,
+                _registered_method=True)
         self.FindRA = channel.unary_unary(
                 '/smartcard_unlock.identity.v1.IdentityService/FindRA',
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FindRARequest.SerializeToString,
@@ -74,6 +79,16 @@ class IdentityServiceServicer:
         """Gives the one address a message may go to, at the moment of sending.
 
         Callers: notifier. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportNoMailbox(self, request, context):
+        """Takes the holder's word that they cannot read mail at their address, and tells it as the session's refusal
+        NO_MAILBOX_ACCESS, once a session. Nothing is closed by it: a code that comes after all may be typed. R35.
+
+        Callers: web. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +125,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetDeliveryAddress,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.SerializeToString,
+            ),
+            'ReportNoMailbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportNoMailbox,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ReportNoMailboxRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ReportNoMailboxResponse.SerializeToString,
             ),
             'FindRA': grpc.unary_unary_rpc_method_handler(
                     servicer.FindRA,
@@ -177,6 +197,33 @@ class IdentityService:
             '/smartcard_unlock.identity.v1.IdentityService/GetDeliveryAddress',
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportNoMailbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.IdentityService/ReportNoMailbox',
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ReportNoMailboxRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ReportNoMailboxResponse.FromString,
             options,
             channel_credentials,
             insecure,

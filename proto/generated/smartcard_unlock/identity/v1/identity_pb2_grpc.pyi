@@ -26,6 +26,12 @@ class IdentityServiceStub:
 
     Callers: notifier. Idempotent; reads only.
     """
+    ReportNoMailbox: _aio.UnaryUnaryMultiCallable[_identity_pb2.ReportNoMailboxRequest, _identity_pb2.ReportNoMailboxResponse]
+    """Takes the holder's word that they cannot read mail at their address, and tells it as the session's refusal
+    NO_MAILBOX_ACCESS, once a session. Nothing is closed by it: a code that comes after all may be typed. R35.
+
+    Callers: web. Idempotent.
+    """
     FindRA: _aio.UnaryUnaryMultiCallable[_identity_pb2.FindRARequest, _identity_pb2.FindRAResponse]
     """Finds organisations by name or code, with how to reach their Registration Authority. Public: needs no
     grant, and tells nothing of any holder. Forgives typing errors, accents and the order of words. R37.
@@ -61,6 +67,18 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives the one address a message may go to, at the moment of sending.
 
         Callers: notifier. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportNoMailbox(
+        self,
+        request: _identity_pb2.ReportNoMailboxRequest,
+        context: _aio.ServicerContext[_identity_pb2.ReportNoMailboxRequest, _abc.Awaitable[_identity_pb2.ReportNoMailboxResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.ReportNoMailboxResponse]:
+        """Takes the holder's word that they cannot read mail at their address, and tells it as the session's refusal
+        NO_MAILBOX_ACCESS, once a session. Nothing is closed by it: a code that comes after all may be typed. R35.
+
+        Callers: web. Idempotent.
         """
 
     @_abc_1.abstractmethod
