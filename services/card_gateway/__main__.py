@@ -80,7 +80,7 @@ def gateway_of(read: Settings, opened: Database, vault: MasterVault, freshness: 
     return compose(
         opened, vault, grants, clock, SystemRandomness(), freshness, read.GATEWAY_NAME,
         change_needs_code=read.CHANGE_NEEDS_CODE, pin_at_agent=read.PIN_ENTRY == "agent",
-        most_on_offer=read.MOST_ON_OFFER,
+        most_on_offer=read.MOST_ON_OFFER, budget=read.budget,
     )  # fmt: skip
 
 

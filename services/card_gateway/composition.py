@@ -6,6 +6,7 @@ from services.card_gateway import proofs
 from services.card_gateway.attendance import ProcessAttendance
 from services.card_gateway.bell import OtherReplicas, ProcessBell
 from services.card_gateway.crowd import SqlCrowd
+from services.card_gateway.domain.budget import Budget
 from services.card_gateway.domain.pairing import MOST_ON_OFFER
 from services.card_gateway.events import event_of
 from services.card_gateway.ports import Freshness, Outside, Vault
@@ -19,6 +20,9 @@ from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.grants import G, Grant, GrantSigner, GrantVerifier
 from services.runtime.randomness import Randomness
+
+BUDGET = Budget()
+"""The design's own."""
 
 
 class OwnAndOthersGrants:
@@ -70,6 +74,7 @@ def compose(
     change_needs_code: bool = False,
     pin_at_agent: bool = False,
     most_on_offer: int = MOST_ON_OFFER,
+    budget: Budget = BUDGET,
 ) -> Gateway:
     """Put the parts together."""
     bell = ProcessBell()
@@ -85,6 +90,7 @@ def compose(
         randomness=randomness,
         freshness=freshness,
         crowd=SqlCrowd(database, clock, most_on_offer),
+        budget=budget,
         gateway_name=gateway_name,
         change_needs_code=change_needs_code,
         pin_at_agent=pin_at_agent,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from services.card_gateway.card.proof import Algorithm
-from services.card_gateway.domain.budget import Secret
+from services.card_gateway.domain.budget import Budget, Secret
 from services.card_gateway.domain.facts import Fact
 from services.card_gateway.domain.journal import Rotation
 from services.card_gateway.domain.pairing import Pairing
@@ -59,6 +59,10 @@ class View(Protocol):
 
     async def failed_resets(self, card_ref: str, since: datetime) -> int:
         """Resets sent since then that failed or whose end nobody knows."""
+        ...
+
+    async def resets_sent(self, card_ref: str) -> int:
+        """Resets that were ever sent to the card, whatever became of them."""
         ...
 
     async def last_reset_sent(self, card_ref: str, session_id: str) -> datetime | None:
@@ -373,6 +377,7 @@ class Outside:
     randomness: Randomness
     freshness: Freshness
     crowd: Crowd
+    budget: Budget
     gateway_name: str
     """Goes into every digest a card signs; the agents are configured with the same."""
     change_needs_code: bool = False

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
+from services.card_gateway.domain.budget import FAILED_IN_WINDOW, FLOOR, FULL, Budget
 from services.card_gateway.domain.pairing import MOST_ON_OFFER
 from services.card_gateway.hsm import TokenAddress
 from services.card_gateway.master_keys import Newest
@@ -90,6 +91,15 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
     MOST_ON_OFFER: int = Field(
         MOST_ON_OFFER, ge=1, le=MOST_ON_OFFER, description="workstations that wait for a page at once, in all"
     )
+    BUDGET_TRIES_FLOOR: int = Field(
+        FLOOR, ge=FLOOR, le=FULL, description="believed tries of a card's secret below which nothing is sent"
+    )
+    BUDGET_FAILED_RESETS: int = Field(
+        FAILED_IN_WINDOW, ge=1, le=FAILED_IN_WINDOW, description="failed resets of a card in 24 hours"
+    )
+    BUDGET_USES_KEPT: int = Field(
+        1, ge=1, description="uses left to the issuer, of cards whose secret can be used so often in all"
+    )
     GATEWAY_NAME: str = Field(
         min_length=1, max_length=64, description="signed by cards; agents have the same"
     )
@@ -98,3 +108,8 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
     CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in identity")
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path
+
+    @property
+    def budget(self) -> Budget:
+        """What a card may bear."""
+        return Budget(self.BUDGET_TRIES_FLOOR, self.BUDGET_FAILED_RESETS, self.BUDGET_USES_KEPT)

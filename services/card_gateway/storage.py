@@ -54,6 +54,7 @@ _FAILED = select(func.count()).where(
     tables.resets.c.sent_at > bindparam("since"),
     func.coalesce(tables.resets.c.result, "UNKNOWN").in_(["UNKNOWN", "FAILED"]),
 )
+_SENT = select(func.count()).where(tables.resets.c.card_ref == bindparam("ref"))
 _LAST_RESET = (
     select(tables.resets.c.sent_at)
     .where(tables.resets.c.card_ref == bindparam("ref"), tables.resets.c.session_id == bindparam("id"))
@@ -112,6 +113,10 @@ class SqlView:
         """Resets sent since then that failed or whose end nobody knows."""
         found = await self._connection.execute(_FAILED, {"ref": card_ref, "since": since})
         return int(found.scalar_one())
+
+    async def resets_sent(self, card_ref: str) -> int:
+        """Resets that were ever sent to the card, whatever became of them."""
+        return int((await self._connection.execute(_SENT, {"ref": card_ref})).scalar_one())
 
     async def last_reset_sent(self, card_ref: str, session_id: str) -> datetime | None:
         """When the session's newest reset was sent; None where none was, or where one waits unsent."""

@@ -15,7 +15,44 @@ FULL = 3
 
 FAILED_WINDOW = timedelta(hours=24)
 FAILED_IN_WINDOW = 5
-"""Failed resets a card may have in a window."""
+"""Failed resets a card may have in a window, at most."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much of what a card can bear is spent here. Stricter than the design's own, never laxer."""
+
+    floor: int = FLOOR
+    failed_in_window: int = FAILED_IN_WINDOW
+    uses_kept: int = 1
+    """Uses of the secret, where a kind of card has only so many in its life, that are left for its issuer."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what spends a last try, or spends none at all."""
+        if not FLOOR <= self.floor <= FULL:
+            raise ValueError(f"the floor of believed tries is {FLOOR} or {FULL}")
+        if not 1 <= self.failed_in_window <= FAILED_IN_WINDOW:
+            raise ValueError(f"failed resets in 24 hours are 1 to {FAILED_IN_WINDOW}")
+        if self.uses_kept < 1:
+            raise ValueError("at least one use of the secret is kept")
+
+    def allows(self, secret: "Secret", spent: "Spent") -> bool:
+        """Tell whether another reset of this card may be begun."""
+        worn = spent.uses_in_life is not None and spent.uses >= spent.uses_in_life - self.uses_kept
+        tired = secret.tries < self.floor or spent.failed >= self.failed_in_window
+        return not (secret.stopped or tired or worn)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was spent of a card so far, beside its tries."""
+
+    failed: int
+    """Resets in the window that failed, or whose end nobody knows."""
+    uses: int = 0
+    """Scripts that its secret left for, ever; counted only where a card has only so many."""
+    uses_in_life: int | None = None
+    """How often the secret may be used in the card's life; None where cards of its kind do not count."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +74,6 @@ class Secret:
     tries_full: int
     stopped: str = ""
     """Why no reset is done any more, such as SECRET_MISMATCH; empty while all is well."""
-
-    def allows(self, failed_resets: int) -> bool:
-        """Tell whether another reset may be begun after so many failed ones in the window."""
-        return not self.stopped and self.tries >= FLOOR and failed_resets < FAILED_IN_WINDOW
 
     def expecting(self, loss: int) -> "Secret":
         """The state to write before a send that may cost `loss` tries."""

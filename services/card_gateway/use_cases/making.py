@@ -8,6 +8,7 @@ from services.card_gateway.card.proof import NONCE_LENGTH
 from services.card_gateway.card.verdict import PukState
 from services.card_gateway.domain import budget, reasons
 from services.card_gateway.domain import step as steps
+from services.card_gateway.domain.budget import Spent
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.reasons import Abilities
 from services.card_gateway.domain.session import Card, Session
@@ -17,11 +18,14 @@ from services.card_gateway.ports import Outside, View, Work
 AT_ONCE = timedelta(0)
 
 
-async def within_budget(view: View, card_ref: str, now: datetime) -> bool:
+async def within_budget(outside: Outside, view: View, card_ref: str, profile: str, now: datetime) -> bool:
     """Tell whether the card may bear another reset."""
     secret = await view.secret(card_ref)
     failed = await view.failed_resets(card_ref, now - budget.FAILED_WINDOW)
-    return secret is not None and secret.allows(failed)
+    spent = Spent(failed, uses_in_life=profiles.BY_KIND[profile].SECRET_USES)
+    if spent.uses_in_life is not None:
+        spent = replace(spent, uses=await view.resets_sent(card_ref))
+    return secret is not None and outside.budget.allows(secret, spent)
 
 
 def abilities(card: Card) -> Abilities:

@@ -2,14 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from services.card_gateway.card import profiles
 from services.card_gateway.card.guard import LAST_TRY
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.facts import SessionAuthorised
 from services.card_gateway.domain.readers import ReaderState
-from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import authority, callers, commits, making
@@ -101,7 +100,7 @@ class Pages:
                 return GrantRefused.code
             if making.objection(session) == "UNBLOCKS_ONLY_BLOCKED":
                 return "UNBLOCKS_ONLY_BLOCKED"
-            if not await making.within_budget(work, session.knows_card().card_ref, outside.clock.now()):
+            if not await self._within_budget(work, session.knows_card()):
                 return "BUDGET_SPENT"
             if not await work.spend(unlock.jti, session_id, unlock.expires_at):
                 return "GRANT_SPENT"
@@ -134,7 +133,7 @@ class Pages:
             except GrantRefused:
                 return GrantRefused.code
             now = outside.clock.now()
-            if refused := await self._why_not(work, session, wish, now):
+            if refused := await self._why_not(work, session, wish):
                 return refused
             await making.drop_steps(work, session_id)
             await work.put_step(making.prove_step(outside, session_id, wish, now))
@@ -155,7 +154,7 @@ class Pages:
             return "NOT_AUTHORISED"
         return self._out_of_turn(session, wanted)
 
-    async def _why_not(self, work: Work, session: Session, wish: Wish, now: datetime) -> str:
+    async def _why_not(self, work: Work, session: Session, wish: Wish) -> str:
         """Why the card is not touched now; empty where it may be."""
         card = session.knows_card()
         if session.reason is Reason.CHANGE:
@@ -163,9 +162,13 @@ class Pages:
                 return objection
             if card.pin_tries_left == LAST_TRY and not wish.last_try:
                 return "LAST_TRY"
-        elif not await making.within_budget(work, card.card_ref, now):
+        elif not await self._within_budget(work, card):
             return "BUDGET_SPENT"
         return "NO_CARD" if self._reader_of(session) is ReaderState.NO_CARD else ""
+
+    async def _within_budget(self, work: Work, card: Card) -> bool:
+        now = self._outside.clock.now()
+        return await making.within_budget(self._outside, work, card.card_ref, card.profile, now)
 
     def _code_needed(self, session: Session) -> bool:
         """A CHANGE is authorised by the current PIN, on the card, unless the setting asks for a code too."""

@@ -10,7 +10,7 @@ from services.card_gateway.domain import journal
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.journal import Rotation, RowState
-from services.card_gateway.domain.session import Session
+from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
 from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, Work
@@ -72,11 +72,14 @@ class Proving:
         elif session.reason is Reason.CHANGE:
             await work.put_step(making.change_step(self._outside, step, now))
             await work.store(session, sessions.reset(session))
-        elif secret is None or not await making.within_budget(work, card.card_ref, now):
+        elif secret is None or not await self._within_budget(work, card, now):
             await self._closing.end(work, session, session, State.FAILED, "BUDGET_SPENT", now)
         else:
             await work.put_step(await self._reset_step(work, session, step, proof, secret, now))
             await work.store(session, sessions.reset(session))
+
+    async def _within_budget(self, work: Work, card: Card, now: datetime) -> bool:
+        return await making.within_budget(self._outside, work, card.card_ref, card.profile, now)
 
     def _may_go_on(self, session: Session, step: Step, key_9e: bytes, proof: Found) -> bool:
         """True for the signature of the card's pinned key, or a challenge: its proof is yet to come."""

@@ -10,7 +10,6 @@ from services.card_gateway.card.script import Report
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain import settling
 from services.card_gateway.domain import step as steps
-from services.card_gateway.domain.budget import FLOOR
 from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
 from services.card_gateway.domain.words import OutcomeKind, Reason, State
@@ -93,9 +92,10 @@ class Reading:
         if secret is None:
             return "ERR1009"
         await work.store_secret(secret.counted(facts.puk_tries_left))
-        if facts.puk_tries_left is not None and facts.puk_tries_left < FLOOR:
+        if facts.puk_tries_left is not None and facts.puk_tries_left < self._outside.budget.floor:
             return "BUDGET_SPENT"
-        return "" if await making.within_budget(work, card.card_ref, now) else "BUDGET_SPENT"
+        within = await making.within_budget(self._outside, work, card.card_ref, card.profile, now)
+        return "" if within else "BUDGET_SPENT"
 
     def _is_genuine(self, session: Session, step: Step, card: RegisteredCard, facts: CardFacts) -> bool:
         """True where the card signed our challenge with the key that was pinned at import.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.card_gateway.card.verdict import PukState
 from services.card_gateway.domain import pairing
-from services.card_gateway.domain.budget import Secret
+from services.card_gateway.domain.budget import Budget, Secret, Spent
 from services.card_gateway.domain.journal import RowState, prepare, settle
 from services.card_gateway.domain.readers import Presence, ReaderState, judge
 from tests.fakes.clock import NOON
@@ -62,7 +62,7 @@ def test_R45_readers_are_summed_up_in_one_word(
     ("tries", "failed", "allowed"), [(3, 0, True), (2, 4, True), (1, 0, False), (3, 5, False)]
 )
 def test_I4_the_budget_keeps_the_last_try_and_counts_failures(tries: int, failed: int, allowed: bool) -> None:
-    assert SECRET.expecting(3 - tries).allows(failed) is allowed
+    assert Budget().allows(SECRET.expecting(3 - tries), Spent(failed)) is allowed
 
 
 def test_a_rotation_never_uses_a_version_that_has_left_before() -> None:

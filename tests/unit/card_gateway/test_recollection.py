@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.card_gateway.domain.budget import Secret
+from services.card_gateway.domain.budget import Budget, Secret, Spent
 from services.card_gateway.domain.facts import SWEEPER, CardRead, Fact, SecretReleased, SessionOutcome
 from services.card_gateway.domain.recollection import (
     Candidate,
@@ -79,7 +79,7 @@ def test_a_card_that_refused_its_puk_stays_stopped() -> None:
     stored = recall(COPY, facts).believed()
 
     assert (stored.stopped, stored.tries) == ("SECRET_MISMATCH", 2)
-    assert not stored.allows(failed_resets=0)
+    assert not Budget().allows(stored, Spent(failed=0))
 
 
 def test_the_end_of_a_script_that_the_copy_was_in_the_middle_of_is_taken() -> None:

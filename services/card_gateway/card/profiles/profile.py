@@ -35,6 +35,8 @@ class Profile(Protocol):
     """The card proves who it is before anybody is let through; else only in its reset."""
     SECRET_TRIES: int
     """Tries of the secret that every card of the kind has at least."""
+    SECRET_USES: int | None
+    """How often the secret sets a PIN in a card's life; None for a kind that does not count."""
 
     def parse_read(self, report: Report) -> CardFacts | Unsupported:
         """The facts of a READ, or why there are none."""

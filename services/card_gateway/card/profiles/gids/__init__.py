@@ -17,6 +17,8 @@ ROTATES = False
 PROVES_IN_READ = False
 SECRET_TRIES = 5
 """Wrong answers after which the strictest card known is blocked; no card tells its count. `cards.md`, 3."""
+SECRET_USES: int | None = None
+"""No such card that we know wears out."""
 
 __all__ = [
     "CHANGE",
@@ -24,6 +26,7 @@ __all__ = [
     "PROVES_IN_READ",
     "ROTATES",
     "SECRET_TRIES",
+    "SECRET_USES",
     "UNBLOCKS_ONLY_BLOCKED",
     "answer_script",
     "answers_proof",

@@ -23,6 +23,8 @@ ROTATES = True
 PROVES_IN_READ = True
 SECRET_TRIES = 3
 """The fewest that any PIV card had; more is believed where the card tells (`cards.md`, 1.4)."""
+SECRET_USES: int | None = None
+"""No such card that we know wears out."""
 
 __all__ = [
     "CHANGE",
@@ -30,6 +32,7 @@ __all__ = [
     "PROVES_IN_READ",
     "ROTATES",
     "SECRET_TRIES",
+    "SECRET_USES",
     "UNBLOCKS_ONLY_BLOCKED",
     "encode_puk",
     "imported_secret",
