@@ -61,6 +61,10 @@ class View(Protocol):
         """Resets sent since then that failed or whose end nobody knows."""
         ...
 
+    async def sent_since(self, step: Step, card_ref: str) -> int:
+        """Other resets that were sent to the card at the instant of this one, or later."""
+        ...
+
     async def resets_sent(self, card_ref: str) -> int:
         """Resets that were ever sent to the card, whatever became of them."""
         ...

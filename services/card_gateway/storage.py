@@ -54,6 +54,11 @@ _FAILED = select(func.count()).where(
     tables.resets.c.sent_at > bindparam("since"),
     func.coalesce(tables.resets.c.result, "UNKNOWN").in_(["UNKNOWN", "FAILED"]),
 )
+_SENT_SINCE = select(func.count()).where(
+    tables.resets.c.card_ref == bindparam("ref"),
+    tables.resets.c.sent_at >= bindparam("since"),
+    tables.resets.c.step_id != bindparam("step"),
+)
 _SENT = select(func.count()).where(tables.resets.c.card_ref == bindparam("ref"))
 _LAST_RESET = (
     select(tables.resets.c.sent_at)
@@ -113,6 +118,11 @@ class SqlView:
         """Resets sent since then that failed or whose end nobody knows."""
         found = await self._connection.execute(_FAILED, {"ref": card_ref, "since": since})
         return int(found.scalar_one())
+
+    async def sent_since(self, step: Step, card_ref: str) -> int:
+        """Other resets that were sent to the card at the instant of this one, or later."""
+        values = {"ref": card_ref, "step": step.step_id, "since": step.sent_at}
+        return int((await self._connection.execute(_SENT_SINCE, values)).scalar_one())
 
     async def resets_sent(self, card_ref: str) -> int:
         """Resets that were ever sent to the card, whatever became of them."""

@@ -19,43 +19,6 @@ FAILED_IN_WINDOW = 5
 
 
 @dataclass(frozen=True)
-class Budget:
-    """How much of what a card can bear is spent here. Stricter than the design's own, never laxer."""
-
-    floor: int = FLOOR
-    failed_in_window: int = FAILED_IN_WINDOW
-    uses_kept: int = 1
-    """Uses of the secret, where a kind of card has only so many in its life, that are left for its issuer."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for what spends a last try, or spends none at all."""
-        if not FLOOR <= self.floor <= FULL:
-            raise ValueError(f"the floor of believed tries is {FLOOR} or {FULL}")
-        if not 1 <= self.failed_in_window <= FAILED_IN_WINDOW:
-            raise ValueError(f"failed resets in 24 hours are 1 to {FAILED_IN_WINDOW}")
-        if self.uses_kept < 1:
-            raise ValueError("at least one use of the secret is kept")
-
-    def allows(self, secret: "Secret", spent: "Spent") -> bool:
-        """Tell whether another reset of this card may be begun."""
-        worn = spent.uses_in_life is not None and spent.uses >= spent.uses_in_life - self.uses_kept
-        tired = secret.tries < self.floor or spent.failed >= self.failed_in_window
-        return not (secret.stopped or tired or worn)
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What was spent of a card so far, beside its tries."""
-
-    failed: int
-    """Resets in the window that failed, or whose end nobody knows."""
-    uses: int = 0
-    """Scripts that its secret left for, ever; counted only where a card has only so many."""
-    uses_in_life: int | None = None
-    """How often the secret may be used in the card's life; None where cards of its kind do not count."""
-
-
-@dataclass(frozen=True)
 class Secret:
     """What the vault knows of one card, but for the secret itself, which it derives."""
 
@@ -88,3 +51,48 @@ class Secret:
         if tries is None or tries <= self.tries:
             return self
         return replace(self, tries=min(tries, self.tries_full))
+
+
+def overtaken(tries: int, secret: Secret, scripts_since: int) -> int:
+    """Believed tries by a report that said `tries`, where so many scripts were sent after its own.
+
+    Each of those may have cost one, written down or not yet: never more than all of them left.
+    """
+    return max(min(tries, secret.tries), tries - scripts_since) if scripts_since else tries
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was spent of a card so far, beside its tries."""
+
+    failed: int
+    """Resets in the window that failed, or whose end nobody knows."""
+    uses: int = 0
+    """Scripts that its secret left for, ever; counted only where a card has only so many."""
+    uses_in_life: int | None = None
+    """How often the secret may be used in the card's life; None where cards of its kind do not count."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much of what a card can bear is spent here. Stricter than the design's own, never laxer."""
+
+    floor: int = FLOOR
+    failed_in_window: int = FAILED_IN_WINDOW
+    uses_kept: int = 1
+    """Uses of the secret, where a kind of card has only so many in its life, that are left for its issuer."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what spends a last try, or spends none at all."""
+        if not FLOOR <= self.floor <= FULL:
+            raise ValueError(f"the floor of believed tries is {FLOOR} or {FULL}")
+        if not 1 <= self.failed_in_window <= FAILED_IN_WINDOW:
+            raise ValueError(f"failed resets in 24 hours are 1 to {FAILED_IN_WINDOW}")
+        if self.uses_kept < 1:
+            raise ValueError("at least one use of the secret is kept")
+
+    def allows(self, secret: Secret, spent: Spent) -> bool:
+        """Tell whether another reset of this card may be begun."""
+        worn = spent.uses_in_life is not None and spent.uses >= spent.uses_in_life - self.uses_kept
+        tired = secret.tries < self.floor or spent.failed >= self.failed_in_window
+        return not (secret.stopped or tired or worn)

@@ -10,6 +10,7 @@ from datetime import datetime
 from services.card_gateway.card import profiles
 from services.card_gateway.card.script import Report
 from services.card_gateway.card.verdict import Holder, PukState, Verdict
+from services.card_gateway.domain import budget
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.facts import SecretReleased
@@ -78,9 +79,7 @@ class Answering:
             return NOT_GENUINE
         return verdict
 
-    async def settle(
-        self, work: Work, card: Card, step: Step, verdict: Verdict, report: Report, late: bool
-    ) -> Secret:
+    async def settle(self, work: Work, card: Card, step: Step, verdict: Verdict, report: Report) -> Secret:
         """Write down how many tries the key has, as far as is known."""
         secret = await work.lock_secret(card.card_ref)
         if secret is None:
@@ -92,8 +91,7 @@ class Answering:
         tries = secret.tries_full if taken else step.tries_before - verdict.wrong_puk_tries
         if verdict.puk_tries_left is not None:
             tries = verdict.puk_tries_left
-        if late and not taken:
-            tries = min(tries, secret.tries)
+        tries = budget.overtaken(tries, secret, await work.sent_since(step, card.card_ref))
         secret = replace(secret, tries=tries)
         await work.store_secret(secret)
         return secret

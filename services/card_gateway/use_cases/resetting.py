@@ -9,7 +9,7 @@ from datetime import datetime
 from services.card_gateway.card import profiles
 from services.card_gateway.card.script import Report, Script
 from services.card_gateway.card.verdict import Holder, PukState, Verdict
-from services.card_gateway.domain import journal
+from services.card_gateway.domain import budget, journal
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.budget import Secret
 from services.card_gateway.domain.facts import SecretReleased
@@ -43,7 +43,8 @@ class Resetting:
         """The reset that waits for this session's agent; SENT is durable before a PUK leaves.
 
         The same step is given again until it is reported; past `begin_before` without its script.
-        None where there is none, or where it came too late to be begun and is cancelled. Raises
+        None where there is none, or where it came too late to be begun and is cancelled; also where
+        another session's report has settled meanwhile which PUK stands, for then it is another reset. Raises
         VAULT_BEHIND where one waits and the database may be an old copy.
         """
         async with self._outside.books.read() as view:
@@ -60,7 +61,8 @@ class Resetting:
             if session is None or step is None or session.state is not State.RESETTING:
                 return None
             now = self._outside.clock.now()
-            if step.sent_at is None and (now >= step.begin_before or session.is_over(now)):
+            too_late = now >= step.begin_before or session.is_over(now)
+            if step.sent_at is None and (too_late or await _is_settled(work, step)):
                 await self._closing.give_up(work, session, now)
                 return None
             if step.sent_at is None:
@@ -77,13 +79,12 @@ class Resetting:
             if session is None or known is None or known.sent_at is None:
                 return
             card, now = session.knows_card(), self._outside.clock.now()
-            late = session.state is not State.RESETTING
             if card.profile in profiles.ADMIN_KEY:
                 verdict = await self._answering.judge(work, card, known, report)
-                secret = await self._answering.settle(work, card, known, verdict, report, late)
+                secret = await self._answering.settle(work, card, known, verdict, report)
             else:
                 verdict = _judge(card, known, report)
-                secret = await self._settle(work, card, known, verdict, late, now)
+                secret = await self._settle(work, card, known, verdict, now)
             await work.end_reset(known.step_id, verdict.holder.value)
             await work.drop_step(known.step_id)
             if session.state in _MAY_STILL_END:
@@ -128,6 +129,9 @@ class Resetting:
         row, secret = await view.rotation(step.rotation_id), await view.secret(card.card_ref)
         if row is None or secret is None or session.authority is None or step.sent_at is None:
             raise sessions.WrongState
+        if not row.is_open:
+            # Not to be begun any more; an agent that has run it before says so all the same.
+            return empty_order(replace(step, begin_before=min(now, step.begin_before)), now)
         authorisation = Authorisation(
             session.session_id, card.card_ref, session.authority.holder_ref, row.rotation_id,
             step.sent_at, step.begin_before, card.profile,
@@ -141,23 +145,21 @@ class Resetting:
             return empty_order(step, now)
         return Order(step, _script(card, step, row, puks), now)
 
-    async def _settle(
-        self, work: Work, card: Card, step: Step, verdict: Verdict, late: bool, now: datetime
-    ) -> Secret:
+    async def _settle(self, work: Work, card: Card, step: Step, verdict: Verdict, now: datetime) -> Secret:
         """Write down which PUK stands and how many tries it has, as far as is known."""
         row, secret = await work.rotation(step.rotation_id), await work.lock_secret(card.card_ref)
         if row is None or secret is None:
             raise sessions.WrongState
-        if not row.is_open:
-            return secret
-        row, secret = journal.settle(row, secret, verdict.puk, now)
-        lost = row.lost if verdict.holder is Holder.NOT_ATTEMPTED else verdict.lost
-        tries = _tries(secret, step, verdict)
-        # Another script may have begun since a late report's own: never believe in more than it left.
-        if late and verdict.holder is not Holder.SUCCESS:
-            tries = min(tries, secret.tries)
+        since = await work.sent_since(step, card.card_ref)
+        if row.is_open or since:
+            tries = budget.overtaken(_tries(secret, step, verdict), secret, since)
+        else:
+            tries = _tries_of_overtaker(secret, step, verdict)
         secret = replace(secret, tries=tries)
-        await work.put_rotation(replace(row, lost=lost))
+        if row.is_open:
+            row, secret = journal.settle(row, secret, verdict.puk, now)
+            lost = row.lost if verdict.holder is Holder.NOT_ATTEMPTED else verdict.lost
+            await work.put_rotation(replace(row, lost=lost))
         await work.store_secret(secret)
         return secret
 
@@ -174,6 +176,12 @@ class Resetting:
         elif verdict.holder is not Holder.UNKNOWN and session.state is not State.AUTHORISED:
             await making.drop_steps(work, session.session_id)
             await work.store(before, sessions.go_back(session, verdict.code))
+
+
+async def _is_settled(view: View, step: Step) -> bool:
+    """True where it is known by now which PUK stands, which this step was to find out or to change."""
+    row = await view.rotation(step.rotation_id) if step.rotation_id else None
+    return row is not None and not row.is_open
 
 
 async def _reset_step(view: View, session_id: str) -> Step | None:
@@ -204,6 +212,18 @@ def _label(card: Card, step: Step, verdict: Verdict) -> SecretLabel:
         return SecretLabel.UNSETTLED
     rotated = verdict.puk is PukState.NEXT and step.kind is StepKind.RESET
     return SecretLabel.ROTATED if rotated else SecretLabel.STATIC
+
+
+def _tries_of_overtaker(secret: Secret, step: Step, verdict: Verdict) -> int:
+    """After the newest script, where an older one's report came first: only its own loss is in question.
+
+    A recovery's, one at most, was written down at its send; what was believed before it is out of date.
+    """
+    if verdict.holder is Holder.SUCCESS:
+        return secret.tries_full
+    if step.kind is not StepKind.RECOVER:
+        return secret.tries
+    return min(secret.tries_full, secret.tries + 1 - min(1, verdict.wrong_puk_tries))
 
 
 def _tries(secret: Secret, step: Step, verdict: Verdict) -> int:

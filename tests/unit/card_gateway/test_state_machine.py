@@ -39,7 +39,6 @@ from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.recollection import CardRecalled, Told
 from services.card_gateway.domain.words import OutcomeKind, Reason, SecretLabel
 from services.card_gateway.events import TOPIC, fact_of
-from services.card_gateway.ports import NotReleased
 from services.card_gateway.storage import SqlWork
 from services.card_gateway.use_cases import commits
 from services.card_gateway.use_cases.closing import Closing
@@ -397,9 +396,8 @@ class Vaults(RuleBasedStateMachine):
         figures["steps"] += 1
 
         async def quietly() -> None:
-            # SESSION_UNKNOWN after a sweep or a restore, VAULT_BEHIND before a catch-up; NotReleased for a
-            # script that is fetched again after another session's late report has settled its row.
-            with suppress(ServiceError, Crash, NotReleased):
+            # SESSION_UNKNOWN after a sweep or a restore, VAULT_BEHIND before a catch-up.
+            with suppress(ServiceError, Crash):
                 await act()
 
         if dies is None:
