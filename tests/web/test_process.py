@@ -66,6 +66,8 @@ def test_F30_with_everybody_else_away_pages_answer_within_5_seconds(
         assert answer.status_code == 503
         assert 'data-error-code="SERVICE_UNAVAILABLE"' in answer.text
         assert httpx.get(f"{origin}/help/errors/ERR1009").status_code == 200
+        assert httpx.get(f"{origin}/api/v1/openapi.json").json()["openapi"].startswith("3.1.")
+        assert httpx.get(f"{origin}/api/v1/session").headers["www-authenticate"] == "Bearer"
         assert "server" not in answer.headers
     finally:
         process.send_signal(signal.SIGTERM)

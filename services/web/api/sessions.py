@@ -7,7 +7,7 @@ from services.web.api.asked import Claim, NewPasscode, OtherReason, Since, Wait
 from services.web.api.caller import OfHouse, OfSession, client_address_of, session_token
 from services.web.api.gate import JudgedRoute
 from services.web.api.refusals import IN_SESSION, WITH_BODY, refusals
-from services.web.api.told import Claimed, Session, Step, standing
+from services.web.api.told import Claimed, Receipt, Session, Step, standing
 from services.web.domain import entries
 from services.web.domain.journey import OTHER_REASON, belongs, ways
 from services.web.ports import Refused
@@ -43,6 +43,19 @@ async def get_session(caller: OfSession, since: Since = 0, wait: Wait = 0) -> Se
     end of the wait with the one there is. `step` tells what is next; at `DONE` the card has confirmed it.
     """
     return Session.of(caller.session_id, await caller.view(since=since, wait=wait))
+
+
+@router.get("/session/receipt", responses=refusals(404, *IN_SESSION))
+async def get_receipt(caller: OfSession) -> Receipt:
+    """Give the receipt of the session's last word: its place in the audit log, provable to anybody.
+
+    The log takes a few seconds to take up an unlock; until then `RECEIPT_NOT_READY`.
+    """
+    await caller.view()  # the gateway holds the session to the claim
+    found = await caller.peers.audit.receipt(caller.session_id)
+    if found is None:
+        raise Stop("RECEIPT_NOT_READY")
+    return Receipt(place=found.place, size=found.size, text=found.text)
 
 
 @router.post("/session/reasons", responses=refusals(*IN_SESSION, *WITH_BODY))

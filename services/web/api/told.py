@@ -180,8 +180,12 @@ class HolderFacts(BaseModel):
 class Code(BaseModel):
     """How the newest security code stands."""
 
-    delivery: Delivery = Field(description="SENT: the mail server took it; the mailbox may still be full.")
-    error: ErrorWords | None = Field(description="Why it was not sent.")
+    delivery: Delivery = Field(
+        description="SENT: the mail service took it. DELIVERED: it says that the mailbox has it. NOT_SENT and"
+        " BOUNCED: it will not arrive; `error` says why."
+    )
+    delayed: bool = Field(description="True while QUEUED after the mail service did not take it at first.")
+    error: ErrorWords | None = Field(description="Why it will not arrive.")
     live: bool = Field(description="True while the code can be entered.")
     expires_at: datetime = Field(description="From when it is refused; UTC.")
     digits: int = Field(description="Of a code in this deployment.")
@@ -192,10 +196,11 @@ class Code(BaseModel):
     @classmethod
     def of(cls, status: CodeStatus) -> "Code":
         """Return what otp tells of a code."""
-        reason = status.delivery_reason
+        lost = status.delivery_reason or _LOST.get(status.delivery, "")
         return cls(
             delivery=status.delivery,
-            error=ErrorWords.of(entry_for(reason)) if reason else None,
+            delayed=status.delivery is Delivery.QUEUED and bool(status.delivery_reason),
+            error=ErrorWords.of(entry_for(lost)) if status.delivery in _LOST else None,
             live=status.live,
             expires_at=status.expires_at,
             digits=status.digits,
@@ -203,3 +208,17 @@ class Code(BaseModel):
             resends_left=status.resends_left,
             next_code_at=status.next_code_at,
         )
+
+
+_LOST = {Delivery.NOT_SENT: "MAIL_UNREACHABLE", Delivery.BOUNCED: "MAIL_RETURNED"}
+"""Mails that will not arrive, and what is said of them where nobody told why."""
+
+
+class Receipt(BaseModel):
+    """Proof that the unlock stands in the audit log, which names nobody."""
+
+    place: int = Field(description="Of the record in the log, counted from 1.")
+    size: int = Field(description="Records that the signed head covers.")
+    text: str = Field(
+        description="A file of its own (C2SP tlog-proof), to be checked offline with the log's public key."
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.web.domain.journey import Reason, State
-from services.web.ports import Delivery, Reader, Refused
+from services.web.ports import Delivery, Reader, Receipt, Refused
 from services.web.sessions import COOKIE
 from tests.fakes.clock import FakeClock
 from tests.fakes.web_peers import (
@@ -212,6 +212,41 @@ async def test_a_code_that_was_not_sent_says_why(front_end: FrontEnd, world: Wor
     told = (await front_end.get("/session/code")).json()
 
     assert (told["delivery"], told["error"]["code"]) == ("NOT_SENT", "MAIL_REFUSED")
+
+
+@pytest.mark.parametrize(
+    ("delivery", "reason", "delayed", "code"),
+    [
+        (Delivery.QUEUED, "", False, ""),
+        (Delivery.QUEUED, "MAIL_UNREACHABLE", True, ""),
+        (Delivery.DELIVERED, "", False, ""),
+        (Delivery.BOUNCED, "MAILBOX_FULL", False, "MAILBOX_FULL"),
+        (Delivery.BOUNCED, "", False, "MAIL_RETURNED"),
+    ],
+)
+async def test_the_way_of_the_mail_is_told_as_it_is(
+    front_end: FrontEnd, world: World, delivery: Delivery, reason: str, delayed: bool, code: str
+) -> None:
+    await front_end.reach_card(world)
+    world.status = code_status(delivery, delivery_reason=reason)
+    told = (await front_end.get("/session/code")).json()
+
+    assert (told["delivery"], told["delayed"]) == (delivery.value, delayed)
+    assert (told["error"]["code"] if told["error"] else "") == code
+
+
+async def test_D1_the_receipt_is_given_once_the_log_has_the_unlock(front_end: FrontEnd, world: World) -> None:
+    await front_end.claim()
+    world.change(state=State.SUCCESS)
+    assert refused(await front_end.get("/session/receipt")) == (404, "RECEIPT_NOT_READY")
+    world.receipt = Receipt(3, 7, "c2sp.org/tlog-proof@v1\n")
+
+    assert (await front_end.get("/session/receipt")).json() == {
+        "place": 3,
+        "size": 7,
+        "text": "c2sp.org/tlog-proof@v1\n",
+    }
+    assert ("receipt", SESSION_ID) in world.calls
 
 
 async def test_R2_a_change_goes_from_the_card_to_both_passcodes(front_end: FrontEnd, world: World) -> None:

@@ -22,8 +22,10 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.randomness import SeededRandomness
 from tests.fakes.web_peers import (
     ADDRESS_TOKEN,
+    CLAIM,
     PAIRING_CODE,
     RA,
+    RIGHT_CODE,
     FakeAudit,
     FakeGateway,
     FakeIdentity,
@@ -40,6 +42,7 @@ CALLS = {
     "/session": None,
     "/session/holder": None,
     "/session/code": None,
+    "/session/receipt": None,
     "/session/reasons": {"reason": "CHANGE"},
     "/session/code-requests": {"words_match": True},
     "/session/code-entries": {"code": "41963075"},
@@ -282,6 +285,23 @@ async def test_S21_every_exception_is_a_problem_with_a_code(
     said = capsys.readouterr()
     assert "41963075" not in answer.text + said.out + said.err
     assert "Traceback" not in answer.text
+
+
+async def test_I12_nothing_that_opens_a_session_or_a_card_stands_in_the_log(
+    front_end: FrontEnd, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await front_end.reach_passcode(world)
+    await front_end.send_passcode()
+    for path in CALLS:
+        await call(front_end, path)
+    await front_end.post("/session/code-entries", {"code": RIGHT_CODE, "pin": "739162"})
+    await front_end.get(f"/session?token={front_end.token}")
+
+    said = capsys.readouterr()
+    logged = said.out + said.err
+    assert "path=/session/passcodes" in logged
+    for secret in (front_end.token, SEALED, RIGHT_CODE, PAIRING_CODE, CLAIM, "739162", RA.email):
+        assert secret not in logged
 
 
 async def test_a_call_that_another_process_finds_malformed_is_the_callers_to_mend(

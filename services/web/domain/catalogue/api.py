@@ -50,4 +50,10 @@ ENTRIES: tuple[Entry, ...] = (
         "There is no code whose way to your mailbox we could tell you of.",
         "Ask for a security code first.",
     ),
+    report(
+        "RECEIPT_NOT_READY",
+        "Your receipt is not ready yet",
+        "The audit log takes a few seconds to take up an unlock and to sign it.",
+        "Ask again in a few seconds. Your smartcard is not waiting for it: you can use it now.",
+    ),
 )
