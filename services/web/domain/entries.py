@@ -8,6 +8,8 @@ import re
 PAIRING_LENGTH = 8
 CODE_LENGTHS = range(7, 11)
 """Digits of a code in any deployment; `otp` knows how many it has in this one."""
+ORGANISATION_CODE = re.compile(r"[!-~]{1,16}")
+"""Source: the contract of ListApprovedDomains, for the length."""
 ADDRESS_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes, base64url without padding."""
 BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
@@ -21,6 +23,12 @@ def pairing_code(typed: str) -> str | None:
     code = _BETWEEN.sub("", typed).upper()
     fits = len(code) == PAIRING_LENGTH and code.isascii() and code.isalnum()
     return code if fits else None
+
+
+def organisation_code(typed: str) -> str:
+    """Return an organisation's code in capitals; empty for what cannot be one, which nobody is asked for."""
+    code = typed.strip().upper()
+    return code if ORGANISATION_CODE.fullmatch(code) else ""
 
 
 def one_time_code(typed: str) -> str | None:

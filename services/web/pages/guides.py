@@ -6,14 +6,13 @@ from functools import cache
 import segno
 from starlette.responses import PlainTextResponse, Response
 
+from services.web.domain.entries import organisation_code
 from services.web.domain.errors import GROUPS
 from services.web.domain.guides import GUIDES, OLD_SERVICE, REDIRECTS
 from services.web.visit import Stop, Visit
 
 WORKSTATION = ("The reader and the workstation", "The unlock program", "Your browser")
 """Groups of the catalogue that are for IT to mend."""
-CODE_LENGTH = 16
-"""Characters of an organisation's code at most. Source: the contract of ListApprovedDomains."""
 
 
 async def show_index(visit: Visit) -> Response:
@@ -61,8 +60,7 @@ def _drawn(address: str) -> bytes:
 async def show_approved_domains(visit: Visit) -> Response:
     """List the domains that addresses may be of, and an organisation's own where it is named. R33."""
     organisation = visit.request.query_params.get("organisation", "").strip().upper()
-    known = organisation if len(organisation) <= CODE_LENGTH else ""
-    approved = await visit.peers.identity.approved_domains(known)
+    approved = await visit.peers.identity.approved_domains(organisation_code(organisation))
     return visit.page(
         "help/approved_domains.jinja",
         name="approved_domains.jinja",

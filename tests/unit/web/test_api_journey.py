@@ -414,3 +414,23 @@ async def test_a_code_names_the_network_it_was_asked_from_and_the_card(
 
     assert world.asked
     assert (world.asked.client_address, world.asked.card_last_four) == ("127.0.0.1", "4F2A")
+
+
+async def test_R33_the_approved_domains_are_told_with_those_of_an_organisation(
+    front_end: FrontEnd, world: World
+) -> None:
+    told = (await front_end.get("/approved-domains?organisation=t01")).json()
+
+    assert [each["domain"] for each in told["for_all"]] == [each.domain for each in world.approved.for_all]
+    assert ("approved_domains", "T01") in world.calls
+
+
+async def test_S55_what_cannot_be_an_organisations_code_is_not_asked_for(
+    front_end: FrontEnd, visitor: Visitor, world: World
+) -> None:
+    for typed in ("%00", "T%2001", "T%0a01", "%C3%9F" * 16, "A" * 17):
+        answer = await front_end.get(f"/approved-domains?organisation={typed}")
+        assert refused(answer) == (422, "REQUEST_INVALID")
+        assert (await visitor.open(f"/help/approved-domains?organisation={typed}")).status_code == 200
+
+    assert {what for name, what in world.calls if name == "approved_domains"} == {""}
