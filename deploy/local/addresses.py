@@ -73,10 +73,13 @@ class Surroundings:
 
     def of_agent(self, folder: Path) -> dict[str, str]:
         """The agent's environment; it knows the gateway and nothing else of the server."""
+        certificate = self.keys.tls("agent")
         return {
             "CARD_GATEWAY_ADDRESS": self.addresses.of("agents"),
             "CARD_GATEWAY_HTTPS_ADDRESS": self.addresses.of("agents-https"),
             "TLS_CA_FILE": str(self.keys.ca),
+            "AGENT_CERT_FILE": certificate["TLS_CERT_FILE"],
+            "AGENT_KEY_FILE": certificate["TLS_KEY_FILE"],
             "GATEWAY_NAME": GATEWAY_NAME,
             "WEB_ORIGIN": self.addresses.url("web"),
             "AGENT_STATE_DIR": str(folder),

@@ -74,6 +74,10 @@ class AgentWindow:
         """Type a line, as the person does."""
         os.write(self._terminal, line.encode() + b"\n")
 
+    def ended(self, seconds: float = 30.0) -> int:
+        """Return the exit status of an agent that ends by itself. Raises TimeoutExpired."""
+        return self._started().wait(seconds)
+
     def kill(self) -> None:
         """SIGKILL."""
         self._end(signal.SIGKILL)

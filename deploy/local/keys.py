@@ -26,6 +26,8 @@ PROCESSES = (
     "web", "identity", "otp", "card_gateway", "notifier", "audit_store", "audit_sequencer", "audit_reader",
     "agent",
 )  # fmt: skip
+THIS_DESK = "agent/this-desk"
+"""What the agent's certificate says, for a gateway that takes enrolled workstations only."""
 ISSUERS = ("card_gateway", "identity", "otp")
 """Who signs grants."""
 LIFE = timedelta(days=365)
@@ -141,7 +143,7 @@ def issue(
     key = ec.generate_private_key(ec.SECP256R1())
     names = [
         x509.UniformResourceIdentifier(f"spiffe://smartcard-unlock/{name or process}"),
-        x509.DNSName((name or process).replace("_", "-")),
+        x509.DNSName((name or process).replace("_", "-").replace("/", ".")),
     ]
     certificate = (
         _builder(_named(process), authority.subject, key.public_key(), now)
@@ -165,7 +167,7 @@ def _make_certificates(keys: Keys) -> None:
     for process in PROCESSES:
         paths = keys.tls(process)
         if not Path(paths["TLS_KEY_FILE"]).exists():
-            certificate, key = issue(keys, process)
+            certificate, key = issue(keys, process, name=THIS_DESK if process == "agent" else None)
             _write(Path(paths["TLS_CERT_FILE"]), certificate)
             _write(Path(paths["TLS_KEY_FILE"]), key)
 

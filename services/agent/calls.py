@@ -11,7 +11,7 @@ from typing import TypeVar
 from grpc import StatusCode
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
 
-from services.agent import wire
+from services.agent import enrolment, wire
 from services.agent.facts import Facts
 from services.agent.patience import Patience
 from services.agent.ports import GatewayAway, Idle, Order, Over, Pairing, Session, SessionLost
@@ -60,7 +60,8 @@ class GatewayCalls:
         try:
             reply = await _asked(self._transport.call(ATTACH, request, CALL_SECONDS))
         except SessionLost as refused:  # there is no session yet; a gateway that is mended will take us
-            raise GatewayAway(str(refused)) from None
+            code = str(refused)
+            raise GatewayAway(enrolment.REFUSED if code == "NOT_ALLOWED" else code) from None
         return reply.session_id, reply.agent_token, wire.to_pairing(reply.pairing)
 
     async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:

@@ -28,6 +28,10 @@ PROBLEMS = {
     "GATEWAY_BUSY": "Many computers ask the unlock service at once. This window tries again by itself.",
     "PROXY_REFUSED": "Your network's proxy does not let this program reach the unlock service. Tell IT.",
     "PROXY_WANTS_LOGIN": "Your network's proxy asks this program for a login. Tell IT.",
+    "AGENT_CERTIFICATE_MISSING": "The unlock service takes enrolled computers only, and this one is not. "
+    "Tell IT.",
+    "AGENT_CERTIFICATE_EXPIRED": "This computer's certificate for the unlock service has expired. Tell IT.",
+    "AGENT_CERTIFICATE_REFUSED": "The unlock service does not accept this computer's certificate. Tell IT.",
     "SESSION_LOST": "This session is not known any more. A new one begins.",
     "PAGE_ADDRESS_REFUSED": "The service gave an address that this computer does not trust. Tell IT.",
 }

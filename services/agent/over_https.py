@@ -1,19 +1,22 @@
 """The three calls as POST over HTTPS/1.1: for where a proxy or another box on the way spoils HTTP/2."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 
 import httpx
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 
+from services.agent.enrolment import Enrolment
 from services.agent.transport import MAX_ANSWER_BYTES, A, Method, proxy_code
 from services.runtime.errors import Unanswered, from_message, unanswered
 from services.runtime.grpc_tls import server_name
 
 PROTOBUF = "application/x-protobuf"
+_ALERT = re.compile(r"alert (certificate|unknown ca|bad certificate)")
+"""OpenSSL's words for what a server says of a client's certificate. Source: RFC 8446, 6.2."""
 CONNECT_SECONDS = 10.0
 """For the connection, through proxy and TLS."""
 
@@ -21,9 +24,11 @@ CONNECT_SECONDS = 10.0
 class OverHttps:
     """Connections to the gateway's HTTPS/1.1 listener for agents."""
 
-    def __init__(self, address: str, ca_file: Path, proxy: str) -> None:
+    def __init__(self, address: str, enrolment: Enrolment, proxy: str) -> None:
+        self._address, self._enrolment, self._proxied = address, enrolment, bool(proxy)
         context = NamedContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(ca_file)
+        context.load_verify_locations(enrolment.ca)
+        enrolment.show_in(context)
         self._client = httpx.AsyncClient(
             base_url=f"https://{address}",
             verify=context,
@@ -44,8 +49,21 @@ class OverHttps:
             code = proxy_code(int(answer)) if answer.isdigit() else "SERVICE_UNAVAILABLE"
             raise Unanswered(code, StatusCode.UNAVAILABLE) from None
         except httpx.HTTPError as error:
+            if code := await self._why_hung_up(error):
+                raise Unanswered(code, StatusCode.UNAVAILABLE) from None
             raise unanswered(StatusCode.UNAVAILABLE, str(error)) from None
         return _read(method, status, kind, body)
+
+    async def _why_hung_up(self, error: httpx.HTTPError) -> str:
+        """Our code where the gateway takes no connection with our certificate; empty for all else.
+
+        Through a proxy only the gateway's own alert tells: others hang up there too.
+        """
+        if _ALERT.search(str(error)):
+            return self._enrolment.likeliest_fault()
+        if self._proxied or isinstance(error, httpx.ConnectError):
+            return ""
+        return await asyncio.to_thread(self._enrolment.why_refused, self._address, ("http/1.1",))
 
     async def close(self) -> None:
         """Hang up."""

@@ -16,6 +16,7 @@ from services.agent.addresses import browser
 from services.agent.backoff import Backoff
 from services.agent.calls import GatewayCalls
 from services.agent.console import Console
+from services.agent.enrolment import BAD, BadCertificate, Enrolment
 from services.agent.journal import Journal
 from services.agent.ports import Window
 from services.agent.readers import PcscService
@@ -32,13 +33,18 @@ from services.runtime.randomness import SystemRandomness
 from services.runtime.version import VERSION
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
-FAILED, ALREADY_RUNNING = 1, 3
+FAILED, BAD_SETTINGS, ALREADY_RUNNING = 1, 2, 3
 
 
 def run(settings: AgentSettings) -> int:
     """Run the agent until a signal; return the exit status."""
     _keep_memory_private()
     logs.configure("agent", settings.LOG_LEVEL)
+    try:
+        Enrolment.of(settings).check()
+    except BadCertificate:
+        sys.stderr.write(f"AGENT_CERT_FILE, AGENT_KEY_FILE: not a certificate and its key [{BAD}]\n")
+        return BAD_SETTINGS
     journal = Journal(settings.AGENT_STATE_DIR)
     lock = os.open(settings.AGENT_STATE_DIR / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

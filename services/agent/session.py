@@ -9,6 +9,7 @@ report of the first time.
 import asyncio
 from contextlib import suppress
 
+from services.agent import enrolment
 from services.agent.backoff import Backoff
 from services.agent.journal import Journal
 from services.agent.polling import poll
@@ -38,7 +39,7 @@ from services.runtime.words import matching_words
 
 log = logs.logger("session")
 
-_NAMED = PROXY_CODES | {GATEWAY_BUSY}
+_NAMED = PROXY_CODES | enrolment.CODES | {GATEWAY_BUSY}
 """Why a call failed, where the person is told more than that it did."""
 
 

@@ -46,6 +46,10 @@ class AgentSettings(BaseSettings):
     )
     NO_PROXY: str = Field("", validation_alias=AliasChoices("NO_PROXY", "no_proxy"))
     TLS_CA_FILE: Path = Field(description="PEM: the authority that signed the gateway's certificate")
+    AGENT_CERT_FILE: Path | None = Field(
+        None, description="PEM: this workstation's own, where the gateway takes enrolled ones only"
+    )
+    AGENT_KEY_FILE: Path | None = Field(None, description="PEM: its key")
     GATEWAY_NAME: str = Field(min_length=1, max_length=64, description="goes into every digest a card signs")
     WEB_ORIGIN: str = Field("", description="only pages below it are shown and opened; empty: see addresses")
     PIN_ENTRY: Literal["page", "agent"] = Field(
@@ -78,6 +82,8 @@ class AgentSettings(BaseSettings):
     def _way_exists(self) -> "AgentSettings":
         if self.CARD_GATEWAY_TRANSPORT == "https" and not self.CARD_GATEWAY_HTTPS_ADDRESS:
             raise ValueError("CARD_GATEWAY_TRANSPORT=https needs CARD_GATEWAY_HTTPS_ADDRESS")
+        if bool(self.AGENT_CERT_FILE) is not bool(self.AGENT_KEY_FILE):
+            raise ValueError("AGENT_CERT_FILE and AGENT_KEY_FILE: both or none")
         over_grpc = self.CARD_GATEWAY_TRANSPORT == "grpc" or not self.CARD_GATEWAY_HTTPS_ADDRESS
         if over_grpc and self.HTTPS_PROXY.startswith("https:"):  # gRPC would go past it
             raise ValueError("a proxy of https:// needs CARD_GATEWAY_HTTPS_ADDRESS, and not grpc alone")

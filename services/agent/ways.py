@@ -12,6 +12,7 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 
+from services.agent.enrolment import Enrolment
 from services.agent.over_grpc import OverGrpc
 from services.agent.over_https import OverHttps
 from services.agent.proxies import proxy_for
@@ -108,16 +109,16 @@ def way_of(settings: AgentSettings) -> Transport:
     def proxy(address: str) -> str:
         return proxy_for(address, settings.HTTPS_PROXY, settings.NO_PROXY)
 
-    grpc_at, https_at, ca = (
+    grpc_at, https_at, enrolment = (
         settings.CARD_GATEWAY_ADDRESS,
         settings.CARD_GATEWAY_HTTPS_ADDRESS,
-        settings.TLS_CA_FILE,
+        Enrolment.of(settings),
     )
     if settings.CARD_GATEWAY_TRANSPORT == "https":
-        return OverHttps(https_at, ca, proxy(https_at))
+        return OverHttps(https_at, enrolment, proxy(https_at))
     if https_at and proxy(grpc_at).startswith("https:"):  # gRPC speaks to no proxy over TLS
-        return OverHttps(https_at, ca, proxy(https_at))
-    better = OverGrpc(grpc_at, ca, proxy(grpc_at))
+        return OverHttps(https_at, enrolment, proxy(https_at))
+    better = OverGrpc(grpc_at, enrolment, proxy(grpc_at))
     if settings.CARD_GATEWAY_TRANSPORT == "grpc" or not https_at:
         return better
-    return Ways(better, OverHttps(https_at, ca, proxy(https_at)))
+    return Ways(better, OverHttps(https_at, enrolment, proxy(https_at)))

@@ -40,6 +40,7 @@ from services.card_gateway.use_cases.sweeping import EVERY, FORGET_EVERY, Sweepi
 from services.card_gateway.vault import MasterVault
 from services.card_gateway.vault_commands import make_key, move_imports, tell_keys
 from services.runtime import database, logs, process, settings
+from services.runtime.access import for_enrolled_agents
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
 from services.runtime.grants import GrantSigner, GrantVerifier
@@ -132,6 +133,8 @@ def _servers(read: Settings, gateway: Gateway) -> list[process.Listener]:
     agents = AgentServicer(gateway.agents, read.WEB_ORIGIN)
     for_pages = (card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, pages)
     for_agents = (agents_pb2_grpc.add_AgentServiceServicer_to_server, agents)
+    enrolled = read.agent_ca
+    access = AGENT_ACCESS if enrolled is None else for_enrolled_agents(AGENT_ACCESS)
     # One bucket a network, whichever way an agent comes.
     limits = Limits({ATTACH: Rates(read.ATTACH_BURST, read.ATTACH_PER_SECOND)}, read.TRUSTED_HOPS)
     servers: list[process.Listener] = [
@@ -139,10 +142,11 @@ def _servers(read: Settings, gateway: Gateway) -> list[process.Listener]:
         build_server(
             SOURCE,
             [for_agents],
-            AGENT_ACCESS,
+            access,
             read.tls,
             read.AGENT_LISTEN_ADDRESS,
-            require_client_certificate=False,
+            require_client_certificate=enrolled is not None,
+            client_ca=enrolled,
             limits=limits,
         ),
     ]
@@ -150,9 +154,10 @@ def _servers(read: Settings, gateway: Gateway) -> list[process.Listener]:
         https = build_https_server(
             SOURCE,
             for_agents,
-            AGENT_ACCESS,
+            access,
             read.tls,
             read.AGENT_HTTPS_LISTEN_ADDRESS,
+            client_ca=enrolled,
             limits=limits,
             most_connections=read.AGENT_HTTPS_CONNECTIONS,
         )

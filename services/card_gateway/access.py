@@ -19,4 +19,4 @@ AGENT_ACCESS: dict[str, frozenset[str]] = {
     f"{_AGENTS}/NextStep": frozenset({"anonymous"}),
     f"{_AGENTS}/ReportStep": frozenset({"anonymous"}),
 }
-"""Agents have no certificate; after Attach they are known by their token."""
+"""Agents have no certificate, unless they must be enrolled; after Attach they are known by their token."""

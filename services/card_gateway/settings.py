@@ -100,6 +100,12 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
     BUDGET_USES_KEPT: int = Field(
         1, ge=1, description="uses left to the issuer, of cards whose secret can be used so often in all"
     )
+    AGENTS: Literal["any", "enrolled"] = Field(
+        "any", description="enrolled: an agent must show a certificate for agent/<name>"
+    )
+    AGENT_CA_FILE: Path | None = Field(
+        None, description="PEM: the authorities that sign enrolled agents' certificates"
+    )
     GATEWAY_NAME: str = Field(
         min_length=1, max_length=64, description="signed by cards; agents have the same"
     )
@@ -108,6 +114,17 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
     CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in identity")
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path
+
+    @model_validator(mode="after")
+    def _enrolled_by_somebody(self) -> "Settings":
+        if self.AGENTS == "enrolled" and self.AGENT_CA_FILE is None:
+            raise ValueError("AGENTS=enrolled needs AGENT_CA_FILE")
+        return self
+
+    @property
+    def agent_ca(self) -> Path | None:
+        """Who signs the certificates that agents must show; None: agents show none."""
+        return self.AGENT_CA_FILE if self.AGENTS == "enrolled" else None
 
     @property
     def budget(self) -> Budget:

@@ -5,6 +5,7 @@ and back is in `judge`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -60,10 +61,12 @@ def build_server(
     address: str,
     *,
     require_client_certificate: bool = True,
+    client_ca: Path | None = None,
     limits: Limits | None = None,
 ) -> Server:
     """Return a server that is ready to start.
 
+    `client_ca`: PEM of who signs callers' certificates; None: who signs ours.
     Raises AccessTableIncomplete where an RPC has no rule, or a rule no RPC.
     """
     server = grpc.aio.server(interceptors=[_Guard(Judge(process, access, limits))], options=_OPTIONS)
@@ -73,7 +76,7 @@ def build_server(
     check_complete(access, served.methods)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    credentials = tls.server_credentials(require_client_certificate=require_client_certificate)
+    credentials = tls.server_credentials((client_ca or tls.ca) if require_client_certificate else None)
     port = server.add_secure_port(address, credentials)
     return Server(server, port, health_servicer)
 

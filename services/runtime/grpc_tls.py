@@ -14,12 +14,12 @@ class TlsFiles:
     certificate: Path
     key: Path
 
-    def server_credentials(self, *, require_client_certificate: bool) -> grpc.ServerCredentials:
-        """Return credentials that ask every client for a certificate, or none at all."""
+    def server_credentials(self, client_ca: Path | None) -> grpc.ServerCredentials:
+        """Return credentials that ask every client for a certificate of these authorities, or none at all."""
         pair = [(self.key.read_bytes(), self.certificate.read_bytes())]
-        if not require_client_certificate:
+        if client_ca is None:
             return grpc.ssl_server_credentials(pair)
-        return grpc.ssl_server_credentials(pair, self.ca.read_bytes(), require_client_auth=True)
+        return grpc.ssl_server_credentials(pair, client_ca.read_bytes(), require_client_auth=True)
 
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """Return credentials that show our certificate and trust our authority only."""

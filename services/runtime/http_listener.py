@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import h11
 import uvicorn
@@ -11,6 +12,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 10.0
 """From a request's first byte, or a connection's start, to the end of its headers. Source: quality S43."""
+
+
+CALLER_NAMES = "caller_names"
+"""In a request's `state`: the names in the certificate that TLS verified, where callers must show one."""
 
 
 class HttpListener(uvicorn.Server):
@@ -64,6 +69,7 @@ class HurriedProtocol(H11Protocol):
         """The time for the first request begins."""
         most, self.limit_concurrency = self.limit_concurrency, None
         super().connection_made(transport)
+        self.app_state = {**self.app_state, CALLER_NAMES: _names_in(transport.get_extra_info("peercert"))}
         if most is not None and len(self.connections) > most:
             transport.abort()
             return
@@ -90,3 +96,9 @@ class HurriedProtocol(H11Protocol):
         if self._due is not None:
             self._due.cancel()
             self._due = None
+
+
+def _names_in(certificate: Mapping[str, Any] | None) -> tuple[bytes, ...]:
+    """Return the subject's alternative names; none where no certificate was asked for."""
+    names = (certificate or {}).get("subjectAltName", ())
+    return tuple(value.encode() for kind, value in names if kind == "URI")

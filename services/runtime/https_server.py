@@ -2,12 +2,15 @@
 
 `POST /<package>.<Service>/<Method>`, protobuf in and out (`application/x-protobuf`). An error is a
 google.rpc.Status with its code in ErrorInfo, as over gRPC. Servicers, access table and `judge` are those of
-the gRPC listener; here is only how a call is carried. It asks for no certificate: every caller is anonymous.
+the gRPC listener; here is only how a call is carried. Without `client_ca` it asks for no certificate, and
+every caller is anonymous.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,10 +18,10 @@ import uvicorn
 from google.protobuf.message import DecodeError, Message
 
 from services.runtime import errors
-from services.runtime.access import ANONYMOUS, AccessTable, check_complete
+from services.runtime.access import AccessTable, check_complete, process_of
 from services.runtime.grpc_server import MAX_MESSAGE_BYTES, Registration
 from services.runtime.grpc_tls import TlsFiles
-from services.runtime.http_listener import HttpListener
+from services.runtime.http_listener import CALLER_NAMES, HttpListener
 from services.runtime.judge import Call, Judge, Limits
 
 Scope = Mapping[str, Any]
@@ -51,10 +54,13 @@ def build_https_server(
     tls: TlsFiles,
     address: str,
     *,
+    client_ca: Path | None = None,
     limits: Limits | None = None,
     most_connections: int | None = None,
 ) -> HttpListener:
     """Return a listener that is ready to start; a connection beyond `most_connections` is cut.
+
+    `client_ca`: PEM of the authorities of which every caller must show a certificate.
 
     Raises AccessTableIncomplete where an RPC has no rule, or a rule no RPC.
     """
@@ -65,6 +71,8 @@ def build_https_server(
         port=int(port),
         ssl_certfile=tls.certificate,
         ssl_keyfile=tls.key,
+        ssl_ca_certs=str(client_ca) if client_ca else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if client_ca else ssl.CERT_NONE,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -132,7 +140,8 @@ class PostedCalls:
         try:
             connected = scope["client"][0] if scope.get("client") else ""
             source = self._judge.source(connected, headers.get("x-forwarded-for", ""))
-            call = Call(scope["path"], ANONYMOUS, headers.get("traceparent", ""), source)
+            caller = process_of(scope.get("state", {}).get(CALLER_NAMES, ()))
+            call = Call(scope["path"], caller, headers.get("traceparent", ""), source)
             answer = await _unless_gone(self._answer(call, handler, body), receive)
         except errors.ServiceError as error:
             return HTTP_STATUS.get(error.status, 500), errors.to_message(error).SerializeToString()

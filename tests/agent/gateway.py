@@ -22,6 +22,7 @@ from deploy.local.keys import Keys
 from services.card_gateway.access import AGENT_ACCESS as ACCESS
 from services.card_gateway.card.script import Report, Script
 from services.runtime import errors
+from services.runtime.access import for_enrolled_agents
 from services.runtime.grpc_server import build_server
 from services.runtime.grpc_tls import TlsFiles
 from services.runtime.hpke import pin_info, seal
@@ -37,8 +38,9 @@ PAGE = "http://127.0.0.1:8080/open/"
 class ScriptedGateway(AgentServiceServicer):
     """Offers sessions, hands out the steps it is given, keeps the reports."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keys, agent_ca: Path | None = None) -> None:
+        """`agent_ca`: who signs the certificates that agents must show; None: they show none."""
+        self._keys, self._agent_ca = keys, agent_ca
         self.address = self.https_address = ""
         self.session_id = ""
         """The session that the test drives."""
@@ -65,10 +67,14 @@ class ScriptedGateway(AgentServiceServicer):
             TlsFiles(*map(Path, self._keys.tls("card_gateway").values())),
             (add_AgentServiceServicer_to_server, self),
         )
+        access = ACCESS if self._agent_ca is None else for_enrolled_agents(ACCESS)
         grpc = build_server(
-            "card_gateway", [registration], ACCESS, tls, f"127.0.0.1:{port}", require_client_certificate=False
+            "card_gateway", [registration], access, tls, f"127.0.0.1:{port}",
+            require_client_certificate=self._agent_ca is not None, client_ca=self._agent_ca,
+        )  # fmt: skip
+        https = build_https_server(
+            "card_gateway", registration, access, tls, "127.0.0.1:0", client_ca=self._agent_ca
         )
-        https = build_https_server("card_gateway", registration, ACCESS, tls, "127.0.0.1:0")
         self._servers = [grpc, https]
         for server in self._servers:
             await server.start()

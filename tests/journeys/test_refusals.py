@@ -232,13 +232,16 @@ def test_R2_D2_another_front_end_changes_a_passcode_over_the_json_api(stack: Sta
 
 @pytest.fixture
 def at_agent(stack: Stack) -> Iterator[Stack]:
-    """The same stack, with a gateway that has passcodes typed at the agent."""
+    """The same stack, with a gateway that takes enrolled agents only and has passcodes typed there."""
     gateway = stack.children["card_gateway"]
-    for entry in ("agent", "page"):
+    for settings in (
+        {"PIN_ENTRY": "agent", "AGENTS": "enrolled", "AGENT_CA_FILE": str(stack.keys.ca)},
+        {"PIN_ENTRY": "page", "AGENTS": "any"},
+    ):
         gateway.stop()
-        gateway.env["PIN_ENTRY"] = entry
+        gateway.env |= settings
         gateway.start()
-        if entry == "agent":
+        if settings["AGENTS"] == "enrolled":
             yield stack
 
 
@@ -265,7 +268,7 @@ def _unlock_typing(person: Person) -> None:
     _with_code(person)
     shown = person.type_code()
     assert ("asks for it in its own window" in shown.html, "sealed" in shown.fields) == (True, False)
-    person.type_at_agent((NEW, "123456"), ("count up or down", ""))
+    person.type_at_agent((NEW, "123456"), (f"does not count up or down, like 123456.\n{NEW}", ""))
     shown = person.wait_past("/working")
     assert (shown.path, "DECLINED" in shown.html) == ("/passcode", True)
 

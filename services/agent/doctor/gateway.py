@@ -10,6 +10,8 @@ from grpc import StatusCode
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
 
 from services.agent.doctor.finding import Finding, Overdue, fault, not_checked, note, ok, within
+from services.agent.enrolment import BAD, EXPIRED, REFUSED, BadCertificate, Enrolment
+from services.agent.enrolment import CODES as CERTIFICATE_CODES
 from services.agent.over_grpc import HTTP2_SECONDS
 from services.agent.sealing import new_private_key, public_key_of
 from services.agent.settings import AgentSettings
@@ -36,7 +38,7 @@ _VERIFY = {
     21: "GATEWAY_CA_UNKNOWN",
     62: "GATEWAY_NAME_WRONG",
 }
-_CHECKS = ("gateway name", "gateway connection", "gateway TLS", "gateway", "clock", "version")
+_CHECKS = ("certificate", "gateway name", "gateway connection", "gateway TLS", "gateway", "clock", "version")
 
 
 class Stopped(Exception):
@@ -55,6 +57,7 @@ class GatewayExamination:
     ) -> None:
         self._settings, self._ca_file, self._version = settings, settings.TLS_CA_FILE, version
         self._wall, self._randomness = wall, randomness
+        self._enrolment = Enrolment.of(settings)
         host, _, port = settings.CARD_GATEWAY_ADDRESS.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
 
@@ -71,6 +74,7 @@ class GatewayExamination:
         yield from (not_checked(check) for check in _CHECKS if check not in done)
 
     def _steps(self) -> Iterator[Finding]:
+        yield self._certificate()
         if not is_proxied(self._settings):  # what lies behind a proxy, only it can look at
             yield from self._reached()
         before = self._wall()
@@ -79,6 +83,21 @@ class GatewayExamination:
         yield ok("gateway")
         yield judge_clock(answer, before + (after - before) / 2)
         yield judge_version(answer, self._version)
+
+    def _certificate(self) -> Finding:
+        """Look at this workstation's own certificate; a gateway may do without one."""
+        enrolment = self._enrolment
+        try:
+            enrolment.check()
+            ends = enrolment.ends()
+        except BadCertificate:
+            raise Stopped(fault("certificate", BAD)) from None
+        if ends is None:
+            return ok("certificate")
+        until = {"certificate until": ends.date().isoformat()}
+        if self._wall() >= ends:
+            return fault("certificate", EXPIRED, **until)
+        return ok("certificate", **until)
 
     def _reached(self) -> Iterator[Finding]:
         addresses = self._resolved()
@@ -118,6 +137,7 @@ class GatewayExamination:
         except OSError:
             raise Stopped(fault("gateway TLS", "CA_FILE_BAD")) from None
         context.set_alpn_protocols(["h2"])
+        self._enrolment.show_in(context)
         try:
             with context.wrap_socket(connection, server_hostname=server_name("card_gateway")) as tls:
                 shown = tls.getpeercert() or {}
@@ -134,8 +154,10 @@ class GatewayExamination:
         except Overdue:
             raise Stopped(fault("gateway", "GATEWAY_AWAY", why="no answer")) from None
         except ServiceError as error:
-            if error.code in PROXY_CODES:
+            if error.code in PROXY_CODES | CERTIFICATE_CODES:
                 raise Stopped(fault("gateway", error.code)) from None
+            if error.code == "NOT_ALLOWED" and self._enrolment.certificate is not None:
+                raise Stopped(fault("gateway", REFUSED)) from None
             away = error.retryable or error.status is StatusCode.DEADLINE_EXCEEDED
             code = "GATEWAY_AWAY" if away else "GATEWAY_REFUSES"
             raise Stopped(fault("gateway", code, why=error.code)) from None

@@ -138,6 +138,22 @@ WORDS: dict[str, Words] = {
         "The gateway answers, but does not accept this computer.",
         "Give IT this code and the word beside it. An older unlock program may need an update.",
     ),
+    "AGENT_CERTIFICATE_BAD": Words(
+        "The files with this computer's certificate and key cannot be read, or do not belong together.",
+        "Ask IT to correct AGENT_CERT_FILE and AGENT_KEY_FILE.",
+    ),
+    "AGENT_CERTIFICATE_MISSING": Words(
+        "The gateway takes enrolled computers only, and this one shows no certificate.",
+        "Ask IT to enrol this computer: AGENT_CERT_FILE and AGENT_KEY_FILE.",
+    ),
+    "AGENT_CERTIFICATE_EXPIRED": Words(
+        "This computer's certificate for the gateway has expired, or its clock is ahead.",
+        "Check this computer's date. If it is right, IT must renew the certificate in AGENT_CERT_FILE.",
+    ),
+    "AGENT_CERTIFICATE_REFUSED": Words(
+        "The gateway does not accept this computer's certificate.",
+        "Ask IT for one of the authority in the gateway's AGENT_CA_FILE, named agent/ and this computer.",
+    ),
     "GATEWAY_AWAY": Words(
         "The gateway answers, but the unlock service behind it does not.",
         "Wait a few minutes. If it stays so, tell whoever runs the unlock service.",

@@ -194,6 +194,31 @@ ENTRIES: tuple[Entry, ...] = (
         "Ask IT whether the unlock program must be updated.",
     ),
     ask_it(
+        "AGENT_CERTIFICATE_BAD",
+        "The unlock program cannot read its certificate",
+        "The files with your workstation’s certificate and key are damaged or do not belong together.",
+        "Ask IT to correct AGENT_CERT_FILE and AGENT_KEY_FILE.",
+    ),
+    ask_it(
+        "AGENT_CERTIFICATE_MISSING",
+        "Your workstation is not enrolled",
+        "The unlock service takes enrolled workstations only, and yours shows no certificate.",
+        "Use an enrolled workstation, or ask IT to enrol this one.",
+    ),
+    ask_it(
+        "AGENT_CERTIFICATE_EXPIRED",
+        "Your workstation’s certificate has expired",
+        "The unlock service takes enrolled workstations only. Either the certificate of yours is too old or"
+        " its clock is ahead.",
+        "Check the date of the workstation. If it is right, ask IT to renew the certificate.",
+    ),
+    ask_it(
+        "AGENT_CERTIFICATE_REFUSED",
+        "The unlock service does not accept your workstation’s certificate",
+        "The certificate is from an authority that the unlock service does not know, or not a workstation’s.",
+        "Ask IT to enrol this workstation anew.",
+    ),
+    ask_it(
         "GATEWAY_AWAY",
         "The unlock service cannot be reached",
         "The unlock program gets no answer from its service just now.",
