@@ -489,7 +489,7 @@ def padded(pin: str) -> bytes:
 
 def puks_in(script: Script) -> set[bytes]:
     """What a workstation learns that is given this script."""
-    carrying = [step.command for step in script.steps if step.carries_puk]
+    carrying = [step.command for step in script.steps if step.carries_puk and not step.answers_challenge]
     firsts = {command.data[:8] for command in carrying}
     return firsts | {command.data[8:] for command in carrying if command.ins == CHANGE_REFERENCE_DATA}
 

@@ -71,6 +71,8 @@ SCRIPTS = {
     Kind.RESET: ("select", "chuid", "unblock", "rotate", "clear", "tries"),
     Kind.RECOVER: ("select", "chuid", "unblock-current", "unblock-next", "clear", "tries"),
 }
+TAKES_PIN = ("unblock", "unblock-current", "unblock-next", "change", "set-pin")
+"""Steps after whose 9000 the new passcode stands."""
 PULLED = [f"pulled {when} {kind.value}.{step}" for kind, steps in SCRIPTS.items() for step in steps
           for when in ("before", "after")]  # fmt: skip
 MOVES_SECRETS = (
@@ -148,18 +150,25 @@ class Vaults(RuleBasedStateMachine):
 
     async def _sit_down(self, number: int) -> None:
         """A person at a desk begins a session with the card that lies there."""
-        reader = self.cards[0]
+        reader = self._lies_at(number)
         reason = Reason.FORGOTTEN if reader.eeprom.pin_left else Reason.LOCKED
         agent = await Agent(self.world, reader).attach()
         page = await Page(self.world, agent, reason=reason).start()
         self.desks[number : number + 1] = [(agent, page)]
+
+    def _lies_at(self, desk: int) -> Reader:
+        """The card at a desk."""
+        return self.cards[0]
 
     @rule(seed=st.integers(0, 2**64 - 1))
     def act(self, seed: int) -> None:
         """One thing that people, cards and machines do; within a step all faults are as likely."""
         self.acts += 1
         random = Random(f"{seed} {self.acts}")  # seeds that Hypothesis draws are often alike
-        choices = [
+        random.choice(self._choices())(random)
+
+    def _choices(self) -> list[Callable[[Random], None]]:
+        choices: list[Callable[[Random], None]] = [
             self.unlock, self.unlock, self.agent_works, self.agent_is_killed, self.other_card, self.copy,
             self.wrong_passcodes, self.time_passes, self.deadline_passes, self.new_session, self.relay,
             self.pulled_twice,
@@ -167,7 +176,7 @@ class Vaults(RuleBasedStateMachine):
         choices += [self.late_report] if self.ran else []
         choices += [self.restore, self.restore] if self.copies else []
         choices += [] if self.world.freshness.is_current else [self.catch_up] * 3
-        random.choice(choices)(random)
+        return choices
 
     def new_session(self, random: Random) -> None:
         desk = random.randrange(2)
@@ -238,7 +247,7 @@ class Vaults(RuleBasedStateMachine):
         while isinstance(found, Order):
             report = self._run(agent, found, pull)
             self.ran.append((agent, found, report))
-            if lost and found.script.kind in (Kind.RESET, Kind.RECOVER):
+            if lost and found.script.kind in (Kind.RESET, Kind.RECOVER, Kind.CHANGE):
                 hits["report lost"] += 1
                 return
             found = await agent.send(found, report)
@@ -259,7 +268,7 @@ class Vaults(RuleBasedStateMachine):
             hits[pull] += 1
         agent.reader.port.card.disarm()
         assert agent.reader.eeprom.wrong_puk_tries - before <= 1, "I4: two wrong tries in one script"
-        if any(report.sw(name) == OK for name in ("unblock", "unblock-current", "unblock-next")):
+        if any(report.sw(name) == OK for name in TAKES_PIN):
             self.took.add(agent.session_id)
         return report
 
@@ -433,6 +442,8 @@ class Vaults(RuleBasedStateMachine):
             if isinstance(fact, SecretReleased):
                 left.setdefault(fact.card_ref, []).append(fact)
             elif isinstance(fact, SessionOutcome) and fact.kind is OutcomeKind.SUCCESS:
+                if fact.label not in (SecretLabel.ROTATED, SecretLabel.STATIC):
+                    continue
                 *before, last = left[fact.card_ref]
                 if last.session_id != fact.session_id:
                     continue  # a report that came late, after another session's script
@@ -524,11 +535,11 @@ async def _filled(copy: dict[str, list[Any]]) -> Database:
     return database
 
 
-def run_machine(keys: Keys, machines: int = MACHINES) -> None:
+def run_machine(keys: Keys, machines: int = MACHINES, kind: type[Vaults] = Vaults) -> None:
     """The same steps in each run; other ones with SOAK=1."""
     keys_of_run[:] = [keys]
     run_state_machine_as_test(
-        Vaults,
+        kind,
         settings=settings(
             max_examples=machines,
             stateful_step_count=STEPS,
