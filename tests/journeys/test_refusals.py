@@ -217,6 +217,11 @@ def test_R1_R4_R53_D2_another_front_end_unlocks_a_blocked_card_over_the_json_api
     assert Judge(stack.pcsc).pin_verifies(person.new_pin)
     expected = [Record("card_gateway", "SUCCESS", "", "LOCKED", "SELF")]
     assert Auditor(stack).wait_for_records(person.session_id) == expected
+    wait_until("a receipt", lambda: "text" in holder.get("/session/receipt"), 20)
+    assert person.code not in holder.get("/session/receipt")["text"]
+    found = holder.get(f"/registration-authorities?organisation={facts['registration_authority']['name']}")
+    assert facts["registration_authority"] in found["registration_authorities"]
+    assert "example.org" in [each["domain"] for each in holder.get("/approved-domains")["for_all"]]
 
 
 def test_R2_D2_another_front_end_changes_a_passcode_over_the_json_api(stack: Stack) -> None:

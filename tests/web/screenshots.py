@@ -1,7 +1,7 @@
 """Every page in each of its states, at 320 and 1280 px, in one folder: `make screenshots`.
 
-The pictures are those of `test_every_page.py`, which also judges what it draws: a state that fails there
-has its pictures all the same. `index.html` shows them side by side.
+The pictures are those of `test_every_page.py` and its like, which also judge what they draw: a state that
+fails there has its pictures all the same. `index.html` shows them side by side.
 """
 
 import os
@@ -19,7 +19,8 @@ def draw(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(WORKERS), "tests/web/test_every_page.py"]
+    pages = sorted(str(path) for path in Path(__file__).parent.glob("test_every_*page.py"))
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(WORKERS), *pages]
     environment = {**os.environ, "WEB_SCREENSHOTS": str(folder.resolve())}
     return subprocess.run(command, env=environment, check=False).returncode
 
