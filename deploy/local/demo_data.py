@@ -176,6 +176,7 @@ def _vaulted(card: DemoCard) -> dict[str, object]:
         "guid": card.facts.guid.hex(),
         "key_9e": base64.b64encode(card.facts.key_9e_der or b"").decode(),
         "expires_at": _instant(card.facts.expires_at),
+        "key_9a": base64.b64encode(card.facts.key_9a_der).decode(),
     }
     if not card.plan.has_secret:
         return line

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from services.agent.ports import Order, Question, Session, Typed, Window
-from services.agent.sealing import open_current_pin, open_pin
+from services.agent.sealing import open_current_pin, open_pin, open_sign_in_pin
 from services.card_gateway.card.runner import Fill
 from services.card_gateway.card.script import Kind
 from services.runtime.words import matching_words
+
+_ASKED_FIRST = (Kind.PROVE, Kind.PROVE_HOLDER)
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ def is_sealed_against(order: Order, agreed: Agreed | None, *, only_typed_here: b
 
     `only_typed_here`: this workstation takes none from any page. What was typed here nothing replaces.
     """
-    if order.script.kind is Kind.PROVE:
-        return only_typed_here and order.question is not None and not order.question.pin_at_agent
+    if order.question is not None and order.script.kind in _ASKED_FIRST:
+        sealed_too = bool(order.sealed_current_pin) and order.question.pin_at_agent
+        return (only_typed_here and not order.question.pin_at_agent) or sealed_too
     typed = agreed is not None and agreed.typed is not None
     return bool(order.sealed_pin or order.sealed_current_pin) and (only_typed_here or typed)
 
@@ -52,3 +55,12 @@ def pins_of(session: Session, order: Order, agreed: Agreed | None) -> Fill:
         return Fill(pin=pin)
     current = open_current_pin(session.private_key, order.sealed_current_pin, *context)
     return Fill(pin=pin, current_pin=current, last_try=last_try)
+
+
+def sign_in_pin_of(session: Session, order: Order, agreed: Agreed | None) -> Fill:
+    """The passcode to sign in with, as typed here, or out of its seal. Raises PinNotOpened."""
+    last_try = agreed is not None and agreed.question.last_try
+    if agreed is not None and agreed.typed is not None:
+        return Fill(current_pin=agreed.typed.current, last_try=last_try)
+    sealed, context = order.sealed_current_pin, (session.session_id, order.pin_attempt_id)
+    return Fill(current_pin=open_sign_in_pin(session.private_key, sealed, *context), last_try=last_try)

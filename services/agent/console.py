@@ -95,17 +95,15 @@ class Console:
 
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         """Ask on the controlling terminal; only the word yes is a yes."""
-        text = messages.question(question.last_four, words, last_try=question.last_try)
+        text = messages.question(question, words)
         answer = await asyncio.to_thread(self._ask, text, lambda opened: opened.line(" Type yes: "), seconds)
         return answer is not None and answer.lower() == "yes"
 
     async def ask_pins(self, question: Question, words: tuple[str, str, str], seconds: float) -> Typed | None:
         """Ask on the controlling terminal, which shows nothing of what is typed."""
-        text = messages.question(question.last_four, words, last_try=question.last_try)
-        asks_current = question.reason == "CHANGE"
-        return await asyncio.to_thread(
-            self._ask, f"{text} {HOW}", lambda opened: opened.pins(asks_current=asks_current), seconds
-        )
+        asked = f"{messages.question(question, words)} {HOW}"
+        wanted = {"asks_current": question.asks_current, "asks_new": not question.signs_in}
+        return await asyncio.to_thread(self._ask, asked, lambda opened: opened.pins(**wanted), seconds)
 
     async def run(self) -> None:
         """Nothing to draw: the terminal does."""

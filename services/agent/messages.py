@@ -1,5 +1,7 @@
 """The window's sentences: one for each code, plain, with what to do. Codes are stable."""
 
+from services.agent.ports import Question
+
 PROBLEMS = {
     "READER_SERVICE_DOWN": "The smartcard reader service does not answer (PR20002). Restart the computer, "
     "or ask IT to start the smartcard service. This window goes on by itself.",
@@ -56,6 +58,7 @@ ABOUT_CURRENT = frozenset({"CURRENT_MISSING", "CURRENT_FORM"})
 
 OUTCOMES = {
     "SUCCESS": "Done: the card works, with the new passcode.",
+    "SIGNED_IN": "Done: the card said who you are. Go on in the browser.",
     "FAILED": "The card was not unlocked. Read in the browser what to do.",
     "UNKNOWN": "It is not known yet whether the card took the passcode. Leave the card in the reader.",
     "RESOLVED": "It is known now how it ended. Read it in the browser.",
@@ -67,6 +70,7 @@ WORKING = {
     "RESET": "Setting the new passcode. Leave the card in.",
     "RECOVER": "Setting the new passcode. Leave the card in.",
     "CHANGE": "Changing the passcode. Leave the card in.",
+    "PROVE_HOLDER": "Checking the passcode. Leave the card in.",
 }
 
 
@@ -80,11 +84,12 @@ def outcome(word: str, code: str) -> str:
     return OUTCOMES.get(word, OTHER) + (f" [{code}]" if code else "")
 
 
-def question(last_four: str, words: tuple[str, str, str], *, last_try: bool) -> str:
-    """Return what the person is asked before a passcode is set."""
-    letters = (letter for letter in last_four[:8] if letter.isascii() and letter.isalnum())
-    asked = f"New passcode for card …{''.join(letters)}?"
-    if last_try:
+def question(asked_of: Question, words: tuple[str, str, str]) -> str:
+    """Return what the person is asked before a passcode is set, or used to sign in."""
+    letters = (letter for letter in asked_of.last_four[:8] if letter.isascii() and letter.isalnum())
+    card = f"card …{''.join(letters)}"
+    asked = f"Sign in with {card}?" if asked_of.signs_in else f"New passcode for {card}?"
+    if asked_of.last_try:
         asked += " This is the last try: a wrong current passcode locks the card."
     return f"{asked} Words: {' '.join(words)}."
 

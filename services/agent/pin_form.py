@@ -10,6 +10,7 @@ from services.agent import messages, typed
 from services.agent.ports import Typed
 
 MASK = "•"
+SET, SIGN_IN = "Set this passcode", "Sign in"
 WIDTH = 12
 """Of a field, in characters; the longest passcode has 8."""
 
@@ -23,7 +24,7 @@ class PinForm(ttk.Frame):
     def __init__(self, parent: ttk.Frame, draw_line: DrawLine, alarm: str) -> None:
         super().__init__(parent, padding=("9p", "4p"), relief="solid", borderwidth=2)
         self._answer: asyncio.Future[Typed | None] | None = None
-        self._asks_current = False
+        self._asks_current, self._asks_new = False, True
         self._asked, self._complaint = tkinter.StringVar(self), tkinter.StringVar(self)
         self._shows = tkinter.BooleanVar(self)
         draw_line(self, self._asked, size=12)
@@ -31,18 +32,21 @@ class PinForm(ttk.Frame):
         self._fields = ttk.Frame(self)
         self._fields.grid(sticky="w")
         self._current_label, self.current = self._field("Current passcode", 0)
-        _, self.new = self._field("New passcode", 1)
-        _, self.again = self._field("New passcode again", 2)
+        self._new_label, self.new = self._field("New passcode", 1)
+        self._again_label, self.again = self._field("New passcode again", 2)
         self._shown = ttk.Checkbutton(self, text="Show what I type", variable=self._shows, command=self._mask)
         self._shown.grid(sticky="w", pady="4p")
         self._draw_buttons()
 
-    async def ask(self, asked: str, *, asks_current: bool, seconds: float) -> Typed | None:
+    async def ask(
+        self, asked: str, *, asks_current: bool, seconds: float, asks_new: bool = True
+    ) -> Typed | None:
         """Return what was typed once it is good; None for a no, Escape, or no answer in time.
 
         Raises tkinter.TclError where the window is gone.
         """
-        self._answer, self._asks_current = asyncio.get_running_loop().create_future(), asks_current
+        self._answer = asyncio.get_running_loop().create_future()
+        self._asks_current, self._asks_new = asks_current, asks_new
         self._asked.set(messages.printable(asked))
         try:
             self._lay_out()
@@ -61,11 +65,17 @@ class PinForm(ttk.Frame):
         self._end(None)
 
     def _lay_out(self) -> None:
-        for widget in (self._current_label, self.current):
-            if self._asks_current:
-                widget.grid()
-            else:
-                widget.grid_remove()
+        of_new = (self._new_label, self.new, self._again_label, self.again)
+        for widgets, asked in (
+            ((self._current_label, self.current), self._asks_current),
+            (of_new, self._asks_new),
+        ):
+            for widget in widgets:
+                if asked:
+                    widget.grid()
+                else:
+                    widget.grid_remove()
+        self._submit_button.configure(text=SET if self._asks_new else SIGN_IN)
         self._shows.set(False)
         self._mask()
         self.grid()
@@ -73,7 +83,9 @@ class PinForm(ttk.Frame):
 
     def _submit(self) -> None:
         new, again, current = self.new.get(), self.again.get(), self.current.get()
-        refused = typed.first_objection(new, again, current, asks_current=self._asks_current)
+        refused = typed.first_objection(
+            new, again, current, asks_current=self._asks_current, asks_new=self._asks_new
+        )
         if refused:
             self._complain(refused)
         else:
@@ -113,7 +125,15 @@ class PinForm(ttk.Frame):
         buttons = ttk.Frame(self)
         buttons.grid(sticky="w")
         cancel = ttk.Button(buttons, text="No, change nothing", command=self.cancel)
-        submit = ttk.Button(buttons, text="Set this passcode", command=self._submit)
-        for column, button in enumerate((submit, cancel)):
+        self._submit_button = ttk.Button(buttons, text=SET, command=self._submit)
+        for column, button in enumerate((self._submit_button, cancel)):
             button.grid(row=0, column=column, padx=(0, "9p"), pady="4p")
             button.bind("<Return>", lambda event: event.widget.invoke())
+
+
+def _show_or_hide(shown: bool, *widgets: tkinter.Widget) -> None:
+    for widget in widgets:
+        if shown:
+            widget.grid()
+        else:
+            widget.grid_remove()

@@ -92,14 +92,21 @@ class Session:
 
 @dataclass(frozen=True)
 class Question:
-    """What the person is asked before a passcode is set."""
+    """What the person is asked before a passcode is set, or the holder signs in with it."""
 
     last_four: str
     reason: str
     last_try: bool = False
-    """CHANGE: a wrong current passcode may block the card."""
+    """A wrong current passcode may block the card."""
     pin_at_agent: bool = False
     """The passcodes are typed here as well, and none comes sealed."""
+    signs_in: bool = False
+    """Nothing is set: the card is to say who holds it. Our own word, by the kind of the script."""
+
+    @property
+    def asks_current(self) -> bool:
+        """True where the passcode that the card has now is needed."""
+        return self.signs_in or self.reason == "CHANGE"
 
 
 @dataclass(frozen=True)
@@ -107,8 +114,9 @@ class Typed:
     """What the person typed here. Kept for one script; never written down."""
 
     new: str = field(repr=False)
+    """Empty where somebody signs in."""
     current: str = field(default="", repr=False)
-    """CHANGE only."""
+    """CHANGE and PROVE_HOLDER only."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,7 @@ class Order:
     sealed_pin: bytes = field(default=b"", repr=False)
     pin_attempt_id: str = ""
     sealed_current_pin: bytes = field(default=b"", repr=False)
-    """CHANGE only."""
+    """CHANGE and PROVE_HOLDER."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,13 @@
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from services.runtime.hpke import NotSealedForUs, current_pin_info, open_sealed, pin_info
+from services.runtime.hpke import (
+    NotSealedForUs,
+    current_pin_info,
+    open_sealed,
+    pin_info,
+    sign_in_pin_info,
+)
 
 
 class PinNotOpened(Exception):
@@ -30,6 +36,11 @@ def open_pin(private_key: bytes, sealed: bytes, session_id: str, attempt_id: str
 def open_current_pin(private_key: bytes, sealed: bytes, session_id: str, attempt_id: str) -> str:
     """Return the PIN that the person says the card has now. Raises PinNotOpened."""
     return _opened(private_key, sealed, current_pin_info(session_id, attempt_id))
+
+
+def open_sign_in_pin(private_key: bytes, sealed: bytes, session_id: str, attempt_id: str) -> str:
+    """Return the PIN that the person signs in with. Raises PinNotOpened."""
+    return _opened(private_key, sealed, sign_in_pin_info(session_id, attempt_id))
 
 
 def _opened(private_key: bytes, sealed: bytes, info: bytes) -> str:

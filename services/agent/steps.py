@@ -7,9 +7,9 @@ the person did not say yes to in our own window.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from services.agent.agreeing import Agreed, ask, is_sealed_against, pins_of
+from services.agent.agreeing import Agreed, ask, is_sealed_against, pins_of, sign_in_pin_of
 from services.agent.holding import CannotHold, Hold
 from services.agent.journal import Journal
 from services.agent.ports import Doing, Order, ReaderService, Session, Window
@@ -31,7 +31,8 @@ RUNS = 3
 """How often a script is begun anew that another program's card reset cut short before any secret left."""
 
 _ON_KEPT_HANDLE = frozenset({Kind.RESET, Kind.RECOVER, Kind.CHANGE})
-_PURPOSES = {Kind.READ: Purpose.READ, Kind.PROVE: Purpose.RESET}
+_PURPOSES = {Kind.READ: Purpose.READ, Kind.PROVE: Purpose.RESET, Kind.PROVE_HOLDER: Purpose.SIGN_IN}
+_ASKED_FIRST = frozenset({Kind.PROVE, Kind.PROVE_HOLDER})
 
 
 @dataclass
@@ -122,15 +123,17 @@ class Steps:
         return proven is not None and proven.session_id == session.session_id and self._now() < proven.until
 
     async def _declined(self, session: Session, order: Order) -> Report | None:
-        """Ask before a proof that leads to a reset, while no card is held."""
-        if order.script.kind is not Kind.PROVE:
+        """Ask before a proof that leads to a reset, or says who holds the card, while no card is held."""
+        if order.script.kind not in _ASKED_FIRST:
             return None
         self._agreed = None
         await self.release()
         if order.question is None:  # without the question there can be no reset: no reason to sign either
             return _not_sent(End.REFUSED, "NO_QUESTION")
         self._window.doing(Doing.ASKING)
-        agreed = await ask(self._window, session, order.question, order.begin_by - self._now())
+        # By our own word, so that nobody says yes to a sign-in that is a reset.
+        question = replace(order.question, signs_in=order.script.kind is Kind.PROVE_HOLDER)
+        agreed = await ask(self._window, session, question, order.begin_by - self._now())
         if agreed is None:
             return _not_sent(End.DECLINED, "")
         if self._now() >= order.begin_by:
@@ -143,7 +146,10 @@ class Steps:
             return pins_of(session, order, self._agreed_before)
         purpose = _PURPOSES[order.script.kind]
         name, public = self._gateway_name, session.public_key
-        return Fill(digest=challenge_digest(purpose, name, session.session_id, order.nonce, public))
+        digest = challenge_digest(purpose, name, session.session_id, order.nonce, public)
+        if order.script.kind is not Kind.PROVE_HOLDER:
+            return Fill(digest=digest)
+        return replace(sign_in_pin_of(session, order, self._agreed), digest=digest)
 
     @property
     def _agreed_before(self) -> Agreed | None:
@@ -175,7 +181,7 @@ class Steps:
     def _on_new_handle(self, session: Session, script: Script, fill: Fill) -> Report:
         for _ in range(RUNS):
             report = self._once(session, script, fill)
-            if report.rule != "RESET_BY_OTHER":
+            if report.rule != "RESET_BY_OTHER" or secret_sent(script, report):
                 break
         return report
 

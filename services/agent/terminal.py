@@ -48,16 +48,17 @@ class Terminal:
                 read += some
         return read.decode(errors="replace").strip()
 
-    def pins(self, *, asks_current: bool) -> Typed:
+    def pins(self, *, asks_current: bool, asks_new: bool = True) -> Typed:
         """Ask for passcodes, unseen, until they are good; an empty line ends it with NoAnswer."""
         with self._unseen():
             self.say("\n")
             current = self._good(CURRENT, typed.current_objection) if asks_current else ""
-            while True:
+            while asks_new:
                 new = self._good(NEW, lambda pin: typed.objection(pin, current))
                 if self._some(AGAIN) == new:
                     return Typed(new, current)
                 self._refuse(typed.DIFFERENT)
+            return Typed("", current)
 
     def _good(self, prompt: str, objection: Callable[[str], str]) -> str:
         while refused := objection(pin := self._some(prompt)):

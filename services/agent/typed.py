@@ -21,8 +21,10 @@ def objection(new: str, current: str) -> str:
     return refused.value if refused else ""
 
 
-def first_objection(new: str, again: str, current: str, *, asks_current: bool) -> str:
+def first_objection(new: str, again: str, current: str, *, asks_current: bool, asks_new: bool = True) -> str:
     """Why what stands in all fields is refused, the first reason from above; empty where it is good."""
     if asks_current and (wrong := current_objection(current)):
         return wrong
+    if not asks_new:
+        return ""
     return objection(new, current if asks_current else "") or ("" if new == again else DIFFERENT)

@@ -126,7 +126,7 @@ class TkWindow:
     async def confirm(self, question: Question, words: tuple[str, str, str], seconds: float) -> bool:
         """Ask Yes or No; the keyboard is on No."""
         self._answer = asyncio.get_running_loop().create_future()
-        asked = messages.question(question.last_four, words, last_try=question.last_try)
+        asked = messages.question(question, words)
         try:
             self._show(self._asked, asked)
             self._question.grid()
@@ -143,11 +143,12 @@ class TkWindow:
 
     async def ask_pins(self, question: Question, words: tuple[str, str, str], seconds: float) -> Typed | None:
         """Ask for the passcodes; the keyboard is on the first of them, and nothing else asks for anything."""
-        asked = messages.question(question.last_four, words, last_try=question.last_try)
+        asked = messages.question(question, words)
+        wanted = {"asks_current": question.asks_current, "asks_new": not question.signs_in}
         try:
             self._page.grid_remove()
             self._come_forward()
-            return await self._pins.ask(asked, asks_current=question.reason == "CHANGE", seconds=seconds)
+            return await self._pins.ask(asked, **wanted, seconds=seconds)
         except tkinter.TclError:
             return None
         finally:

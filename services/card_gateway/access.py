@@ -9,6 +9,7 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SESSIONS}/ChangeReason": frozenset({"web"}),
     f"{_SESSIONS}/Authorise": frozenset({"web"}),
     f"{_SESSIONS}/ResetPin": frozenset({"web"}),
+    f"{_SESSIONS}/ProveHolder": frozenset({"web"}),
 }
 
 ATTACH = f"{_AGENTS}/Attach"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 REQUIRED = ("card_ref", "profile", "guid", "key_9e", "expires_at")
-OPTIONAL = ("puk", "admin_key")
+OPTIONAL = ("puk", "admin_key", "key_9a")
 
 LONGEST_LINE = 64 * 1024
 """Bytes; a card takes less than one KiB."""

@@ -15,6 +15,7 @@ from services.card_gateway.timetable import SqlTimetable
 from services.card_gateway.use_cases.agents import Agents
 from services.card_gateway.use_cases.claiming import Claiming
 from services.card_gateway.use_cases.pages import Pages
+from services.card_gateway.use_cases.signing_in import SigningIn
 from services.card_gateway.use_cases.sweeping import Sweeping
 from services.runtime.clock import Clock
 from services.runtime.database import Database
@@ -46,6 +47,7 @@ class CardProofs:
 
     verify = staticmethod(proofs.verify)
     expires_at = staticmethod(proofs.expires_at)
+    algorithm_of = staticmethod(proofs.algorithm_of)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Gateway:
     agents: Agents
     claiming: Claiming
     pages: Pages
+    signing_in: SigningIn
     sweeping: Sweeping
     attendance: ProcessAttendance
     bell: ProcessBell
@@ -100,6 +103,7 @@ def compose(
         agents=Agents(outside),
         claiming=Claiming(outside),
         pages=Pages(outside),
+        signing_in=SigningIn(outside),
         sweeping=Sweeping(outside, SqlTimetable(database)),
         attendance=attendance,
         bell=bell,

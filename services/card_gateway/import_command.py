@@ -18,6 +18,7 @@ REASONS = {
     "BAD_END": "expires_at is no time of ISO 8601 with its zone, such as 2027-03-31T00:00:00Z",
     "BAD_GUID": "guid is not 32 hex digits",
     "BAD_KEY": "key_9e is no public key (SPKI DER in base64)",
+    "BAD_KEY_9A": "key_9a is no P-256 or RSA-2048 key (SPKI DER in base64), or this kind of card has none",
     "BAD_PUK": "puk is no PUK of this kind of card",
     "BAD_ADMIN_KEY": "admin_key is not 48 hex digits, or this kind of card has none",
     "DEFAULT_PUK": "taken; the PUK is the one that cards come with, and anybody knows it",

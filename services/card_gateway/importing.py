@@ -2,8 +2,9 @@
 
 A row: card_ref, profile, guid (32 hex each but profile), key_9e (base64 of an SPKI DER key), expires_at
 (end of 9A, ISO 8601 with zone), puk (factory value; without it the card is ERR1009). Profile GIDS has an
-empty key_9e, and admin_key (48 hex digits) where others have puk. A card that is
-there keeps its secret and its counters: only its end is brought up to date.
+empty key_9e, and admin_key (48 hex digits) where others have puk. Optional: key_9a (base64 of an SPKI DER
+key), without which nobody can sign in with the card. A card that is there keeps its secret and its
+counters: only its end and its key_9a, which a renewal changes, are brought up to date.
 """
 
 import base64
@@ -25,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.card_gateway import tables
 from services.card_gateway.card import profiles
 from services.card_gateway.cards_file import Refused, Row
+from services.card_gateway.proofs import algorithm_of
 from services.card_gateway.use_cases.commits import IMPORT_CARDS
 from services.card_gateway.vault import MasterVault
 from services.runtime.database import Database, TransientDatabaseError
@@ -51,6 +53,8 @@ class Line:
     expires_at: datetime
     puk: str | None = field(repr=False)
     """Or the admin key, of a card that has one."""
+    key_9a: bytes | None = None
+    """The holder's own key; None where the line says nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ def parse(row: Row) -> Line:
         _key(said["key_9e"]) if said["profile"] in profiles.PUK else _no_key(said["key_9e"]),
         _end(said["expires_at"]),
         _secret(said),
+        _holders_key(said),
     )
 
 
@@ -147,6 +152,20 @@ def _key(text: Any) -> bytes:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Refused("BAD_KEY") from None
     return der
+
+
+def _holders_key(said: dict[str, Any]) -> bytes | None:
+    if not said.get("key_9a"):
+        return None
+    if said["profile"] not in profiles.PUK:
+        raise Refused("BAD_KEY_9A")
+    try:
+        key = _key(said["key_9a"])
+    except Refused:
+        raise Refused("BAD_KEY_9A") from None
+    if algorithm_of(key) is None:
+        raise Refused("BAD_KEY_9A")
+    return key
 
 
 def _end(text: Any) -> datetime:
@@ -222,9 +241,10 @@ class _Taking:
         if added and weak:
             self.remarks.append(Remark(line.number, weak, taken=True))
         if known is not None:
-            moved = known.expires_at != line.expires_at
+            key_9a = line.key_9a or known.key_9a
+            moved = (known.expires_at, known.key_9a) != (line.expires_at, key_9a)
             if moved:
-                self.ends.append({"ref": line.card_ref, "end": line.expires_at})
+                self.ends.append({"ref": line.card_ref, "end": line.expires_at, "key": key_9a})
             self.updated += added or moved
             self.there += not (added or moved)
 
@@ -232,7 +252,8 @@ class _Taking:
         if line.guid in self._there.guids:
             raise Refused("GUID_TAKEN")
         row: dict[str, Any] = {"card_ref": line.card_ref, "profile": line.profile, "guid": line.guid}
-        self.cards.append(row | {"key_9e": line.key_9e, "expires_at": line.expires_at})
+        keys = {"key_9e": line.key_9e, "key_9a": line.key_9a}
+        self.cards.append(row | keys | {"expires_at": line.expires_at})
 
     def _keep(self, line: Line, secret: dict[str, Any]) -> bool:
         """Keep the secret where the card has none; False where it has one."""
@@ -262,7 +283,7 @@ class _Taking:
 _END = (
     update(tables.cards)
     .where(tables.cards.c.card_ref == bindparam("ref"))
-    .values(expires_at=bindparam("end"))
+    .values(expires_at=bindparam("end"), key_9a=bindparam("key"))
 )
 _VALUE = (
     update(tables.secrets)

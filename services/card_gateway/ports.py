@@ -32,6 +32,8 @@ class RegisteredCard:
     """The pinned public key, SPKI DER; empty for an admin-key card, which has none."""
     expires_at: datetime
     """When 9A ends, as the registry has it."""
+    key_9a: bytes | None = None
+    """The holder's pinned public key, SPKI DER; None: nobody can sign in with this card."""
 
 
 class View(Protocol):
@@ -343,6 +345,10 @@ class Proofs(Protocol):
 
     def expires_at(self, cert_der: bytes) -> datetime:
         """When a certificate ends. Raises ValueError for what is none."""
+        ...
+
+    def algorithm_of(self, public_key_der: bytes) -> Algorithm | None:
+        """How a key signs; None for a key of a type that we cannot check."""
         ...
 
 

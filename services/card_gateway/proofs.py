@@ -32,6 +32,17 @@ def verify(public_key_der: bytes, algorithm: Algorithm, digest: bytes, signature
     return False
 
 
+def algorithm_of(public_key_der: bytes) -> Algorithm | None:
+    """How a key signs; None for a key of a type that we cannot check."""
+    try:
+        key = serialization.load_der_public_key(public_key_der)
+    except (UnsupportedAlgorithm, ValueError, TypeError):
+        return None
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return Algorithm.P256 if isinstance(key.curve, ec.SECP256R1) else None
+    return Algorithm.RSA2048 if isinstance(key, rsa.RSAPublicKey) and key.key_size == 2048 else None
+
+
 def public_key_of(cert_der: bytes) -> bytes:
     """The certificate's SubjectPublicKeyInfo, DER. Raises ValueError if there is none to read."""
     try:

@@ -129,6 +129,7 @@ cards = Table(
     Column("guid", LargeBinary, nullable=False, unique=True),
     Column("key_9e", LargeBinary, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+    Column("key_9a", LargeBinary, nullable=True),
 )
 
 secrets = Table(

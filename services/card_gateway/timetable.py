@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, delete, or_, select
 from services.card_gateway import tables
 from services.card_gateway.domain.pairing import GUESS_WINDOW
 from services.card_gateway.domain.session import KEPT
-from services.card_gateway.domain.step import SET_PIN, StepKind
+from services.card_gateway.domain.step import ASKED_FIRST, SET_PIN
 from services.card_gateway.domain.words import State
 from services.card_gateway.use_cases.commits import FORGET
 from services.runtime.database import Database
@@ -42,9 +42,8 @@ class SqlTimetable:
         self, asked: datetime, proved_unsent: datetime, proved_sent: datetime, limit: int
     ) -> tuple[str, ...]:
         """Sessions that wait for a PROVE made before `asked`, or a reset made before the other two."""
-        proving = and_(
-            _S.state == State.PROVING.value, _T.kind == StepKind.PROVE.value, _T.created_at <= asked
-        )
+        asking = _T.kind.in_([kind.value for kind in ASKED_FIRST])
+        proving = and_(_S.state == State.PROVING.value, asking, _T.created_at <= asked)
         resetting = and_(
             _S.state == State.RESETTING.value,
             _T.kind.in_([kind.value for kind in SET_PIN]),

@@ -13,10 +13,10 @@ from smartcard_unlock.identity.v1 import identity_pb2_grpc
 from services.identity import allow_list_command
 from services.identity.access import ACCESS
 from services.identity.approved_domains import ApprovedDomains
-from services.identity.card_refs import write_refs
 from services.identity.directory import Import, report_line
 from services.identity.events import event_of
 from services.identity.finding import Finder
+from services.identity.mobile_numbers import LibphonenumberNumbers
 from services.identity.name_index import NameIndex
 from services.identity.registry import SqlRegistry
 from services.identity.servicer import IdentityServicer
@@ -24,6 +24,7 @@ from services.identity.settings import DatabaseSettings, IdentitySettings
 from services.identity.storage import PROCESS, SqlStore
 from services.identity.tables import outbox, outbox_position
 from services.identity.use_cases import Holders, Parts
+from services.identity.use_cases.profiles import Profiles
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
@@ -39,18 +40,16 @@ SWEEP_SECONDS = 3600
 log = logs.logger("identity")
 
 
-def compose(read: IdentitySettings, opened: Database) -> Holders:
-    """Put the use cases together from the settings. Raises ValueError or OSError for a bad key file."""
+def compose(read: IdentitySettings, opened: Database) -> Parts:
+    """Put the parts together from the settings. Raises ValueError or OSError for a bad key file."""
     clock, randomness = SystemClock(), SystemRandomness()
-    return Holders(
-        Parts(
-            store=SqlStore(opened, event_of, randomness),
-            clock=clock,
-            randomness=randomness,
-            grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
-            signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
-            change_needs_code=read.CHANGE_NEEDS_CODE,
-        )
+    return Parts(
+        store=SqlStore(opened, event_of, randomness),
+        clock=clock,
+        randomness=randomness,
+        grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
+        signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
+        change_needs_code=read.CHANGE_NEEDS_CODE,
     )
 
 
@@ -59,9 +58,10 @@ async def serve(_: argparse.Namespace) -> int:
     read = settings.load(IdentitySettings)
     logs.configure(PROCESS, read.LOG_LEVEL)
     opened = Database(read.IDENTITY_DATABASE_URL)
-    holders = compose(read, opened)
-    finder = Finder(SqlStore(opened, event_of, SystemRandomness()), SystemClock(), NameIndex)
-    servicer = IdentityServicer(holders, finder)
+    parts = compose(read, opened)
+    holders, profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
+    finder = Finder(parts.store, SystemClock(), NameIndex)
+    servicer = IdentityServicer(holders, finder, profiles)
     registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer)
     server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
     relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers)
@@ -101,15 +101,6 @@ async def import_lines(read: DatabaseSettings, lines: Iterable[str]) -> int:
         await opened.close()
     print(json.dumps(run.counts))
     return 1 if run.counts["refused"] else 0
-
-
-async def cards_refs(_: argparse.Namespace) -> int:
-    """Print the card references that are known here, for `reconcile` of card_gateway."""
-    opened = Database(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL)
-    try:
-        return await write_refs(opened)
-    finally:
-        await opened.close()
 
 
 @asynccontextmanager
@@ -170,7 +161,6 @@ if __name__ == "__main__":
             "serve": serve,
             "migrate": migrate,
             "import": import_file,
-            "cards refs": cards_refs,
             "allow-list show": list_show,
             "allow-list add": list_add,
             "allow-list remove": list_remove,

@@ -8,4 +8,7 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/ReportNoMailbox": frozenset({"web"}),
     f"{_SERVICE}/FindRA": frozenset({"web"}),
     f"{_SERVICE}/ListApprovedDomains": frozenset({"web"}),
+    f"{_SERVICE}/SignIn": frozenset({"web"}),
+    f"{_SERVICE}/GetProfile": frozenset({"web"}),
+    f"{_SERVICE}/UpdateContact": frozenset({"web"}),
 }

@@ -80,7 +80,17 @@ class Card(_Record):
     certificate_expires_at: AwareDatetime | None = None
 
 
-Record = Organisation | Domain | Holder | Card
+class Role(_Record):
+    """What a holder may do for others, at one organisation; `granted` false takes it back."""
+
+    kind: Literal["role"]
+    holder: Annotated[str, Field(min_length=1, max_length=64)]
+    role: Literal["RA"]
+    organisation: Code
+    granted: bool = True
+
+
+Record = Organisation | Domain | Holder | Card | Role
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 

@@ -3,7 +3,13 @@
 from smartcard_unlock.common.v1 import common_pb2 as common
 from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 
-from services.identity.domain.facts import AllowListChanged, Fact, HolderRefused, HoldersImported
+from services.identity.domain.facts import (
+    AllowListChanged,
+    ContactChanged,
+    Fact,
+    HolderRefused,
+    HoldersImported,
+)
 from services.runtime.outbox import Event
 from services.runtime.timestamps import timestamp_of
 
@@ -22,6 +28,8 @@ def event_of(fact: Fact) -> Event:
             return _imported(fact)
         case AllowListChanged():
             return _list_changed(fact)
+        case ContactChanged():
+            return _contact_changed(fact)
 
 
 def _refused(fact: HolderRefused) -> Event:
@@ -59,3 +67,18 @@ def _list_changed(fact: AllowListChanged) -> Event:
         occurred_at=timestamp_of(fact.at),
     )
     return Event(EVENTS, fact.entry.domain[:LONGEST_KEY], message, fact.at)
+
+
+def _contact_changed(fact: ContactChanged) -> Event:
+    message = told.ContactChanged(
+        holder_ref=fact.holder_ref,
+        organisation=fact.organisation,
+        session_id=fact.session_id,
+        card_ref=fact.card_ref,
+        actor=common.Actor(kind=common.ActorKind.Value(f"ACTOR_KIND_{fact.actor_kind}"), ref=fact.actor_ref),
+        old_address_version=fact.old_version,
+        address_version=fact.version,
+        mobile_changed=fact.mobile_changed,
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.holder_ref, message, fact.at)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.identity.directory import Card, Domain, Holder, Organisation, Remark, Row
+from services.identity.directory import Card, Domain, Holder, Organisation, Remark, Role, Row
 from services.identity.domain.address import NoAddress, canonical, canonical_domain, domain_of
 from services.identity.domain.allow_list import AllowedDomain, Change, on_list
 from services.identity.domain.holder import CardStatus
@@ -30,7 +30,10 @@ class StoredHolder:
     name: str
     status: str
     address_version: int = 0
-    address: str | None = None
+    mobile: str | None = field(default=None, repr=False)
+    """No directory brings it: holders keep it themselves."""
+    address: str | None = field(default=None, repr=False)
+    address_set_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,9 @@ class Plan:
     allow_list: dict[tuple[str, str], bool] = field(default_factory=dict)
     """By organisation and domain: whether the domains below are allowed too."""
 
+    roles: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    """What the batch says of (holder, role, organisation)."""
+
     changed_organisations: set[str] = field(default_factory=set)
     changed_holders: set[str] = field(default_factory=set)
     changed_cards: set[str] = field(default_factory=set)
@@ -79,7 +85,7 @@ class Plan:
             return Remark(row.line, str(refused))
         return Remark(row.line, reason, taken=True) if reason else None
 
-    def _take(self, record: Organisation | Domain | Holder | Card) -> str:
+    def _take(self, record: Organisation | Domain | Holder | Card | Role) -> str:
         match record:
             case Organisation():
                 return self._organisation(record)
@@ -89,6 +95,8 @@ class Plan:
                 return self._holder(record)
             case Card():
                 return self._card(record)
+            case Role():
+                return self._role(record)
 
     def _organisation(self, record: Organisation) -> str:
         self.touched.add(record.code)
@@ -124,10 +132,16 @@ class Plan:
             name=record.name,
             status=record.status.value,
             address_version=known.address_version if known else 0,
+            mobile=known.mobile if known else None,
             address=known.address if known else None,
+            address_set_by=known.address_set_by if known else None,
         )
+        if holder.address != address and holder.address_set_by not in (None, IMPORT):
+            # What a holder or their RA wrote here, no import overwrites.
+            address, remark = holder.address, "EMAIL_SET_HERE"
         if holder.address != address:
-            holder = replace(holder, address_version=holder.address_version + 1, address=address)
+            version = holder.address_version + 1
+            holder = replace(holder, address_version=version, address=address, address_set_by=IMPORT)
             self.new_addresses.append(NewAddress(holder.holder_ref, holder.address_version, address))
         self.touched |= {record.organisation, known.organisation if known else record.organisation}
         if holder != known:
@@ -163,3 +177,12 @@ class Plan:
             self.cards[record.card_ref] = card
             self.changed_cards.add(record.card_ref)
         return "CARD_STAYS_FROZEN" if stays else ""
+
+    def _role(self, record: Role) -> str:
+        holder = self.holders.get(record.holder)
+        if holder is None:
+            raise RowRefused("HOLDER_UNKNOWN")
+        if record.organisation not in self.organisations:
+            raise RowRefused("ORGANISATION_UNKNOWN")
+        self.roles[holder.holder_ref, record.role, record.organisation] = record.granted
+        return ""

@@ -8,8 +8,14 @@ from typing import Protocol, TypeVar
 
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.facts import Fact
-from services.identity.domain.holder import Address, HeldCard, RegistrationAuthority
-from services.runtime.grants import Grant, HolderGrant
+from services.identity.domain.holder import (
+    Address,
+    HeldCard,
+    OwnProfile,
+    PastAddress,
+    RegistrationAuthority,
+)
+from services.runtime.grants import Grant
 
 G = TypeVar("G", bound=Grant)
 
@@ -19,6 +25,7 @@ class KnownHolder:
     """A holder of whom nothing but the standing address is asked; None where there is none."""
 
     address: Address | None
+    organisation: str
 
 
 class View(Protocol):
@@ -30,6 +37,14 @@ class View(Protocol):
 
     async def known_holder(self, holder_ref: str) -> KnownHolder | None:
         """Return a holder with the address that stands; None where the holder is not known."""
+        ...
+
+    async def past_address(self, holder_ref: str, version: int) -> PastAddress | None:
+        """Return a version of a holder's address; None where there never was one."""
+        ...
+
+    async def own_profile(self, card_ref: str) -> OwnProfile | None:
+        """Return what is kept of a card's holder; None where the card is not known."""
         ...
 
     async def allow_list_for(self, domain: str, organisation: str) -> Sequence[AllowedDomain]:
@@ -53,8 +68,20 @@ class View(Protocol):
         ...
 
 
-class Work(Protocol):
+class Work(View, Protocol):
     """One transaction: all of it is stored and told, or none."""
+
+    async def lock_holder(self, holder_ref: str) -> None:
+        """Let nobody else change this holder until the end."""
+        ...
+
+    async def set_address(self, holder_ref: str, address: Address) -> None:
+        """Store a new version of a locked holder's address, which stands from now on."""
+        ...
+
+    async def set_mobile(self, holder_ref: str, mobile: str) -> None:
+        """Store a locked holder's mobile number; empty for none."""
+        ...
 
     async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
         """Note that this outcome is told; False where it was before."""
@@ -92,6 +119,18 @@ class GrantReader(Protocol):
 class GrantWriter(Protocol):
     """Signs grants of ours."""
 
-    def sign(self, grant: HolderGrant) -> str:
+    def sign(self, grant: Grant) -> str:
         """Return the grant as a token."""
+        ...
+
+
+class NoNumber(ValueError):
+    """The text is no mobile number."""
+
+
+class Numbers(Protocol):
+    """Knows mobile numbers."""
+
+    def canonical(self, text: str) -> str:
+        """Return the number in E.164. Raises NoNumber."""
         ...

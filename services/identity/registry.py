@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import approved_domains
 from services.identity.approved_domains import ChangeWriter
-from services.identity.directory import Card, Contact, Domain, Holder, Organisation, Remark, Row
+from services.identity.directory import Card, Contact, Domain, Holder, Organisation, Remark, Role, Row
 from services.identity.domain.address import domain_of
 from services.identity.domain.allow_list import ListChange, on_list
 from services.identity.domain.facts import Fact, HoldersImported
@@ -25,13 +25,16 @@ from services.identity.tables import (
     organisations,
     outbox,
     registration_authorities,
+    roles,
 )
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 from services.runtime.outbox import Event, tell_all
 from services.runtime.randomness import Randomness
 
-_HOLDERS = select(holders, addresses.c.address).outerjoin(addresses, STANDING)
+_HOLDERS = select(holders, addresses.c.address, addresses.c.set_by.label("address_set_by")).outerjoin(
+    addresses, STANDING
+)
 _ORGANISATIONS = select(organisations, registration_authorities).outerjoin(
     registration_authorities, registration_authorities.c.organisation == organisations.c.code
 )
@@ -81,11 +84,11 @@ class SqlRegistry:
         records = [row.record for row in rows]
         plan = Plan(new_ref=lambda: self._randomness.token(16).hex())
         codes = {r.code for r in records if isinstance(r, Organisation)}
-        codes |= {r.organisation for r in records if isinstance(r, Holder | Domain)}
+        codes |= {r.organisation for r in records if isinstance(r, Holder | Domain | Role)}
         for row in await connection.execute(_ORGANISATIONS.where(organisations.c.code.in_(codes))):
             plan.organisations[row.code] = _organisation(row)
         ids = {r.id for r in records if isinstance(r, Holder)}
-        ids |= {r.holder for r in records if isinstance(r, Card)}
+        ids |= {r.holder for r in records if isinstance(r, Card | Role)}
         for row in await connection.execute(_HOLDERS.where(holders.c.holder_id.in_(ids))):
             plan.holders[row.holder_id] = StoredHolder(**row._mapping)
         refs = {r.card_ref for r in records if isinstance(r, Card)}
@@ -110,6 +113,7 @@ class SqlRegistry:
         )
         await _put(connection, addresses, [_address(each) | {"set_at": now} for each in plan.new_addresses])
         await _put(connection, cards, [vars(plan.cards[each]) for each in sorted(plan.changed_cards)])
+        await _put(connection, roles, [_role(key, plan.roles[key]) for key in sorted(plan.roles)])
 
     async def _eligible(self, connection: AsyncConnection) -> dict[str, int]:
         """Return, by organisation, the holders who could unlock a card of theirs today (R15)."""
@@ -166,7 +170,13 @@ def _contact(organisation: Organisation) -> dict[str, str]:
 
 
 def _holder(holder: StoredHolder) -> dict[str, Any]:
-    return {name: value for name, value in vars(holder).items() if name != "address"}
+    kept = vars(holder).items()
+    return {name: value for name, value in kept if name not in ("address", "address_set_by")}
+
+
+def _role(key: tuple[str, str, str], granted: bool) -> dict[str, Any]:
+    holder_ref, role, organisation = key
+    return {"holder_ref": holder_ref, "role": role, "organisation": organisation, "granted": granted}
 
 
 def _address(new: NewAddress) -> dict[str, Any]:

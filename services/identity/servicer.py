@@ -10,15 +10,17 @@ from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.holder import RegistrationAuthority
 from services.identity.finding import Finder
 from services.identity.use_cases import Holders, Refused, Resolved
+from services.identity.use_cases.profiles import ContactRefused, Profile, Profiles
 from services.runtime.timestamps import timestamp_of
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     """IdentityService. GrantRefused becomes a status in the server."""
 
-    def __init__(self, holders: Holders, finder: Finder) -> None:
+    def __init__(self, holders: Holders, finder: Finder, profiles: Profiles) -> None:
         self._holders = holders
         self._finder = finder
+        self._profiles = profiles
 
     async def ResolveHolder(  # noqa: N802
         self, request: identity.ResolveHolderRequest, context: Any
@@ -47,7 +49,10 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         self, request: identity.GetDeliveryAddressRequest, context: Any
     ) -> identity.GetDeliveryAddressResponse:
         """Give the address of that version, or say that it no longer stands."""
-        answer = await self._holders.delivery_address(request.holder_ref, request.address_version)
+        of_change = request.kind == identity.MESSAGE_KIND_ADDRESS_CHANGED
+        answer = await self._holders.delivery_address(
+            request.holder_ref, request.address_version, of_change=of_change
+        )
         if answer.refused_code:
             return identity.GetDeliveryAddressResponse(refused_code=answer.refused_code)
         return identity.GetDeliveryAddressResponse(address=answer.address)
@@ -70,6 +75,41 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
             organisation_name=answer.organisation_name,
         )
 
+    async def SignIn(  # noqa: N802
+        self, request: identity.SignInRequest, context: Any
+    ) -> identity.SignInResponse:
+        """Sign a proven holder in."""
+        answer = await self._profiles.sign_in(request.card_grant)
+        if isinstance(answer, Refused):
+            return identity.SignInResponse(refused=_refused(answer))
+        signed_in = identity.SignedIn(
+            profile_grant=answer.profile_grant, expires_at=timestamp_of(answer.expires_at)
+        )
+        return identity.SignInResponse(signed_in=signed_in)
+
+    async def GetProfile(  # noqa: N802
+        self, request: identity.GetProfileRequest, context: Any
+    ) -> identity.GetProfileResponse:
+        """Show a holder their own profile."""
+        answer = await self._profiles.profile(request.profile_grant)
+        if isinstance(answer, Refused):
+            return identity.GetProfileResponse(refused=_refused(answer))
+        return identity.GetProfileResponse(profile=_profile(answer))
+
+    async def UpdateContact(  # noqa: N802
+        self, request: identity.UpdateContactRequest, context: Any
+    ) -> identity.UpdateContactResponse:
+        """Set contact details."""
+        answer = await self._profiles.update_contact(request.profile_grant, request.address, request.mobile)
+        if isinstance(answer, Refused):
+            return identity.UpdateContactResponse(refused=_refused(answer))
+        if isinstance(answer, ContactRefused):
+            refused = identity.ContactRefused(
+                address_code=answer.address_code, mobile_code=answer.mobile_code
+            )
+            return identity.UpdateContactResponse(contact_refused=refused)
+        return identity.UpdateContactResponse(profile=_profile(answer))
+
 
 def _domain(entry: AllowedDomain) -> identity.ApprovedDomain:
     return identity.ApprovedDomain(domain=entry.domain, subdomains=entry.subdomains)
@@ -79,6 +119,17 @@ def _refused(answer: Refused) -> identity.HolderRefused:
     known = answer.registration_authority
     return identity.HolderRefused(
         code=answer.code, registration_authority=_authority(known) if known else None
+    )
+
+
+def _profile(profile: Profile) -> identity.Profile:
+    return identity.Profile(
+        name=profile.name,
+        address=profile.address,
+        mobile=profile.mobile,
+        nudge=profile.nudge,
+        roles=profile.roles,
+        registration_authority=_authority(profile.registration_authority),
     )
 
 

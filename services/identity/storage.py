@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, literal, select, union_all
+from sqlalchemy import and_, bindparam, delete, insert, literal, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.domain.address import domain_of
 from services.identity.domain.allow_list import EVERYWHERE, AllowedDomain, candidates
 from services.identity.domain.facts import Fact
 from services.identity.domain.holder import (
@@ -16,6 +17,8 @@ from services.identity.domain.holder import (
     CardStatus,
     HeldCard,
     HolderStatus,
+    OwnProfile,
+    PastAddress,
     RegistrationAuthority,
 )
 from services.identity.ports import KnownHolder
@@ -28,6 +31,7 @@ from services.identity.tables import (
     organisations,
     outbox,
     registration_authorities,
+    roles,
     told_outcomes,
 )
 from services.runtime.database import Database
@@ -68,10 +72,32 @@ _HELD_CARD = (
 )
 
 _KNOWN_HOLDER = (
-    select(holders.c.holder_ref, *_ADDRESS)
+    select(holders.c.holder_ref, holders.c.organisation, *_ADDRESS)
     .select_from(holders)
     .outerjoin(addresses, STANDING)
     .where(holders.c.holder_ref == bindparam("wanted"))
+)
+
+_OWN_PROFILE = _HELD_CARD.add_columns(holders.c.name.label("holder_name"), holders.c.mobile)
+
+_ROLES = (
+    select(roles.c.role, roles.c.organisation)
+    .where(roles.c.holder_ref == bindparam("wanted"), roles.c.granted)
+    .order_by(roles.c.role, roles.c.organisation)
+)
+
+_NEXT = addresses.alias("next")
+_PAST_ADDRESS = (
+    select(addresses.c.address, _NEXT.c.set_at)
+    .outerjoin(
+        _NEXT,
+        and_(_NEXT.c.holder_ref == addresses.c.holder_ref, _NEXT.c.version == addresses.c.version + 1),
+    )
+    .where(addresses.c.holder_ref == bindparam("wanted"), addresses.c.version == bindparam("version"))
+)
+
+_LOCK_HOLDER = (
+    select(holders.c.holder_ref).where(holders.c.holder_ref == bindparam("wanted")).with_for_update()
 )
 
 _FOR_ALL = select(allow_list.c.domain, allow_list.c.subdomains, literal(EVERYWHERE).label("organisation"))
@@ -107,7 +133,22 @@ class SqlView:
     async def known_holder(self, holder_ref: str) -> KnownHolder | None:
         """Return a holder with the address that stands; None where the holder is not known."""
         row = (await self._connection.execute(_KNOWN_HOLDER, {"wanted": holder_ref})).first()
-        return None if row is None else KnownHolder(_address(row))
+        return None if row is None else KnownHolder(_address(row), row.organisation)
+
+    async def past_address(self, holder_ref: str, version: int) -> PastAddress | None:
+        """Return a version of a holder's address; None where there never was one."""
+        wanted = {"wanted": holder_ref, "version": version}
+        row = (await self._connection.execute(_PAST_ADDRESS, wanted)).first()
+        return None if row is None else PastAddress(row.address, row.set_at)
+
+    async def own_profile(self, card_ref: str) -> OwnProfile | None:
+        """Return what is kept of a card's holder; None where the card is not known."""
+        row = (await self._connection.execute(_OWN_PROFILE, {"wanted": card_ref})).first()
+        if row is None:
+            return None
+        held = await self._connection.execute(_ROLES, {"wanted": row.holder_ref})
+        named = tuple(f"{role.role}@{role.organisation}" for role in held)
+        return OwnProfile(_held_card(row), row.holder_name, row.mobile or "", named)
 
     async def allow_list_for(self, domain: str, organisation: str) -> Sequence[AllowedDomain]:
         """Return the entries that could allow a canonical domain to a holder of an organisation."""
@@ -135,15 +176,35 @@ class SqlView:
         return {row.code: _authority(row.code, row) for row in rows}
 
 
-class SqlWork:
+class SqlWork(SqlView):
     """One write transaction."""
 
     def __init__(
         self, connection: AsyncConnection, event_of: Callable[[Fact], Event], randomness: Randomness
     ) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._event_of = event_of
         self._randomness = randomness
+
+    async def lock_holder(self, holder_ref: str) -> None:
+        """Let nobody else change this holder until the end. SQLite has locked all of the database."""
+        await self._connection.execute(_LOCK_HOLDER, {"wanted": holder_ref})
+
+    async def set_address(self, holder_ref: str, address: Address) -> None:
+        """Store a new version of a locked holder's address, which stands from now on."""
+        domain = domain_of(address.address) if address.address else None
+        row: dict[str, Any] = {"holder_ref": holder_ref, "version": address.version, "domain": domain}
+        row |= {"address": address.address, "set_at": address.set_at, "set_by": address.set_by}
+        await self._connection.execute(insert(addresses), row)
+        await self._change(holder_ref, address_version=address.version)
+
+    async def set_mobile(self, holder_ref: str, mobile: str) -> None:
+        """Store a locked holder's mobile number; empty for none."""
+        await self._change(holder_ref, mobile=mobile or None)
+
+    async def _change(self, holder_ref: str, **columns: Any) -> None:
+        mine = holders.c.holder_ref == holder_ref
+        await self._connection.execute(update(holders).where(mine).values(columns))
 
     async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
         """Note that this outcome is told; False where it was before."""

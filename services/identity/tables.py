@@ -33,6 +33,7 @@ holders = Table(
     Column("name", String(200), nullable=False),
     Column("status", String(16), nullable=False),
     Column("address_version", Integer, nullable=False),
+    Column("mobile", String(16), nullable=True),
 )
 """`holder_ref` is all that leaves this service; deleting a row makes it name nobody."""
 
@@ -47,6 +48,16 @@ addresses = Table(
     Column("set_by", String(64), nullable=False),
 )
 """Every version a holder's address ever had; `holders.address_version` stands, 0: none ever set."""
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("holder_ref", ForeignKey("holders.holder_ref"), primary_key=True),
+    Column("role", String(16), primary_key=True),
+    Column("organisation", ForeignKey("organisations.code"), primary_key=True),
+    Column("granted", Boolean, nullable=False),
+)
+"""What a holder may do for others; `granted` is False for what was taken back."""
 
 cards = Table(
     "cards",

@@ -107,10 +107,12 @@ def compose(
 
 def _consumers(brokers: Brokers, deliveries: Deliveries) -> list[Consumer]:
     codes, outcomes = consumer.CodeConsumer(deliveries), consumer.OutcomeConsumer(deliveries)
+    profiles = consumer.ProfileConsumer(deliveries)
     return [
         # No dead letter: a sealed code must not lie about longer than its topic keeps it.
         Consumer(brokers, consumer.CODES_GROUP, [consumer.CODES_TOPIC], codes.handle, dead_letters=False),
         Consumer(brokers, consumer.OUTCOMES_GROUP, [consumer.OUTCOMES_TOPIC], outcomes.handle),
+        Consumer(brokers, consumer.PROFILES_GROUP, [consumer.PROFILES_TOPIC], profiles.handle),
     ]
 
 

@@ -2,9 +2,11 @@
 
 from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
 
-from services.notifier.domain.delivery import Delivery
+from services.notifier.domain.delivery import Delivery, Template
 from services.notifier.ports import AddressChanged, NoAddress, Unreachable
 from services.runtime.errors import ServiceError
+
+_KIND = {Template.ADDRESS_CHANGED: identity_pb2.MESSAGE_KIND_ADDRESS_CHANGED}
 
 
 class IdentityAddresses:
@@ -19,6 +21,7 @@ class IdentityAddresses:
             holder_ref=delivery.holder_ref,
             address_version=delivery.address_version,
             cause_id=delivery.message_id,
+            kind=_KIND.get(delivery.template, identity_pb2.MESSAGE_KIND_UNSPECIFIED),
         )
         try:
             answer = await self._identity.GetDeliveryAddress(request)

@@ -1,19 +1,22 @@
-"""Topics to use cases: sealed codes, and unlocks that their holder should hear of. No rules."""
+"""Topics to use cases: sealed codes, and what its holder should hear of. No rules."""
 
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.common.v1 import common_pb2
+from smartcard_unlock.identity.v1 import identity_events_pb2
 from smartcard_unlock.otp.v1 import otp_events_pb2
 
 from services.notifier.domain.delivery import Delivery, Template
-from services.notifier.use_cases import Deliveries, Notice
+from services.notifier.use_cases import AddressChange, Deliveries, Notice
 from services.runtime.cloud_events import Received, Unreadable
 
 CODES_TOPIC = "otp.code-issued.v1"
 CODES_GROUP = "notifier-codes"
 OUTCOMES_TOPIC = "card_gateway.events.v1"
 OUTCOMES_GROUP = "notifier-outcomes"
+PROFILES_TOPIC = "identity.events.v1"
+PROFILES_GROUP = "notifier-profiles"
 
 LONGEST_WORD = 64
 LARGEST_SEALED_CODE = 256
@@ -72,6 +75,30 @@ class OutcomeConsumer:
             occurred_at=_instant(outcome.occurred_at),
         )
         await self._deliveries.take_notice(notice)
+
+
+class ProfileConsumer:
+    """Takes changes of an address; leaves everything else alone."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+
+    async def handle(self, event: Received) -> None:
+        """Queue the mails of a change. Raises Unreadable for a message that is not one."""
+        if event.ce_type != identity_events_pb2.ContactChanged.DESCRIPTOR.full_name:
+            return
+        changed = event.parse(identity_events_pb2.ContactChanged)
+        if changed.old_address_version == changed.address_version:
+            return
+        change = AddressChange(
+            event_id=event.ce_id,
+            session_id=_word(changed.session_id),
+            holder_ref=_word(changed.holder_ref),
+            old_version=_version(changed.old_address_version) if changed.old_address_version else 0,
+            new_version=_version(changed.address_version),
+            occurred_at=_instant(changed.occurred_at),
+        )
+        await self._deliveries.take_address_change(change)
 
 
 def _unlocked(outcome: common_pb2.SessionOutcome) -> bool:

@@ -99,6 +99,19 @@ class Taking(Enum):
     """Of no mail of ours, or of one that is forgotten."""
 
 
+@dataclass(frozen=True)
+class AddressChange:
+    """A change of a holder's address, which both addresses should hear of. R64."""
+
+    event_id: str
+    session_id: str
+    holder_ref: str
+    old_version: int
+    """0 where there was no address before."""
+    new_version: int
+    occurred_at: datetime
+
+
 class Deliveries:
     """Every message to a holder goes through here."""
 
@@ -127,6 +140,15 @@ class Deliveries:
             now = self._parts.clock.now()
             if await work.first_time(notice.event_id, now):
                 await work.add(_delivery_of(notice, self._return_token(), now))
+        self.queued.set()
+
+    async def take_address_change(self, change: AddressChange) -> None:
+        """Queue the mails to the address before and to the one that stands now."""
+        async with self._parts.store.begin("notifier.take_address_change") as work:
+            now = self._parts.clock.now()
+            if await work.first_time(change.event_id, now):
+                for delivery in _deliveries_of(change, now):
+                    await work.add(delivery)
         self.queued.set()
 
     async def claim(self, limit: int) -> Sequence[Delivery]:
@@ -237,3 +259,23 @@ def _delivery_of(notice: Notice, return_token: str, now: datetime) -> Delivery:
         due_at=now,
         return_token=return_token,
     )
+
+
+def _deliveries_of(change: AddressChange, now: datetime) -> list[Delivery]:
+    """A message has one recipient: neither address learns of the other one."""
+    versions = {"OLD": change.old_version, "NEW": change.new_version}
+    return [
+        Delivery(
+            message_id=f"{change.event_id}.{which.lower()}",
+            template=Template.ADDRESS_CHANGED,
+            session_id=change.session_id,
+            holder_ref=change.holder_ref,
+            address_version=version,
+            reason=which,
+            made_at=change.occurred_at,
+            expires_at=now + NOTICE_LIFETIME,
+            due_at=now,
+        )
+        for which, version in versions.items()
+        if version
+    ]

@@ -29,6 +29,8 @@ SKEW = timedelta(seconds=30)
 MAX_TOKEN_LENGTH = 2048
 
 PURPOSE_UNLOCK = "UNLOCK"
+PURPOSE_PROFILE = "PROFILE"
+"""To act as who one is, as the holder proven on the card: no step of an unlock takes such a grant."""
 
 
 class GrantRefused(Exception):
@@ -119,6 +121,20 @@ class UnlockGrant(Grant):
     def may_come_from(self, issuer: str) -> bool:
         """Only otp lets a holder through alone; only identity lets an RA vouch in person."""
         return issuer == _ISSUER_OF.get((self.route, self.actor_kind))
+
+
+@dataclass(frozen=True)
+class ProfileGrant(Grant):
+    """identity to itself, otp and card_gateway: this person is signed in."""
+
+    typ = "profile-grant+jwt"
+    audiences = frozenset({"identity", "otp", "card_gateway"})
+    issuers = frozenset({"identity"})
+
+    holder_ref: str
+    organisation: str
+    roles: str
+    """What they may do for others, such as `RA@X26`; parted by spaces, empty for none."""
 
 
 _ISSUER_OF = {("SELF", "HOLDER"): "otp", ("RA_IN_PERSON", "RA"): "identity"}
@@ -221,6 +237,7 @@ _LONGEST = {
     CardGrant.typ: timedelta(minutes=45),
     HolderGrant.typ: timedelta(minutes=5),
     UnlockGrant.typ: timedelta(minutes=5),
+    ProfileGrant.typ: timedelta(minutes=10),
 }
 """No grant lives longer, whatever it says itself. Source: architecture, table of grants."""
 

@@ -49,6 +49,11 @@ def current_pin_info(session_id: str, attempt_id: str) -> bytes:
     return f"smartcard-unlock/current-pin/v1|{session_id}|{attempt_id}".encode("ascii")
 
 
+def sign_in_pin_info(session_id: str, attempt_id: str) -> bytes:
+    """Return the context of the PIN that somebody signs in with: it opens for no change of a PIN."""
+    return f"smartcard-unlock/sign-in-pin/v1|{session_id}|{attempt_id}".encode("ascii")
+
+
 def pin_info(session_id: str, attempt_id: str) -> bytes:
     """Return the context of a new PIN on its way from the page to the agent."""
     return f"smartcard-unlock/pin/v1|{session_id}|{attempt_id}".encode("ascii")

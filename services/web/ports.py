@@ -197,6 +197,34 @@ class Receipt:
     text: str
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """A holder is signed in, for 10 minutes."""
+
+    profile_grant: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A holder's own profile; empty where nothing is kept."""
+
+    name: str = field(repr=False)
+    address: str = field(repr=False)
+    mobile: str = field(repr=False)
+    nudge: str
+    """Why no code could be sent; empty where one could."""
+    roles: tuple[str, ...]
+    registration_authority: RegistrationAuthority
+
+
+@dataclass(frozen=True)
+class ContactRefused:
+    """What was typed cannot stand; empty where that field is good."""
+
+    address_code: str
+    mobile_code: str
+
+
 class Gateway(Protocol):
     """card_gateway, as far as pages may call it."""
 
@@ -230,6 +258,18 @@ class Gateway(Protocol):
         """Have the agent set a new PIN, for a CHANGE by the current one; None where it was asked."""
         ...
 
+    async def prove_holder(
+        self,
+        session_id: str,
+        claim: str,
+        *,
+        sealed_current_pin: bytes,
+        attempt_id: str,
+        spend_last_try: bool = False,
+    ) -> Refused | None:
+        """Have the card verify its PIN and sign as its holder; None where the agent was asked."""
+        ...
+
     async def change_reason(
         self, session_id: str, claim: str, *, reason: Reason, attempt_id: str
     ) -> Refused | None:
@@ -254,6 +294,20 @@ class Identity(Protocol):
 
     async def approved_domains(self, organisation: str) -> ApprovedDomains:
         """List the domains for all, and those of an organisation where its code is given."""
+        ...
+
+    async def sign_in(self, card_grant: str) -> SignedIn | Refused:
+        """Sign in whom the card has proven to hold it."""
+        ...
+
+    async def profile(self, profile_grant: str) -> Profile | Refused:
+        """Show the profile of whoever is signed in."""
+        ...
+
+    async def update_contact(
+        self, profile_grant: str, address: str, mobile: str
+    ) -> Profile | Refused | ContactRefused:
+        """Let contact details as typed stand, if they can."""
         ...
 
 

@@ -57,6 +57,15 @@ NUDGES = {
 }
 """Why a holder whose card works could not unlock it here. R30, R34."""
 
+CONTACT_REFUSED = {
+    "": "",
+    "EMAIL_MISSING": "Enter your work email address",
+    "EMAIL_MALFORMED": "Enter an email address in the correct format, like name@example.com",
+    "EMAIL_DOMAIN_NOT_ALLOWED": "Enter a work email address that is approved, like one that ends in nhs.net",
+    "MOBILE_MALFORMED": "Enter a UK mobile number, like 07700 900000, or one with a country code, like +44",
+}
+"""Why contact details as typed cannot stand. R33, R40."""
+
 CHANGE_UNKNOWN_TITLE = "We could not see whether your passcode was changed"
 CHANGE_UNKNOWN = (
     "Your smartcard has either the passcode you had or the new one, and it does not tell which. Enter the one"
@@ -80,6 +89,12 @@ PASSCODE_REFUSED = {
     "NOT_SEALED": "Your browser could not protect your passcode. Reload the page, or use another browser",
 }
 """Why a passcode is refused, by the names that the page's module and the agent use. R51."""
+
+SIGN_IN_REFUSED = {
+    "CURRENT_MISSING": "Enter your passcode",
+    "CURRENT_FORM": "Your passcode must be 4 to 8 digits, 0 to 9",
+    "NOT_SEALED": PASSCODE_REFUSED["NOT_SEALED"],
+}
 
 
 def tries(count: int) -> str:

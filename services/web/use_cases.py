@@ -86,13 +86,14 @@ def sealed_bytes(text: str) -> bytes:
 
 def standing(view: SessionView, *, code_asked: bool, words_confirmed: bool, last_try: bool) -> Standing:
     """Return all that decides which step a session is at: what the gateway says, and what the person said."""
-    spends_tries = view.reason is Reason.CHANGE and view.tries_left == 1
+    spends_tries = view.reason in (Reason.CHANGE, Reason.SIGN_IN) and view.tries_left == 1
     return Standing(
         state=view.state,
         resolved_success=view.resolved_success,
         objection=view.objection,
         code_needed=view.code_needed,
         code_asked=code_asked,
+        signs_in=view.reason is Reason.SIGN_IN,
         words_confirmed=words_confirmed,
         last_try_ahead=spends_tries and not last_try,
     )

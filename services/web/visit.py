@@ -33,6 +33,7 @@ PATHS = frozenset({
     "/", "/reason", "/pair", "/card", "/other-reason", "/change", "/last-try", "/address",
     "/no-mailbox", "/code", "/passcode",
     "/working", "/done", "/unknown", "/stopped", "/receipt",
+    "/sign-in", "/sign-in/words", "/sign-in/passcode", "/profile", "/profile/contact", "/profile/updated",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
 COMPONENTS = frozenset({

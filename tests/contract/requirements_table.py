@@ -84,10 +84,9 @@ OPEN = {
     "R25": "the RA's own page for it",
     "R26": "RA edits",
     "R33": "RA edits",
-    "R34": "the profile page that bears it too",
     "R43": "codes of a registration",
     "R48": "clearing by the RA, and failed security questions",
-    "R64": "the button that freezes the card, and mails of address changes",
+    "R64": "the button that freezes the card",
     "D2": "exports for analysts",
 }
 """Rows with tests that do not yet prove all of it: what is missing."""

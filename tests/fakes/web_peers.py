@@ -16,9 +16,11 @@ from services.web.ports import (
     Asked,
     Claimed,
     CodeStatus,
+    ContactRefused,
     Delivery,
     FoundAuthorities,
     Holder,
+    Profile,
     Reader,
     Receipt,
     Redemption,
@@ -26,6 +28,7 @@ from services.web.ports import (
     RegistrationAuthority,
     SavedTime,
     SessionView,
+    SignedIn,
     Verdict,
 )
 
@@ -66,6 +69,14 @@ class World:
     refused_start: Refused | None = None
     refused_reset: Refused | None = None
     refused_reason: Refused | None = None
+    refused_sign_in: Refused | None = None
+    refused_proof: Refused | None = None
+    refused_contact: ContactRefused | None = None
+    profile: Profile = field(
+        default_factory=lambda: Profile(
+            "Test Holder One", "test-holder-0001@example.org", "+447700900123", "", (), RA
+        )
+    )
     nudge: str = ""
     approved: ApprovedDomains = field(
         default_factory=lambda: ApprovedDomains((ApprovedDomain("example.org", True),))
@@ -140,7 +151,7 @@ class FakeGateway:
             return world.refused_start
         if address_token != ADDRESS_TOKEN and pairing_code != PAIRING_CODE:
             return Refused("PAIRING_UNKNOWN")
-        world.change(reason=reason, code_needed=reason is not Reason.CHANGE)
+        world.change(reason=reason, code_needed=reason not in (Reason.CHANGE, Reason.SIGN_IN))
         claimed = Claimed(SESSION_ID, CLAIM, DEADLINE)
         world.attempts[attempt_id] = claimed
         return claimed
@@ -191,6 +202,21 @@ class FakeGateway:
         self._world.change(state=State.PROVING, code="")
         return None
 
+    async def prove_holder(
+        self,
+        session_id: str,
+        claim: str,
+        *,
+        sealed_current_pin: bytes,
+        attempt_id: str,
+        spend_last_try: bool = False,
+    ) -> Refused | None:
+        self._world.called("prove_holder", (attempt_id, sealed_current_pin, spend_last_try))
+        if self._world.refused_proof:
+            return self._world.refused_proof
+        self._world.change(state=State.PROVING, code="")
+        return None
+
 
 class FakeIdentity:
     def __init__(self, world: World) -> None:
@@ -212,6 +238,23 @@ class FakeIdentity:
     async def approved_domains(self, organisation: str) -> ApprovedDomains:
         self._world.called("approved_domains", organisation)
         return self._world.approved
+
+    async def sign_in(self, card_grant: str) -> SignedIn | Refused:
+        self._world.called("sign_in", card_grant)
+        return self._world.refused_sign_in or SignedIn("profile-grant")
+
+    async def profile(self, profile_grant: str) -> Profile | Refused:
+        self._world.called("profile", profile_grant)
+        return self._world.refused_holder or self._world.profile
+
+    async def update_contact(
+        self, profile_grant: str, address: str, mobile: str
+    ) -> Profile | Refused | ContactRefused:
+        self._world.called("update_contact", (profile_grant, address, mobile))
+        if self._world.refused_holder or self._world.refused_contact:
+            return self._world.refused_holder or self._world.refused_contact  # type: ignore[return-value]
+        self._world.profile = replace(self._world.profile, address=address, mobile=mobile)
+        return self._world.profile
 
 
 class FakeOtp:

@@ -17,7 +17,7 @@ from deploy.local.child import wait_until
 from deploy.local.demo_data import DemoCard
 from deploy.local.stack import Stack
 from services.card_gateway.card.pin_policy import weakness
-from services.runtime.hpke import current_pin_info, pin_info, seal
+from services.runtime.hpke import current_pin_info, pin_info, seal, sign_in_pin_info
 from tests.journeys.pages import Browser, Shown
 
 CODE_IN_MAIL = re.compile(r"^    (\d{7,10})$", re.MULTILINE)
@@ -105,6 +105,34 @@ class Person:
         )
         return self.page
 
+    def begin_sign_in(self) -> Shown:
+        """Choose to sign in, which claims the agent's session; put the card in; confirm the words."""
+        self.open_journey()
+        _claimed.add(self.session_id)
+        self.page = self.browser.post(self.browser.get("/sign-in"))
+        if self.insert_card().path == "/sign-in/words":
+            self.page = self.browser.post(self.page, words_match="yes")
+        return self.page
+
+    def prove(self, pin: str) -> Shown:
+        """Seal the card's passcode as the page's script does, send it, and answer the agent."""
+        shown = self.browser.get("/sign-in/passcode")
+        key = urlsafe_b64decode(shown.facts["data-agent-key"] + "=")
+        info = sign_in_pin_info(shown.facts["data-session"], shown.fields["attempt_id"])
+        self.page = self.browser.post(shown, sealed_current=sealed(key, pin, info))
+        self.answer_agent()
+        return self.wait_for_end()
+
+    def sign_in(self) -> Shown:
+        """The whole way to one's own profile."""
+        self.begin_sign_in()
+        return self.prove(self.card.pin)
+
+    def update_contact(self, email: str, mobile: str = "") -> Shown:
+        """Overwrite the contact details."""
+        self.page = self.browser.post(self.browser.get("/profile/contact"), email=email, mobile=mobile)
+        return self.page
+
     def answer_agent(self, answer: str = "yes") -> None:
         """Wait for the agent's question and answer it."""
         self._window_from = self.stack.agent.wait_for("Type yes", PATIENCE, after=self._window_from)
@@ -166,7 +194,7 @@ def spent(session_id: str) -> None:
 
 PLACES = (
     "/card", "/other-reason", "/change", "/last-try", "/address", "/code", "/passcode", "/working", "/done",
-    "/unknown", "/stopped",
+    "/unknown", "/stopped", "/sign-in/words", "/sign-in/passcode", "/profile",
 )  # fmt: skip
 """Pages that lead on to where the session is."""
 
@@ -208,13 +236,24 @@ def agent_status(stack: Stack) -> dict[str, Any]:
 
 def mails_to(stack: Stack, card: DemoCard) -> list[dict[str, str]]:
     """The mails that the card's holder got, oldest first; none while the mailbox is away."""
+    return mails_at(stack, card.address or "")
+
+
+def mails_at(stack: Stack, address: str) -> list[dict[str, str]]:
+    """The mails that came to an address, oldest first; none while the mailbox is away."""
     try:
         mails = httpx.get(stack.addresses.url("mailbox") + "/api/mails", timeout=5).json()
     except httpx.TransportError:
         return []
-    return [mail for mail in mails if card.address in mail["to"]]
+    return [mail for mail in mails if address in mail["to"]]
 
 
 def codes_mailed(stack: Stack, card: DemoCard) -> list[str]:
-    """The codes in them."""
-    return [found[1] for mail in mails_to(stack, card) if (found := CODE_IN_MAIL.search(mail["text"]))]
+    """The codes that the card's holder got."""
+    return codes_at(stack, card.address or "")
+
+
+def codes_at(stack: Stack, address: str) -> list[str]:
+    """The codes in the mails that came to an address."""
+    mails = mails_at(stack, address)
+    return [found[1] for mail in mails if (found := CODE_IN_MAIL.search(mail["text"]))]

@@ -1,6 +1,7 @@
 """Reason CHANGE in real Chromium: by keyboard from the reason to the end, both passcodes sealed apart."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -87,3 +88,26 @@ def test_R51_S51_what_is_no_change_is_told_at_its_field_before_it_costs_a_try(
     expect(page.locator(f"#{field}-error")).to_contain_text(sentence)
     expect(page.locator(f"#{field}")).to_have_attribute("aria-invalid", "true")
     assert "reset_pin" not in site.world.names()
+
+
+def test_R31_signing_in_seals_the_passcode_for_that_alone(page: Page, site: Site) -> None:
+    enter_session(page, site, reason=Reason.SIGN_IN, words_confirmed=True)
+    key = AGENT.public_key().public_bytes_raw()
+    signing_in = {"reason": Reason.SIGN_IN, "code_needed": False, "tries_left": 3}
+    site.world.change(state=State.CARD_READ, agent_public_key=key, **signing_in)
+    page.goto(f"{site.origin}/sign-in/passcode")
+    page.get_by_label("Passcode", exact=True).fill("12")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#current-passcode-error")).to_contain_text("must be 4 to 8 digits")
+    page.get_by_label("Passcode", exact=True).fill(CURRENT_PASSCODE)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/working")
+
+    proven: Any = next(what for name, what in site.world.calls if name == "prove_holder")
+    attempt_id, sealed, _ = proven
+    context = f"{SESSION_ID}|{attempt_id}"
+    assert SUITE.decrypt(sealed, AGENT, info=f"smartcard-unlock/sign-in-pin/v1|{context}".encode()) == (
+        CURRENT_PASSCODE.encode()
+    )
+    with pytest.raises(InvalidTag):
+        SUITE.decrypt(sealed, AGENT, info=f"smartcard-unlock/current-pin/v1|{context}".encode())

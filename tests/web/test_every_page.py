@@ -5,7 +5,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,16 @@ from services.runtime import errors
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
     CodeStatus,
+    ContactRefused,
     Delivery,
     FoundAuthorities,
+    Profile,
     Reader,
     Receipt,
     Refused,
     RegistrationAuthority,
 )
-from tests.fakes.web_peers import RA, WRONG_CODE, code_status
+from tests.fakes.web_peers import RA, WRONG_CODE, World, code_status
 from tests.web.conftest import ROOT, Site
 from tests.web.steps import change, choose, enter_session
 
@@ -51,6 +53,7 @@ class Shown:
     nudge: str = ""
     found: tuple[RegistrationAuthority, ...] = (RA,)
     receipt: Receipt | None = None
+    profile: Profile | None = None
     act: Callable[[Page], None] = lambda page: None
 
 
@@ -86,6 +89,16 @@ def no_current_passcode(page: Page) -> None:
     change(page, "", "739162")
 
 
+def no_passcode(page: Page) -> None:
+    page.get_by_role("button", name="Sign in").click()
+
+
+def wrong_contact(page: Page) -> None:
+    page.get_by_label("Mobile number (optional)").fill("12")
+    page.get_by_role("button", name="Update contact").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
 def in_state(state: State, **more: object) -> dict[str, object]:
     return {"state": state, "reader": Reader.CARD, **more}
 
@@ -97,6 +110,10 @@ CHANGING = in_state(
 )
 WORDS = {"words_confirmed": True, "reason": Reason.CHANGE}
 AT_AGENT = {"pin_at_agent": True}
+SIGNING_IN = CHANGING | {"reason": Reason.SIGN_IN}
+SIGN_IN_WORDS = {"words_confirmed": True, "reason": Reason.SIGN_IN}
+SIGNED_IN = {"profile_grant": "profile-grant"}
+ADDRESSLESS = replace(World().profile, address="", mobile="", nudge="NO_EMAIL")
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
 SHOWN = [
     Shown("start", "/", newcomer=True),
@@ -138,6 +155,20 @@ SHOWN = [
     Shown("done-change", "/done", in_state(State.SUCCESS, reason=Reason.CHANGE)),
     Shown("done-nudge", "/done", in_state(State.SUCCESS, reason=Reason.CHANGE), cookie={"nudge": "NO_EMAIL"}),
     Shown("start-nudge", "/", in_state(State.SUCCESS), cookie={"nudge": "EMAIL_DOMAIN_NOT_ALLOWED"}),
+    Shown("sign-in", "/sign-in"),
+    Shown("sign-in-words", "/sign-in/words", SIGNING_IN),
+    Shown("sign-in-passcode", "/sign-in/passcode", SIGNING_IN, cookie=SIGN_IN_WORDS),
+    Shown("sign-in-missing", "/sign-in/passcode", SIGNING_IN, cookie=SIGN_IN_WORDS, act=no_passcode),
+    Shown(
+        "sign-in-wrong", "/sign-in/passcode", SIGNING_IN | {"code": "CURRENT_PIN_WRONG"}, cookie=SIGN_IN_WORDS
+    ),
+    Shown("sign-in-at-agent", "/sign-in/passcode", SIGNING_IN | AT_AGENT, cookie=SIGN_IN_WORDS),
+    Shown("sign-in-question", "/working", in_state(State.PROVING, reason=Reason.SIGN_IN)),
+    Shown("profile", "/profile", cookie=SIGNED_IN),
+    Shown("profile-nudge", "/profile", cookie=SIGNED_IN, profile=ADDRESSLESS),
+    Shown("contact", "/profile/contact", cookie=SIGNED_IN),
+    Shown("contact-refused", "/profile/contact", cookie=SIGNED_IN, act=wrong_contact),
+    Shown("contact-updated", "/profile/updated", cookie=SIGNED_IN),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
     Shown("at-agent-declined", "/passcode", AUTHORISED | AT_AGENT | {"code": "DECLINED"}),
@@ -166,6 +197,8 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.status, world.refused_holder, world.nudge = shown.status, shown.refused, shown.nudge
     world.found = FoundAuthorities(shown.found, more=len(shown.found) > 1)
     world.receipt = shown.receipt
+    world.profile = shown.profile or world.profile
+    world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")
     if shown.failure:
         world.failure["get_session"] = shown.failure
     page.goto(f"{site.origin}{shown.path}")

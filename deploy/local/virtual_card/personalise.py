@@ -41,6 +41,11 @@ class Facts:
     """Empty for a minidriver card, which has an admin key."""
     admin_key: bytes = field(default=b"", repr=False)
 
+    @property
+    def key_9a_der(self) -> bytes:
+        """SubjectPublicKeyInfo of the 9A key; empty for a card without one."""
+        return _public_of(x509.load_der_x509_certificate(self.cert_9a_der)) if self.cert_9a_der else b""
+
 
 def personalise(directory: Path, name: str, **wishes: Any) -> Facts:
     """Write the card file `<directory>/<name>.card`; wishes as of `make_card`."""
@@ -92,6 +97,7 @@ def make_card(
     subject: str = "test-holder-0001",
     not_after: datetime | None = None,
     key_9e: KeyType = "P256",
+    key_9a: KeyType = "P256",
     with_9e: bool = True,
     compressed: bool = False,
     certificate_bytes: int = 0,
@@ -107,13 +113,13 @@ def make_card(
     limits = Parameters(**parameters)
     guid = guid or secrets.token_bytes(16)
     expires_at = (not_after or datetime.now(UTC) + VALID_FOR).replace(microsecond=0)
-    key_9a, auth_key = _new_key("P256"), _new_key(key_9e)
-    cert_9a = _certificate(key_9a, subject, expires_at, certificate_bytes)
+    holders_key, auth_key = _new_key(key_9a), _new_key(key_9e)
+    cert_9a = _certificate(holders_key, subject, expires_at, certificate_bytes)
     cert_9e = _certificate(auth_key, f"card-{guid.hex()[-8:]}", expires_at + VALID_FOR, certificate_bytes)
     objects = {"5FC102": _chuid(guid, expires_at), "5FC105": _object(cert_9a, compressed)}
     if pin_policy:
         objects["7E"] = _DISCOVERY + bytes.fromhex(pin_policy)
-    keys = {"9A": _private(key_9a)}
+    keys = {"9A": _private(holders_key)}
     if with_9e:
         objects["5FC101"], keys["9E"] = _object(cert_9e, compressed), _private(auth_key)
     eeprom = Eeprom(
@@ -183,7 +189,11 @@ def _private(key: PrivateKey) -> bytes:
 
 
 def _public(key: PrivateKey) -> bytes:
-    return key.public_key().public_bytes(
+    return _public_of(key)
+
+
+def _public_of(owner: PrivateKey | x509.Certificate) -> bytes:
+    return owner.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 

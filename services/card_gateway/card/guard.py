@@ -51,6 +51,8 @@ SIGNING = {
     0x07: (Slot.DIGEST_RSA2048, bytes.fromhex("7C820106820081820100"), 256),
 }
 """By algorithm id: slot, template before the slot, length of the slot."""
+HOLDER_KEY = 0x9A
+"""Signs only with the PIN; its signature is the holder's act, so our own rules for it are narrower."""
 
 
 class Refused(Exception):
@@ -120,9 +122,13 @@ def _is_get_metadata(step: Step) -> bool:
     return _header(step.command) in headers and _is_bare(step)
 
 
-def _is_card_signature(step: Step) -> bool:
+def _is_signature_by(key: int) -> Callable[[Step], bool]:
+    return lambda step: step.command.p2 == key and _is_signature(step)
+
+
+def _is_signature(step: Step) -> bool:
     command = step.command
-    if command.ins != apdu.GENERAL_AUTHENTICATE or command.p2 != 0x9E or command.p1 not in SIGNING:
+    if command.ins != apdu.GENERAL_AUTHENTICATE or command.p1 not in SIGNING:
         return False
     slot, template, length = SIGNING[command.p1]
     in_place = step.slot is slot and step.slot_offset == len(template)
@@ -142,6 +148,11 @@ def _is_change_puk(step: Step) -> bool:
 def _is_change_pin(step: Step) -> bool:
     header = _header(step.command) == (apdu.CHANGE_REFERENCE_DATA, 0x00, 0x80)
     return header and len(step.command.data) == 16 and step.slot is Slot.PIN_CHANGE and step.slot_offset == 0
+
+
+def _is_verify_pin(step: Step) -> bool:
+    header = _header(step.command) == (apdu.VERIFY, 0x00, 0x80)
+    return header and len(step.command.data) == 8 and step.slot is Slot.CURRENT_PIN and step.slot_offset == 0
 
 
 def _is_fixed(command: tuple[tuple[int, int, int], bytes]) -> Callable[[Step], bool]:
@@ -178,7 +189,9 @@ _SHAPES: dict[str, Callable[[Step], bool]] = {
     "GET_DATA": _is_get_data,
     "TRIES": _is_verify_without_data,
     "METADATA": _is_get_metadata,
-    "SIGN_9E": _is_card_signature,
+    "SIGN_9E": _is_signature_by(0x9E),
+    "SIGN_9A": _is_signature_by(HOLDER_KEY),
+    "VERIFY_PIN": _is_verify_pin,
     "RESET_RETRY_COUNTER": _is_reset_retry_counter,
     "CHANGE_PUK": _is_change_puk,
     "CHANGE_PIN": _is_change_pin,
@@ -196,6 +209,7 @@ _ALLOWED: dict[Kind, frozenset[str]] = {
     Kind.RESET: _READ | {"RESET_RETRY_COUNTER", "CHANGE_PUK", "ANSWER_CHALLENGE", "SET_PIN_AS_ADMIN"},
     Kind.RECOVER: _READ | {"RESET_RETRY_COUNTER"},
     Kind.CHANGE: _READ | {"CHANGE_PIN"},
+    Kind.PROVE_HOLDER: _READ - {"SIGN_9E"} | {"VERIFY_PIN", "SIGN_9A"},
 }
 
 
@@ -228,6 +242,7 @@ def _check_secrets(script: Script) -> None:
         raise Refused("SECRET_STEP_KEPT")
     if secret:
         _check_expected(script, secret)
+    _check_holders_signature(script)
 
 
 def _check_expected(script: Script, secret: list[int]) -> None:
@@ -243,6 +258,22 @@ def _check_expected(script: Script, secret: list[int]) -> None:
             raise Refused("EXPECT_CAN_BE_SKIPPED")
     if script.steps[expecting].rules:
         raise Refused("EXPECT_CAN_BE_SKIPPED")
+
+
+def _check_holders_signature(script: Script) -> None:
+    """The holder's key signs once at most, and only after this very script had the PIN verified.
+
+    Else a card whose PIN another program has verified would sign for whoever asks.
+    """
+    signing = [index for index, step in enumerate(script.steps) if _is_signature_by(HOLDER_KEY)(step)]
+    if not signing:
+        return
+    if len(signing) > 1:
+        raise Refused("TOO_MANY_SIGNATURES")
+    verifying = next((i for i, step in enumerate(script.steps) if _is_verify_pin(step)), len(script.steps))
+    skipped = any(rule.action is Action.JUMP for step in script.steps[:verifying] for rule in step.rules)
+    if verifying > signing[0] or skipped or script.steps[verifying].rules:
+        raise Refused("SIGNATURE_WITHOUT_PIN")
 
 
 def _identifier_for(step: Step) -> tuple[tuple[int, int, int], bytes]:

@@ -93,10 +93,14 @@ def weakness(pin: str) -> Weakness | None:
 
 def change_weakness(current: str, new: str) -> Weakness | None:
     """Why these two are no change, before a try is spent on it; whether `new` is good is `weakness`."""
+    return current_weakness(current) or (Weakness.SAME if current == new else None)
+
+
+def current_weakness(current: str) -> Weakness | None:
+    """Why this can be no passcode that a card has now, before a try is spent on it."""
     digits = current.isascii() and current.isdigit()
-    if not digits or not MIN_CURRENT_LENGTH <= len(current) <= MAX_LENGTH:
-        return Weakness.CURRENT_FORM
-    return Weakness.SAME if current == new else None
+    fits = digits and MIN_CURRENT_LENGTH <= len(current) <= MAX_LENGTH
+    return None if fits else Weakness.CURRENT_FORM
 
 
 def _repeats(pin: str) -> bool:

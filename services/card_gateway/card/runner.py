@@ -18,7 +18,7 @@ from services.card_gateway.card.apdu import (
     exchange,
 )
 from services.card_gateway.card.guard import Insertion, Refused, check
-from services.card_gateway.card.pin_policy import change_weakness, weakness
+from services.card_gateway.card.pin_policy import Weakness, change_weakness, current_weakness, weakness
 from services.card_gateway.card.proof import card_challenge, pkcs1_block
 from services.card_gateway.card.script import SLOT_LENGTH, Action, Answer, End, Report, Script, Slot, Step
 from services.card_gateway.card.status_words import OK, tries
@@ -31,9 +31,9 @@ class Fill:
     pin: str | None = field(default=None, repr=False)
     """The new digits as opened from their seal."""
     current_pin: str | None = field(default=None, repr=False)
-    """CHANGE only: the digits that the holder knows, as opened from their seal."""
+    """CHANGE and PROVE_HOLDER: the digits that the holder knows, as opened from their seal."""
     last_try: bool = False
-    """CHANGE only: the person said yes to spending the card's last try."""
+    """Likewise: the person said yes to spending the card's last try."""
     digest: bytes | None = field(default=None, repr=False)
     """The 32 bytes of `proof.challenge_digest`."""
 
@@ -164,7 +164,10 @@ def _value(slot: Slot, fill: Fill) -> bytes:
         # Padded, on a card that wants it as it is typed, it would be one that nobody can type.
         return _pin(fill.pin).encode("ascii")
     if slot is Slot.PIN_CHANGE:
-        return _current_pin(fill.current_pin, fill.pin) + _padded(_pin(fill.pin))
+        current = _current_pin(fill.current_pin, lambda known: change_weakness(known, fill.pin or ""))
+        return current + _padded(_pin(fill.pin))
+    if slot is Slot.CURRENT_PIN:
+        return _current_pin(fill.current_pin, current_weakness)
     return _digest(fill.digest, slot)
 
 
@@ -177,10 +180,10 @@ def _pin(pin: str | None) -> str:
     return pin
 
 
-def _current_pin(current: str | None, new: str | None) -> bytes:
+def _current_pin(current: str | None, judge: Callable[[str], Weakness | None]) -> bytes:
     if current is None:
         raise Refused("NO_CURRENT_PIN")
-    weak = change_weakness(current, new or "")
+    weak = judge(current)
     if weak is not None:
         raise _PinRefused(f"PIN_{weak.value}")
     return _padded(current)

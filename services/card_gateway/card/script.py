@@ -28,6 +28,8 @@ class Kind(Enum):
     RECOVER = "RECOVER"
     CHANGE = "CHANGE"
     """Replace the PIN by the PIN that the holder knows; no PUK is in it."""
+    PROVE_HOLDER = "PROVE_HOLDER"
+    """Verify the PIN that the holder knows, once, and sign with the holder's own key."""
 
 
 class Slot(Enum):
@@ -45,6 +47,8 @@ class Slot(Enum):
     """The new PIN as it is typed: the command is as much longer."""
     CHALLENGE = "CHALLENGE"
     """The first 16 bytes of that digest, which the card must answer together with its own challenge."""
+    CURRENT_PIN = "CURRENT_PIN"
+    """The current PIN, padded with FF to 8 bytes."""
 
 
 SLOT_LENGTH = {
@@ -54,6 +58,7 @@ SLOT_LENGTH = {
     Slot.PIN_CHANGE: 16,
     Slot.PIN_RAW: 0,
     Slot.CHALLENGE: 16,
+    Slot.CURRENT_PIN: 8,
 }
 """Bytes a slot takes in the command's data; the gateway sends zeros there."""
 
@@ -123,7 +128,7 @@ class Step:
     @property
     def carries_current_pin(self) -> bool:
         """True where the holder's current PIN is sent, and so a try of the PIN may be spent."""
-        return self.slot is Slot.PIN_CHANGE
+        return self.slot in (Slot.PIN_CHANGE, Slot.CURRENT_PIN)
 
     @property
     def asks_for_tries(self) -> bool:
@@ -197,7 +202,7 @@ class Report:
         return None if answer is None else answer.sw
 
 
-PIN_SLOTS = (Slot.PIN, Slot.PIN_CHANGE, Slot.PIN_RAW)
+PIN_SLOTS = (Slot.PIN, Slot.PIN_CHANGE, Slot.PIN_RAW, Slot.CURRENT_PIN)
 
 
 def secret_sent(script: Script, report: Report) -> bool:

@@ -76,6 +76,18 @@ class ChangeVerdict:
     """What the card last said of its PIN; None where it said nothing."""
 
 
+@dataclass(frozen=True)
+class HolderVerdict:
+    """What the report of a PROVE_HOLDER means; whether the signature is good is checked elsewhere."""
+
+    code: str = ""
+    """Stable error code; empty where there is a signature."""
+    tries: Tries | None = None
+    """What the card last said of its PIN; None where it said nothing, or took the PIN."""
+    signature: bytes | None = field(default=None, repr=False)
+    """By the holder's key, after the PIN was verified."""
+
+
 UNREPORTED = Verdict(Holder.UNKNOWN, "OUTCOME_UNKNOWN", PukState.UNKNOWN, wrong_puk_tries=1)
 """A script that was fetched and of which nothing was ever heard."""
 

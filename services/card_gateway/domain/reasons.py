@@ -28,7 +28,7 @@ def objection(reason: Reason, *, blocked: bool, abilities: Abilities) -> str:
     """Why the reason does not fit the card; empty where it does. The codes are the contract's."""
     if reason is Reason.CHANGE and not abilities.changes_pin:
         return "CHANGE_UNSUPPORTED"
-    if reason is Reason.CHANGE and blocked:
+    if reason in (Reason.CHANGE, Reason.SIGN_IN) and blocked:
         return "CARD_LOCKED"
     if reason is Reason.LOCKED and not blocked:
         return "CARD_NOT_LOCKED"

@@ -25,6 +25,9 @@ KEPT = timedelta(days=30)
 ENDED = frozenset({State.SUCCESS, State.FAILED, State.RESOLVED, State.ABANDONED})
 """States that nothing leaves; UNKNOWN is over too once the deadline has passed."""
 
+PROVEN_FOR = timedelta(minutes=5)
+"""From the proof of a holder until it lets nobody sign in any more. Source: architecture §2, CardGrant."""
+
 
 class WrongState(Exception):
     """The session is not where this step begins."""
@@ -47,7 +50,7 @@ class Card:
     """As the last READ saw it."""
     certificate_expires_at: datetime
     reset_refused: str | None = None
-    """Reason CHANGE: why this card's PUK could not be used, should the holder need that after all."""
+    """Reasons that need no PUK: why this card's could not be used, should the holder need that after all."""
 
     @property
     def last_four(self) -> str:
@@ -101,6 +104,18 @@ class Session:
     label: SecretLabel = SecretLabel.NONE
     ended_at: datetime | None = None
 
+    @property
+    def needs_secret(self) -> bool:
+        """False where the holder's own PIN does: to change it, or to sign in by it."""
+        return self.reason not in (Reason.CHANGE, Reason.SIGN_IN)
+
+    def proven_until(self) -> datetime | None:
+        """Until when the holder counts as proven on the card; None where they are not."""
+        if self.reason is not Reason.SIGN_IN or self.state is not State.SUCCESS:
+            return None
+        ends = [self.ended_at + PROVEN_FOR] if self.ended_at else []
+        return min((*ends, self.deadline)) if ends and self.deadline else None
+
     def is_over(self, now: datetime) -> bool:
         """True when nobody can move it any more but by reading its card elsewhere."""
         return self.state in ENDED or (self.deadline is not None and now >= self.deadline)
@@ -129,7 +144,7 @@ def take_card(session: Session, card: Card) -> Session:
 
 
 def without_reset(session: Session, code: str) -> Session:
-    """CARD_READ: the holder may change the passcode, and would be refused a reset with this code."""
+    """CARD_READ: the holder's PIN may be used, and a reset would be refused with this code."""
     return replace(session, card=replace(session.knows_card(), reset_refused=code))
 
 
@@ -160,6 +175,14 @@ def prove_by_pin(session: Session, authority: Authority) -> Session:
     if session.reason is not Reason.CHANGE:
         raise WrongState
     return replace(session, state=State.PROVING, authority=authority, code="")
+
+
+def prove_holder(session: Session) -> Session:
+    """CARD_READ → PROVING: the person is asked, then the card verifies the PIN and signs."""
+    _require(session, State.CARD_READ)
+    if session.reason is not Reason.SIGN_IN:
+        raise WrongState
+    return replace(session, state=State.PROVING, code="")
 
 
 def reset(session: Session) -> Session:

@@ -37,11 +37,14 @@ class StepKind(Enum):
     RESET = "RESET"
     RECOVER = "RECOVER"
     CHANGE = "CHANGE"
+    PROVE_HOLDER = "PROVE_HOLDER"
 
 
 RESETS = (StepKind.RESET, StepKind.RECOVER)
 SET_PIN = (*RESETS, StepKind.CHANGE)
 """Steps that follow a proof and set a PIN."""
+ASKED_FIRST = (StepKind.PROVE, StepKind.PROVE_HOLDER)
+"""Steps that wait for the person's yes on the workstation."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ class Step:
     """First instant at which the agent must not begin any more."""
     sealed_pin: bytes = field(default=b"", repr=False)
     sealed_current_pin: bytes = field(default=b"", repr=False)
-    """CHANGE, and the PROVE before it."""
+    """CHANGE and the PROVE before it; PROVE_HOLDER."""
     pin_attempt_id: str = ""
     last_try: bool = False
-    """CHANGE, and the PROVE before it: the person wants to spend the last try."""
+    """Likewise: the person wants to spend the last try."""
     rotation_id: str = ""
     tries_before: int = 0
     """RESET, RECOVER: the believed tries before the send."""

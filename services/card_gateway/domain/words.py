@@ -9,6 +9,8 @@ class Reason(Enum):
     LOCKED = "LOCKED"
     FORGOTTEN = "FORGOTTEN"
     CHANGE = "CHANGE"
+    SIGN_IN = "SIGN_IN"
+    """To sign in with the card: its PIN stays as it is. R31."""
 
 
 class Route(Enum):

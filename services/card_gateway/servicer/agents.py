@@ -6,7 +6,7 @@ from smartcard_unlock.card_gateway.v1 import agents_pb2 as wire
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc
 
 from services.card_gateway.domain import pairing
-from services.card_gateway.domain.step import Step
+from services.card_gateway.domain.step import Step, StepKind
 from services.card_gateway.ports import NotReleased
 from services.card_gateway.servicer.scripts import report_of, script
 from services.card_gateway.servicer.words import attempt_of, readers_of
@@ -86,7 +86,8 @@ class AgentServicer(agents_pb2_grpc.AgentServiceServicer):
 def _step(order: Order) -> wire.Step:
     step, asked = order.step, order.question
     question = _question(asked) if asked else None
-    secret: dict[str, Any] = {} if asked else _sealed(step)
+    # PROVE keeps what was sealed for the step that follows it.
+    secret: dict[str, Any] = {} if step.kind is StepKind.PROVE else _sealed(step)
     return wire.Step(
         step_id=step.step_id,
         script=script(order.script),

@@ -12,16 +12,18 @@ from services.card_gateway.servicer import words
 from services.card_gateway.use_cases.claiming import Claiming, Pairing
 from services.card_gateway.use_cases.making import Wish
 from services.card_gateway.use_cases.pages import Pages
+from services.card_gateway.use_cases.signing_in import SigningIn
 from services.runtime.timestamps import timestamp_of
 from services.runtime.words import matching_words
 
 
 class SessionServicer(card_gateway_pb2_grpc.SessionServiceServicer):
-    """StartSession, GetSession, ChangeReason, Authorise and ResetPin."""
+    """StartSession, GetSession, ChangeReason, Authorise, ResetPin and ProveHolder."""
 
-    def __init__(self, claiming: Claiming, pages: Pages) -> None:
+    def __init__(self, claiming: Claiming, pages: Pages, signing_in: SigningIn) -> None:
         self._claiming = claiming
         self._pages = pages
+        self._signing_in = signing_in
 
     async def StartSession(  # noqa: N802
         self, request: wire.StartSessionRequest, context: Any
@@ -110,6 +112,19 @@ class SessionServicer(card_gateway_pb2_grpc.SessionServiceServicer):
         )
         refused = await self._pages.reset_pin(request.session_id, request.claim, wish, request.holder_grant)
         return wire.ResetPinResponse(refused_code=refused)
+
+    async def ProveHolder(  # noqa: N802
+        self, request: wire.ProveHolderRequest, context: Any
+    ) -> wire.ProveHolderResponse:
+        """Ask for a proof of the holder."""
+        wish = Wish(
+            sealed_pin=b"",
+            attempt_id=words.attempt_of(request.attempt_id),
+            sealed_current_pin=request.sealed_current_pin,
+            last_try=request.spend_last_try,
+        )
+        refused = await self._signing_in.prove_holder(request.session_id, request.claim, wish)
+        return wire.ProveHolderResponse(refused_code=refused)
 
 
 def _card(card: Card) -> wire.CardFacts:

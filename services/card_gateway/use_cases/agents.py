@@ -8,7 +8,7 @@ from services.card_gateway.card.proof import AGENT_KEY_LENGTH
 from services.card_gateway.card.script import Report
 from services.card_gateway.domain.readers import ReaderState, Sighting
 from services.card_gateway.domain.session import ENDED, Session
-from services.card_gateway.domain.step import SET_PIN, Step, StepKind
+from services.card_gateway.domain.step import ASKED_FIRST, SET_PIN, Step, StepKind
 from services.card_gateway.domain.words import State
 from services.card_gateway.ports import Outside
 from services.card_gateway.use_cases import callers, commits, offers
@@ -18,6 +18,7 @@ from services.card_gateway.use_cases.orders import Idle, Next, Order, Over, orde
 from services.card_gateway.use_cases.proving import Proving
 from services.card_gateway.use_cases.reading import Reading
 from services.card_gateway.use_cases.resetting import Resetting
+from services.card_gateway.use_cases.signing_in import SigningIn
 from services.card_gateway.use_cases.up_to_date import require_current
 from services.runtime.errors import GATEWAY_BUSY, exhausted, invalid
 from services.runtime.randomness import digest_of
@@ -37,7 +38,7 @@ TOKEN = "agent-token"  # noqa: S105 - what a token is for
 _STEPS_OF = {
     State.ATTACHED: (StepKind.READ,),
     State.UNKNOWN: (StepKind.READ,),
-    State.PROVING: (StepKind.PROVE,),
+    State.PROVING: ASKED_FIRST,
     State.RESETTING: SET_PIN,
 }
 """Which step a state waits for; other kinds are there only for a report that may still come."""
@@ -63,6 +64,7 @@ class Agents:
         self._proving = Proving(outside)
         self._resetting = Resetting(outside)
         self._changing = Changing(outside)
+        self._signing_in = SigningIn(outside)
 
     async def attach(self, agent_public_key: bytes, reader: ReaderState, attempt_id: str) -> Attached:
         """Make a session (NEW) and offer it. Raises GATEWAY_BUSY where too many are on offer."""
@@ -120,6 +122,8 @@ class Agents:
         elif step is not None and step.kind is StepKind.PROVE:
             require_current(self._outside)
             await self._proving.report(session_id, step, report)
+        elif step is not None and step.kind is StepKind.PROVE_HOLDER:
+            await self._signing_in.report(session_id, step, report)
         elif step is not None and step.kind is StepKind.CHANGE:
             await self._changing.report(session_id, step, report)
         elif step is not None:
@@ -158,6 +162,8 @@ class Agents:
             return idle, (step.not_before - now).total_seconds()
         if step.kind in SET_PIN:
             return await self._resetting.fetch(session.session_id) or idle, 0
+        if step.kind is StepKind.PROVE_HOLDER:
+            return await self._signing_in.order(session, step, now) or idle, 0
         return order(session, step, now), 0
 
     async def _attached_or_busy(self, key: bytes, attempt_id: str) -> Attached:
@@ -189,6 +195,8 @@ class Agents:
 
 
 def _over(session: Session) -> Over:
+    if session.proven_until() is not None:
+        return Over("SIGNED_IN", "")
     if session.state in ENDED or session.state is State.UNKNOWN:
         return Over(session.state.value, session.code)
     return Over(State.ABANDONED.value, "SESSION_ENDED")

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.card_gateway.domain.facts import Actor
 from services.card_gateway.domain.session import Authority, Session
-from services.card_gateway.domain.words import ActorKind, Route
+from services.card_gateway.domain.words import ActorKind, Reason, Route
 from services.card_gateway.ports import Outside
 from services.runtime.grants import PURPOSE_UNLOCK, Grant, GrantRefused, HolderGrant, UnlockGrant, thumbprint
 
@@ -47,6 +47,7 @@ def _binds(grant: Grant, session: Session) -> bool:
     return (
         card is not None
         and reason is not None
+        and reason is not Reason.SIGN_IN
         and route is not None
         and grant.purpose == PURPOSE_UNLOCK
         and grant.session_id == session.session_id

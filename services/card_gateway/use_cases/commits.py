@@ -1,7 +1,7 @@
 """The names of this service's write transactions.
 
 A journey commits under the first list only, each once; polls and reads commit nothing
-(quality P5). The second list is what the process does by itself, or while nobody waits.
+(quality P5). The second list is of a sign-in, of detours, and what the process does by itself.
 """
 
 ATTACH = "card_gateway.attach"
@@ -24,6 +24,8 @@ ON_THE_REQUEST_PATH = (
     REPORT_RESET,
 )
 
+PROVE_HOLDER = "card_gateway.prove_holder"
+REPORT_PROVE_HOLDER = "card_gateway.report_prove_holder"
 CHANGE_REASON = "card_gateway.change_reason"
 RENEW_PAIRING = "card_gateway.renew_pairing"
 NOTE_ATTENDANCE = "card_gateway.note_attendance"

@@ -17,6 +17,9 @@ from services.card_gateway.ports import Outside, View, Work
 
 AT_ONCE = timedelta(0)
 
+MAX_SEALED_PIN = 256
+"""Bytes. Source: the contract."""
+
 
 async def within_budget(outside: Outside, view: View, card_ref: str, profile: str, now: datetime) -> bool:
     """Tell whether the card may bear another reset."""
@@ -62,12 +65,12 @@ class Wish:
     """What a page asks for with a passcode; sealed to the agent's key."""
 
     sealed_pin: bytes = field(repr=False)
-    """Empty where it is typed at the agent."""
+    """The new PIN; empty for a sign-in, and where it is typed at the agent."""
     attempt_id: str
     sealed_current_pin: bytes = field(default=b"", repr=False)
-    """Reason CHANGE, and only there."""
+    """Reasons CHANGE and SIGN_IN, and only there."""
     last_try: bool = False
-    """Reason CHANGE: the person wants to spend the last try of the current PIN."""
+    """Likewise: the person wants to spend the last try of the current PIN."""
 
 
 def prove_step(outside: Outside, session_id: str, wish: Wish, now: datetime) -> Step:
@@ -80,6 +83,11 @@ def prove_step(outside: Outside, session_id: str, wish: Wish, now: datetime) -> 
         sealed_pin=wish.sealed_pin, pin_attempt_id=wish.attempt_id,
         sealed_current_pin=wish.sealed_current_pin, last_try=wish.last_try,
     )  # fmt: skip
+
+
+def prove_holder_step(outside: Outside, session_id: str, wish: Wish, now: datetime) -> Step:
+    """A PROVE_HOLDER, with the PIN that the card is to verify."""
+    return replace(prove_step(outside, session_id, wish, now), kind=StepKind.PROVE_HOLDER)
 
 
 def change_step(outside: Outside, proved: Step, now: datetime) -> Step:

@@ -18,7 +18,7 @@ class Question:
     last_four: str
     reason: str
     last_try: bool = False
-    """CHANGE: a wrong current PIN may block the card."""
+    """CHANGE, SIGN_IN: a wrong PIN may block the card."""
     pin_at_agent: bool = False
     """The agent asks for the PINs too: the page sealed none."""
 
@@ -63,6 +63,11 @@ def order(session: Session, step: Step, now: datetime) -> Order:
         return Order(step, profiles.read_script(), now)
     card = session.knows_card()
     script = profiles.BY_KIND[card.profile].prove_script(card.chuid_hash, card.algorithm)
+    return Order(step, script, now, question_of(session, step))
+
+
+def question_of(session: Session, step: Step) -> Question:
+    """What the person is asked before the step."""
     reason = session.reason.value if session.reason else ""
-    question = Question(card.last_four, reason, step.last_try, pin_at_agent=not step.sealed_pin)
-    return Order(step, script, now, question)
+    sealed = step.sealed_current_pin if step.kind is StepKind.PROVE_HOLDER else step.sealed_pin
+    return Question(session.knows_card().last_four, reason, step.last_try, pin_at_agent=not sealed)

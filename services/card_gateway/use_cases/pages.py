@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.card_gateway.card import profiles
 from services.card_gateway.card.guard import LAST_TRY
@@ -11,19 +12,24 @@ from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, Work
-from services.card_gateway.use_cases import authority, callers, commits, making
-from services.card_gateway.use_cases.making import Wish
+from services.card_gateway.use_cases import authority, callers, commits, making, turns
+from services.card_gateway.use_cases.making import MAX_SEALED_PIN, Wish
 from services.card_gateway.use_cases.up_to_date import require_current
 from services.runtime.errors import invalid
-from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant, thumbprint
+from services.runtime.grants import (
+    PURPOSE_PROFILE,
+    PURPOSE_UNLOCK,
+    CardGrant,
+    GrantRefused,
+    HolderGrant,
+    thumbprint,
+)
 
 LONGEST_WAIT = 20.0
 """Seconds a page may wait for news."""
 
 LOOK_AGAIN_AFTER = 5.0
 """Seconds between two looks at who is there: an agent that falls silent rings no bell."""
-
-MAX_SEALED_PIN = 256
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Pages:
             while True:
                 async with self._outside.books.read() as view:
                     session = callers.for_page(await view.session(session_id), claim)
-                reader = self._reader_of(session)
+                reader = turns.reader_of(self._outside, session)
                 first = first or reader
                 left = 0 if self._outside.bell.closed else until - loop.time()
                 if session.version > since or reader is not first or left <= 0:
@@ -67,10 +73,12 @@ class Pages:
         """Say anew why the holder came. Empty when the session has this reason, else why not."""
         async with self._outside.books.begin(commits.CHANGE_REASON) as work:
             session = callers.for_page(await work.lock_session(session_id), claim)
-            if await self._was_made(work, "ChangeReason", attempt_id, session):
+            if await turns.was_made(work, "ChangeReason", attempt_id, session):
                 return ""
             if (refused := self._out_of_turn(session, State.CARD_READ)) is not None:
                 return refused
+            if reason is Reason.SIGN_IN:  # a session of its own: its card must be able to, and is asked first
+                return "WRONG_STATE"
             if reason is not Reason.CHANGE and (code := session.knows_card().reset_refused):
                 return code
             await making.drop_steps(work, session_id)
@@ -89,7 +97,7 @@ class Pages:
         require_current(outside)
         async with outside.books.begin(commits.AUTHORISE) as work:
             session = callers.for_page(await work.lock_session(session_id), claim)
-            if await self._was_made(work, "Authorise", attempt_id, session):
+            if await turns.was_made(work, "Authorise", attempt_id, session):
                 return ""
             if (refused := self._out_of_turn(session, State.CARD_READ)) is not None:
                 return refused
@@ -122,7 +130,7 @@ class Pages:
         outside = self._outside
         async with outside.books.begin(commits.RESET_PIN) as work:
             session = callers.for_page(await work.lock_session(session_id), claim)
-            if await self._was_made(work, "ResetPin", wish.attempt_id, session):
+            if await turns.was_made(work, "ResetPin", wish.attempt_id, session):
                 return ""
             if not self._is_whole(session, wish):
                 raise invalid()
@@ -164,7 +172,7 @@ class Pages:
                 return "LAST_TRY"
         elif not await self._within_budget(work, card):
             return "BUDGET_SPENT"
-        return "NO_CARD" if self._reader_of(session) is ReaderState.NO_CARD else ""
+        return "NO_CARD" if turns.reader_of(self._outside, session) is ReaderState.NO_CARD else ""
 
     async def _within_budget(self, work: Work, card: Card) -> bool:
         now = self._outside.clock.now()
@@ -174,37 +182,23 @@ class Pages:
         """A CHANGE is authorised by the current PIN, on the card, unless the setting asks for a code too."""
         return session.reason is not Reason.CHANGE or self._outside.change_needs_code
 
-    async def _was_made(self, work: Work, call: str, attempt_id: str, session: Session) -> bool:
-        """True where this very attempt succeeded before. Raises BAD_REQUEST for another session's."""
-        if not attempt_id:
-            raise invalid()
-        made_in = await work.attempted(call, attempt_id)
-        if made_in not in (None, session.session_id):
-            raise invalid()
-        return made_in is not None
-
     def _out_of_turn(self, session: Session, wanted: State) -> str | None:
-        if session.is_over(self._outside.clock.now()):
-            return "SESSION_ENDED"
-        return None if session.state is wanted else "WRONG_STATE"
+        return turns.out_of_turn(session, wanted, self._outside.clock.now())
 
     def _seen(self, session: Session, reader: ReaderState) -> Seen:
         objection = making.objection(session) if session.state is State.CARD_READ else ""
-        return Seen(
-            session, reader, self._card_grant(session), objection, self._code_needed(session),
-            self._outside.pin_at_agent,
-        )  # fmt: skip
-
-    def _reader_of(self, session: Session) -> ReaderState:
-        sighting = self._outside.attendance.sighting(session.session_id, session.sighting)
-        return sighting.at(self._outside.clock.now())
+        needed = session.reason is not Reason.SIGN_IN and self._code_needed(session)
+        pin_at_agent = self._outside.pin_at_agent
+        return Seen(session, reader, self._card_grant(session), objection, needed, pin_at_agent)
 
     def _card_grant(self, session: Session) -> str:
-        """A CardGrant for identity while the session goes on, else nothing."""
-        card, reason, route, deadline = session.card, session.reason, session.route, session.deadline
-        now = self._outside.clock.now()
-        if card is None or reason is None or route is None or deadline is None or session.is_over(now):
+        """A CardGrant for identity while the session goes on, or its holder counts as proven; else none."""
+        card, reason, route = session.card, session.reason, session.route
+        now, signs_in = self._outside.clock.now(), session.reason is Reason.SIGN_IN
+        until = session.proven_until() if signs_in else _going_on_until(session, now)
+        if card is None or reason is None or route is None or until is None or now >= until:
             return ""
+        genuine = "GENUINE" if profiles.BY_KIND[card.profile].PROVES_IN_READ else "CLAIMED"
         return self._outside.grants.sign(
             CardGrant(
                 session_id=session.session_id,
@@ -214,12 +208,16 @@ class Pages:
                 agent_key_thumbprint=thumbprint(session.agent_public_key),
                 jti=self._outside.randomness.uuid7(),
                 issued_at=now,
-                expires_at=deadline,
-                purpose=PURPOSE_UNLOCK,
-                level="GENUINE" if profiles.BY_KIND[card.profile].PROVES_IN_READ else "CLAIMED",
+                expires_at=until,
+                purpose=PURPOSE_PROFILE if signs_in else PURPOSE_UNLOCK,
+                level="HOLDER_VERIFIED" if signs_in else genuine,
                 certificate_expires_at=card.certificate_expires_at,
             )
         )
+
+
+def _going_on_until(session: Session, now: datetime) -> datetime | None:
+    return None if session.is_over(now) else session.deadline
 
 
 def _proving(session: Session, holder: HolderGrant) -> Session:

@@ -26,6 +26,16 @@ _RULES_TOLD = frozenset({"SEALED_PIN_REFUSED"})
 Found = Proof | Challenged | Unsupported
 
 
+def rule_told(report: Report) -> str:
+    """Which rule of the agent's broke, where the page names it; else empty."""
+    return report.rule if report.end is End.REFUSED and report.rule in _RULES_TOLD else ""
+
+
+def code_of(code: str) -> str:
+    """What the page calls the end of a proof."""
+    return _CODE_OF.get(code, code)
+
+
 class Proving:
     """ReportStep for PROVE."""
 
@@ -54,12 +64,12 @@ class Proving:
         """Why the person is asked again; empty where there is a signature of the same card."""
         if session.is_over(now):
             return "SESSION_ENDED"
-        if report.end is End.REFUSED and report.rule in _RULES_TOLD:
-            return report.rule
+        if rule := rule_told(report):
+            return rule
         card = session.knows_card()
         proof = profiles.BY_KIND[card.profile].parse_proof(report)
         if isinstance(proof, Unsupported):
-            return _CODE_OF.get(proof.code, proof.code)
+            return code_of(proof.code)
         return "" if proof.chuid_hash == card.chuid_hash else "CARD_CHANGED"
 
     async def _judge(self, work: Work, session: Session, step: Step, report: Report, now: datetime) -> None:

@@ -16,6 +16,7 @@ from services.card_gateway.domain.words import OutcomeKind, Reason, State
 from services.card_gateway.ports import Outside, RegisteredCard, Work
 from services.card_gateway.use_cases import commits, making
 from services.card_gateway.use_cases.closing import Closing
+from services.card_gateway.use_cases.signing_in import UNSUPPORTED, can_sign_in
 from services.card_gateway.use_cases.up_to_date import VAULT_BEHIND
 
 
@@ -65,8 +66,11 @@ class Reading:
         if profiles.BY_KIND[card.profile].PROVES_IN_READ:
             await self._closing.settle_others(work, card.card_ref, step, blocked, now)
         taken = sessions.take_card(session, self._card_of(card, facts))
+        if taken.reason is Reason.SIGN_IN and not can_sign_in(card):
+            await self._closing.end(work, session, taken, State.FAILED, UNSUPPORTED, now)
+            return
         code = await self._why_not(work, card, facts, now)
-        if code and taken.reason is Reason.CHANGE:  # which needs no secret of ours
+        if code and not taken.needs_secret:
             await work.store(session, sessions.without_reset(taken, code))
         elif code:
             await self._closing.end(work, session, taken, State.FAILED, code, now)

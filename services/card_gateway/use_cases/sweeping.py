@@ -12,7 +12,7 @@ from services.card_gateway.domain import settling
 from services.card_gateway.domain import step as steps
 from services.card_gateway.domain.facts import SWEEPER
 from services.card_gateway.domain.session import Session
-from services.card_gateway.domain.step import SET_PIN, Step, StepKind
+from services.card_gateway.domain.step import ASKED_FIRST, SET_PIN, Step
 from services.card_gateway.domain.words import State
 from services.card_gateway.ports import Outside, Timetable, Work
 from services.card_gateway.use_cases import commits
@@ -95,7 +95,7 @@ class Sweeping:
     async def _without_late_steps(self, work: Work, session: Session, now: datetime) -> Session:
         """A proof or a reset that nobody reported in time is given up."""
         for step in await work.steps(session.session_id):
-            if session.state is State.PROVING and step.kind is StepKind.PROVE and _is_late(step, now):
+            if session.state is State.PROVING and step.kind in ASKED_FIRST and _is_late(step, now):
                 await work.drop_step(step.step_id)
                 return await work.store(session, sessions.go_back(session, "PROOF_TIMED_OUT"))
             if session.state is State.RESETTING and step.kind in SET_PIN and _is_late(step, now):
@@ -104,7 +104,7 @@ class Sweeping:
 
 
 def _is_late(step: Step, now: datetime) -> bool:
-    if step.kind is StepKind.PROVE:
+    if step.kind in ASKED_FIRST:
         return now >= step.created_at + steps.PROVE_ANSWERED_WITHIN
     if step.sent_at is None:
         return now >= step.begin_before

@@ -40,4 +40,21 @@ class AllowListChanged:
     at: datetime
 
 
-Fact = HolderRefused | HoldersImported | AllowListChanged
+@dataclass(frozen=True)
+class ContactChanged:
+    """Somebody signed in changed a holder's contact details. Versions only: no address, no number."""
+
+    holder_ref: str
+    organisation: str
+    session_id: str
+    card_ref: str
+    actor_kind: str
+    actor_ref: str
+    old_version: int
+    version: int
+    """The same as before where only the number changed."""
+    mobile_changed: bool
+    at: datetime
+
+
+Fact = HolderRefused | HoldersImported | AllowListChanged | ContactChanged

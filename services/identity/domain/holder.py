@@ -1,6 +1,6 @@
 """Holders, their cards, and who their Registration Authority is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -44,6 +44,14 @@ class Address:
 
 
 @dataclass(frozen=True)
+class PastAddress:
+    """A version of an address, and since when another one stands; None while it stands itself."""
+
+    address: str | None = field(repr=False)
+    superseded_at: datetime | None
+
+
+@dataclass(frozen=True)
 class HeldCard:
     """A card with its holder, as the registry knows both."""
 
@@ -55,3 +63,15 @@ class HeldCard:
     organisation: str
     address: Address | None
     registration_authority: RegistrationAuthority
+
+
+@dataclass(frozen=True)
+class OwnProfile:
+    """What is kept of a holder, found by a card of theirs."""
+
+    held: HeldCard
+    name: str = field(repr=False)
+    mobile: str = field(repr=False)
+    """E.164; empty where there is none."""
+    roles: tuple[str, ...]
+    """What they may do for others, such as `RA@X26`."""

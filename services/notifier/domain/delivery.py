@@ -24,10 +24,11 @@ KEPT = timedelta(days=30)
 
 
 class Template(StrEnum):
-    """Which message."""
+    """Which message; `reason` of the last one is OLD or NEW: which of the two addresses it goes to."""
 
     CODE = "code"
     WAS_THIS_YOU = "was-this-you"
+    ADDRESS_CHANGED = "address-changed"
 
 
 class State(StrEnum):
@@ -75,6 +76,7 @@ class Delivery:
     holder_ref: str
     address_version: int
     reason: str
+    """LOCKED, FORGOTTEN, CHANGE; of an address that was changed: OLD or NEW."""
     made_at: datetime
     expires_at: datetime
     due_at: datetime

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Self
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from services.web.api.reason import Reason
 from services.web.domain import entries
-from services.web.domain.journey import Reason
 from services.web.use_cases import MOST_SEALED_BYTES
 
 LONGEST_WAIT = 20

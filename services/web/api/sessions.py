@@ -25,7 +25,7 @@ async def claim_session(request: Request, house: OfHouse, asked: Claim) -> Claim
     answer = await house.peers.gateway.start_session(
         address_token=asked.address_token,
         pairing_code=entries.pairing_code(asked.pairing_code) or "",
-        reason=asked.reason,
+        reason=asked.reason.in_journey,
         attempt_id=asked.attempt_id,
         client_address=client_address_of(request),
     )
@@ -67,10 +67,10 @@ async def change_reason(caller: OfSession, asked: OtherReason) -> Session:
     view = await caller.view()
     if not belongs(OTHER_REASON, standing(view)):
         raise Stop("WRONG_STATE")
-    if asked.reason not in ways(view.objection, blocked=view.blocked):
+    if asked.reason.in_journey not in ways(view.objection, blocked=view.blocked):
         raise Stop(view.objection or "WRONG_STATE")
     refused = await caller.peers.gateway.change_reason(
-        *caller.held, reason=asked.reason, attempt_id=asked.attempt_id
+        *caller.held, reason=asked.reason.in_journey, attempt_id=asked.attempt_id
     )
     if refused:
         raise Stop(refused.code)

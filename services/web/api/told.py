@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 
 from services.web import texts, use_cases
 from services.web.api.problems import WhomToAsk
+from services.web.api.reason import Reason
 from services.web.domain import journey
 from services.web.domain.entry import Entry
 from services.web.domain.errors import entry_for
-from services.web.domain.journey import Reason, State, ways
+from services.web.domain.journey import State, ways
 from services.web.ports import CodeStatus, Delivery, Holder, Reader, SessionView
 
 
@@ -121,13 +122,13 @@ class Session(BaseModel):
             version=view.version,
             step=step,
             ended=step in _ENDED,
-            reason=view.reason,
+            reason=Reason(view.reason.value),
             deadline=view.deadline,
             words=list(view.words),
             agent_public_key=urlsafe_b64encode(view.agent_public_key).rstrip(b"=").decode(),
             reader=view.reader,
             card=card if read else None,
-            offered_reasons=list(ways(view.objection, blocked=view.blocked)) if read else [],
+            offered_reasons=_offered(view) if read else [],
             code_needed=view.code_needed,
             pin_at_agent=view.pin_at_agent,
             error=ErrorWords.of(entry_for(code)) if code else None,
@@ -222,3 +223,7 @@ class Receipt(BaseModel):
     text: str = Field(
         description="A file of its own (C2SP tlog-proof), to be checked offline with the log's public key."
     )
+
+
+def _offered(view: SessionView) -> list[Reason]:
+    return [Reason(each.value) for each in ways(view.objection, blocked=view.blocked)]

@@ -18,6 +18,7 @@ _REASONS: Mapping[Reason, "common_pb2.Reason.ValueType"] = {
     Reason.LOCKED: common_pb2.REASON_LOCKED,
     Reason.FORGOTTEN: common_pb2.REASON_FORGOTTEN,
     Reason.CHANGE: common_pb2.REASON_CHANGE,
+    Reason.SIGN_IN: common_pb2.REASON_SIGN_IN,
 }
 _REASONS_BACK = {number: reason for reason, number in _REASONS.items()}
 
@@ -93,6 +94,26 @@ class GrpcGateway(ports.Gateway):
         response = await self._stub.ResetPin(request)
         return Refused(response.refused_code) if response.refused_code else None
 
+    async def prove_holder(
+        self,
+        session_id: str,
+        claim: str,
+        *,
+        sealed_current_pin: bytes,
+        attempt_id: str,
+        spend_last_try: bool = False,
+    ) -> Refused | None:
+        """Have the card verify its PIN and sign as its holder."""
+        request = sessions_pb2.ProveHolderRequest(
+            session_id=session_id,
+            claim=claim,
+            sealed_current_pin=sealed_current_pin,
+            attempt_id=attempt_id,
+            spend_last_try=spend_last_try,
+        )
+        response = await self._stub.ProveHolder(request)
+        return Refused(response.refused_code) if response.refused_code else None
+
     async def change_reason(
         self, session_id: str, claim: str, *, reason: Reason, attempt_id: str
     ) -> Refused | None:
@@ -126,7 +147,7 @@ def _view(response: sessions_pb2.GetSessionResponse) -> SessionView:
         tries_left=card.pin_tries_left if card.HasField("pin_tries_left") else None,
         blocked=card.pin_blocked,
         objection=response.objection,
-        code_needed=reason is not Reason.CHANGE or response.code_needed,
+        code_needed=reason not in (Reason.CHANGE, Reason.SIGN_IN) or response.code_needed,
         pin_at_agent=response.pin_at_agent,
         card_grant=response.card_grant,
     )

@@ -5,7 +5,16 @@ from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
 
 from services.web import ports
 from services.web.clients.wire import authority
-from services.web.ports import ApprovedDomain, ApprovedDomains, FoundAuthorities, Holder, Refused
+from services.web.ports import (
+    ApprovedDomain,
+    ApprovedDomains,
+    ContactRefused,
+    FoundAuthorities,
+    Holder,
+    Profile,
+    Refused,
+    SignedIn,
+)
 
 
 class GrpcIdentity(ports.Identity):
@@ -28,6 +37,36 @@ class GrpcIdentity(ports.Identity):
         request = identity_pb2.ReportNoMailboxRequest(card_grant=card_grant)
         return _refused((await self._stub.ReportNoMailbox(request)).refused)
 
+    async def sign_in(self, card_grant: str) -> SignedIn | Refused:
+        """Sign a proven holder in."""
+        response = await self._stub.SignIn(identity_pb2.SignInRequest(card_grant=card_grant))
+        if response.WhichOneof("verdict") == "signed_in":
+            return SignedIn(response.signed_in.profile_grant)
+        return _refused(response.refused)
+
+    async def profile(self, profile_grant: str) -> Profile | Refused:
+        """Show a holder their own profile."""
+        response = await self._stub.GetProfile(identity_pb2.GetProfileRequest(profile_grant=profile_grant))
+        if response.WhichOneof("verdict") == "profile":
+            return _profile(response.profile)
+        return _refused(response.refused)
+
+    async def update_contact(
+        self, profile_grant: str, address: str, mobile: str
+    ) -> Profile | Refused | ContactRefused:
+        """Set contact details."""
+        request = identity_pb2.UpdateContactRequest(
+            profile_grant=profile_grant, address=address, mobile=mobile
+        )
+        response = await self._stub.UpdateContact(request)
+        verdict = response.WhichOneof("verdict")
+        if verdict == "profile":
+            return _profile(response.profile)
+        if verdict == "contact_refused":
+            refused = response.contact_refused
+            return ContactRefused(refused.address_code, refused.mobile_code)
+        return _refused(response.refused)
+
     async def find_ra(self, typed: str) -> FoundAuthorities:
         """Find organisations by roughly their name or code."""
         response = await self._stub.FindRA(identity_pb2.FindRARequest(query=typed))
@@ -47,3 +86,14 @@ class GrpcIdentity(ports.Identity):
 def _refused(refused: identity_pb2.HolderRefused) -> Refused:
     named = refused.HasField("registration_authority")
     return Refused(refused.code or "INTERNAL", authority(refused.registration_authority) if named else None)
+
+
+def _profile(profile: identity_pb2.Profile) -> Profile:
+    return Profile(
+        name=profile.name,
+        address=profile.address,
+        mobile=profile.mobile,
+        nudge=profile.nudge,
+        roles=tuple(profile.roles),
+        registration_authority=authority(profile.registration_authority),
+    )

@@ -37,6 +37,8 @@ class Reason(Enum):
     LOCKED = "LOCKED"
     FORGOTTEN = "FORGOTTEN"
     CHANGE = "CHANGE"
+    SIGN_IN = "SIGN_IN"
+    """To see or change one's own contact details; asked for on a page of its own. R31."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ class Journey:
     claim: str = ""
     code_asked: bool = False
     words_confirmed: bool = False
-    """Reason CHANGE: the person compared the words before any passcode is typed."""
+    """The person compared the words before any passcode of the card is typed: CHANGE, SIGN_IN."""
     last_try: bool = False
-    """Reason CHANGE: the person wants to spend the card's last try."""
+    """Likewise: the person wants to spend the card's last try."""
     nudge: str = ""
     """Why no code could be mailed to the holder, though none was needed. R30, R34."""
+    profile_grant: str = ""
+    """While the holder is signed in."""
     spent_csrf: str = ""
     """The form token before the last step up: it leads to the page that is open now, and does nothing."""
 
@@ -69,6 +73,8 @@ class Journey:
 START, CARD, ADDRESS, CODE, PASSCODE = "/", "/card", "/address", "/code", "/passcode"
 NO_MAILBOX = "/no-mailbox"
 OTHER_REASON, CHANGE, LAST_TRY = "/other-reason", "/change", "/last-try"
+SIGN_IN, SIGN_IN_WORDS, SIGN_IN_PASSCODE = "/sign-in", "/sign-in/words", "/sign-in/passcode"
+PROFILE, CONTACT, CONTACT_UPDATED = "/profile", "/profile/contact", "/profile/updated"
 WORKING, DONE, UNKNOWN, STOPPED = "/working", "/done", "/unknown", "/stopped"
 
 _PLACES = {
@@ -91,6 +97,7 @@ class Standing:
     """Why the reason does not fit the card; empty where it does."""
     code_needed: bool = True
     code_asked: bool = False
+    signs_in: bool = False
     words_confirmed: bool = False
     last_try_ahead: bool = False
     """One try of the current passcode is left, and the person has not said that they want to spend it."""
@@ -107,6 +114,8 @@ def place(standing: Standing) -> str:
         return _before_passcode(standing)
     if standing.state is State.AUTHORISED:
         return _passcode(standing)
+    if standing.state is State.SUCCESS and standing.signs_in:
+        return PROFILE
     return _PLACES.get(standing.state, STOPPED)
 
 
@@ -115,11 +124,18 @@ def _before_passcode(standing: Standing) -> str:
         return OTHER_REASON
     if standing.code_needed:
         return CODE if standing.code_asked else ADDRESS
-    return _passcode(standing) if standing.words_confirmed else CHANGE
+    return _passcode(standing) if standing.words_confirmed else _words_page(standing)
+
+
+def _words_page(standing: Standing) -> str:
+    """Where the words are compared before the card's own passcode is typed."""
+    return SIGN_IN_WORDS if standing.signs_in else CHANGE
 
 
 def _passcode(standing: Standing) -> str:
-    return LAST_TRY if standing.last_try_ahead else PASSCODE
+    if standing.last_try_ahead:
+        return LAST_TRY
+    return SIGN_IN_PASSCODE if standing.signs_in else PASSCODE
 
 
 def belongs(path: str, standing: Standing) -> bool:
@@ -127,7 +143,7 @@ def belongs(path: str, standing: Standing) -> bool:
     if standing.state is State.CARD_READ:
         if path == OTHER_REASON:
             return True
-        if path == (ADDRESS if standing.code_needed else CHANGE) and not standing.objection:
+        if path == (ADDRESS if standing.code_needed else _words_page(standing)) and not standing.objection:
             return True
     return path == place(standing)
 

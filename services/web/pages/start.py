@@ -48,17 +48,24 @@ async def show_reason(visit: Visit) -> Response:
 async def choose_reason(visit: Visit) -> Response:
     """Keep the reason; go on with the agent's address where it led here, else ask for its code."""
     chosen = visit.form.get("reason", "")
-    if chosen not in {reason.value for reason in Reason}:
+    if chosen not in {reason for reason, *_ in texts.REASONS}:
         return visit.page("reason.jinja", error=texts.REASON_MISSING, status=400)
+    return await begin(visit, Reason(chosen))
+
+
+async def begin(visit: Visit, reason: Reason) -> Response:
+    """Claim the session of the agent that led here, for this reason; ask for its code where none did."""
     if visit.journey.session_id:
-        _leave_old_session(visit)
-    visit.answered(reason=Reason(chosen))
+        leave_session(visit)
+    visit.answered(reason=reason)
     return await _claim(visit, "") if visit.journey.address_token else visit.move("/pair")
 
 
-def _leave_old_session(visit: Visit) -> None:
+def leave_session(visit: Visit) -> None:
     """A holder who starts again gets a session of its own; the old one ends at its deadline."""
-    visit.step_up(session_id="", claim="", code_asked=False, words_confirmed=False, last_try=False)
+    visit.step_up(
+        session_id="", claim="", code_asked=False, words_confirmed=False, last_try=False, profile_grant=""
+    )
 
 
 async def show_pair(visit: Visit) -> Response:

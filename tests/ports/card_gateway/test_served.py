@@ -73,7 +73,7 @@ async def served(keys: Keys) -> AsyncIterator[Served]:
 
 
 def listeners(world: World, keys: Keys) -> list:  # type: ignore[type-arg]
-    pages = SessionServicer(world.gateway.claiming, world.gateway.pages)
+    pages = SessionServicer(world.gateway.claiming, world.gateway.pages, world.gateway.signing_in)
     agents = AgentServicer(world.gateway.agents, "http://127.0.0.1:9")
     tls = tls_of(keys, "card_gateway")
     for_pages = [(card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, pages)]

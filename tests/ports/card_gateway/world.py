@@ -159,6 +159,7 @@ def card_in_reader(
         "guid": facts.guid.hex(),
         "key_9e": base64.b64encode(facts.key_9e_der or b"").decode(),
         "expires_at": facts.expires_at.isoformat(),
+        "key_9a": base64.b64encode(facts.key_9a_der).decode(),
         "puk": OLD_PUK,
     }
     return Reader(InProcessCard(FaultyCard(VirtualCard(eeprom))), card_ref=card_ref), line
@@ -334,7 +335,9 @@ class Agent:
     def _run(self, order: Order) -> Report:
         if self.world.clock.now() >= order.step.begin_before:
             return Report((), End.NOT_RUN)
+        signs_in = order.script.kind is Kind.PROVE_HOLDER
         purpose = Purpose.READ if order.script.kind is Kind.READ else Purpose.RESET
+        purpose = Purpose.SIGN_IN if signs_in else purpose
         digest = challenge_digest(purpose, GATEWAY_NAME, self.session_id, order.step.nonce, self.public_key)
         fill = runner.Fill(
             pin=self._pin(order),
@@ -357,6 +360,9 @@ class Agent:
         return hpke.open_sealed(self.key, order.step.sealed_pin, info).decode()
 
     def _current_pin(self, order: Order) -> str | None:
+        if order.script.kind is Kind.PROVE_HOLDER:
+            info = hpke.sign_in_pin_info(self.session_id, order.step.pin_attempt_id)
+            return hpke.open_sealed(self.key, order.step.sealed_current_pin, info).decode()
         if order.script.kind is not Kind.CHANGE:
             return None
         if not order.step.sealed_current_pin:
@@ -464,6 +470,14 @@ class Page:
         token = self.world.identity.sign(holder or self.holder_grant())
         return await until_answered(
             lambda: self.world.gateway.pages.reset_pin(self.session_id, self.claim, wish, token)
+        )
+
+    async def prove_holder(self, pin: str, attempt: str = "", *, last_try: bool = False) -> str:
+        attempt = attempt or self.world.randomness.uuid7()
+        sealed = self._sealed(pin, hpke.sign_in_pin_info(self.session_id, attempt)) if pin else b""
+        wish = Wish(b"", attempt, sealed, last_try)
+        return await until_answered(
+            lambda: self.world.gateway.signing_in.prove_holder(self.session_id, self.claim, wish)
         )
 
     async def change_reason(self, reason: Reason, attempt: str = "") -> str:

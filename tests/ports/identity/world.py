@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import identity_events_pb2
 from sqlalchemy import event, select, update
@@ -22,13 +24,16 @@ from services.identity.__main__ import MIGRATIONS
 from services.identity.directory import Import, Remark
 from services.identity.events import event_of
 from services.identity.finding import Finder
+from services.identity.mobile_numbers import LibphonenumberNumbers
 from services.identity.name_index import NameIndex
 from services.identity.registry import SqlRegistry
 from services.identity.storage import SqlStore
 from services.identity.tables import cards, holders, outbox
 from services.identity.use_cases import Holders, Parts
+from services.identity.use_cases.profiles import Profiles, SignedIn
+from services.runtime import grants
 from services.runtime.database import Database, migrate
-from services.runtime.grants import CardGrant, GrantSigner, GrantVerifier, HolderGrant
+from services.runtime.grants import CardGrant, Grant, GrantSigner, GrantVerifier, HolderGrant
 from services.runtime.randomness import SystemRandomness
 from tests.fakes.clock import NOON, FakeClock
 
@@ -38,6 +43,7 @@ KINDS: dict[str, type[Message]] = {
         common_pb2.SessionOutcome,
         identity_events_pb2.HoldersImported,
         identity_events_pb2.AllowListChanged,
+        identity_events_pb2.ContactChanged,
     )
 }
 
@@ -92,15 +98,14 @@ class World:
 
     def __post_init__(self) -> None:
         randomness = SystemRandomness()
-        self.holders = Holders(
-            Parts(
-                store=SqlStore(self.database, event_of, randomness),
-                clock=self.clock,
-                randomness=randomness,
-                grants=GrantVerifier.from_dir(self.keys.verify_dir, "identity", self.clock),
-                signer=GrantSigner.from_file("identity", self.keys.signing("identity")),
-            )
+        parts = Parts(
+            store=SqlStore(self.database, event_of, randomness),
+            clock=self.clock,
+            randomness=randomness,
+            grants=GrantVerifier.from_dir(self.keys.verify_dir, "identity", self.clock),
+            signer=GrantSigner.from_file("identity", self.keys.signing("identity")),
         )
+        self.holders, self.profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
         self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
         self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))
         event.listen(self.database.engine.sync_engine, "before_cursor_execute", self._count)
@@ -132,6 +137,51 @@ class World:
 
     async def resolve(self, **changes: Any) -> Any:
         return await self.holders.resolve(self.grant(**changes))
+
+    async def sign_in(self, **changes: Any) -> Any:
+        """Sign in by a card on which its holder was proven."""
+        proven = {"purpose": "PROFILE", "level": "HOLDER_VERIFIED", "reason": "SIGN_IN"}
+        five = {"expires_at": self.clock.now() + timedelta(minutes=5), "issued_at": self.clock.now()}
+        return await self.profiles.sign_in(self.grant(**(proven | five | changes)))
+
+    async def profile_grant(self, **changes: Any) -> str:
+        signed_in = await self.sign_in(**changes)
+        assert isinstance(signed_in, SignedIn)
+        return signed_in.profile_grant
+
+    def signed_by_identity(self, grant: Grant, **claims: Any) -> str:
+        """Signed by identity's own key, also what it would never say; `claims` over the grant's own."""
+        said = grants._claims_of(grant) | {"iss": "identity", "aud": sorted(grant.audiences)} | claims
+        return self._encoded(said, grants.ALGORITHM, grant.typ)
+
+    def forged(self, grant: Grant, wrong: str) -> str:
+        """A token with one thing wrong."""
+        said = grants._claims_of(grant) | {"iss": "identity", "aud": sorted(grant.audiences)}
+        match wrong:
+            case "aud" | "iss" | "extra":
+                return self._encoded(said | {wrong: "otp"}, grants.ALGORITHM, grant.typ)
+            case "typ":
+                return self._encoded(said, grants.ALGORITHM, "holder-grant+jwt")
+            case "kid":
+                return self._encoded(said, grants.ALGORITHM, grant.typ, kid="another")
+            case "alg":
+                return self._encoded(said, "HS256", grant.typ)
+        return self._encoded(said, grants.ALGORITHM, grant.typ)[:-4] + "AAAA"
+
+    def _encoded(self, claims: dict[str, Any], algorithm: str, typ: str, kid: str = "") -> str:
+        signer = GrantSigner.from_file("identity", self.keys.signing("identity"))
+        header = {"alg": algorithm, "typ": typ, "kid": kid or signer._kid}
+        # The confusion of RFC 8725, 3.1: the public key taken for a shared secret.
+        key = (
+            signer._key if algorithm == grants.ALGORITHM else OctKey.import_key(b"the public key's bytes" * 2)
+        )
+        return jwt.encode(header, claims, key, algorithms=[algorithm])
+
+    async def move_card(self, holder_id: str) -> None:
+        """Give every card to a holder, as no import does."""
+        ref = await self.holder_ref(holder_id)
+        async with self.database.begin("test.move") as connection:
+            await connection.execute(update(cards).values(holder_ref=ref))
 
     def verify(self, token: str) -> HolderGrant:
         """Return the grant as otp reads it."""

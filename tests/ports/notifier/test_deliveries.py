@@ -11,7 +11,7 @@ from sqlalchemy import inspect
 
 from services.notifier.ports import AddressChanged, MaybeTaken, NoAddress, Refused, Unreachable
 from services.notifier.tables import METADATA
-from services.notifier.use_cases import CLAIMED, Notice
+from services.notifier.use_cases import CLAIMED, AddressChange, Notice
 from services.runtime import faults
 from tests.ports.notifier.world import ADDRESS, DIGITS, FakeMail, World
 from tests.unit.notifier.deliveries import CODE, NOON
@@ -290,3 +290,32 @@ async def test_F13_I11_a_mail_that_may_be_taken_stays_with_its_service(world: Wo
 
     assert held == "smtp"
     assert (len(world.mail.sent), len(other.sent)) == (1, 0)
+
+
+CHANGE = AddressChange(EVENT, CODE.session_id, CODE.holder_ref, 3, 4, NOON)
+
+
+async def test_R64_a_change_of_address_is_told_to_both_versions_once(world: World) -> None:
+    await world.deliveries.take_address_change(CHANGE)
+    await world.deliveries.take_address_change(CHANGE)
+    assert await world.send_due() == 2
+
+    asked = sorted((row.reason, row.address_version) for row in await world.rows())
+    assert asked == [("NEW", 4), ("OLD", 3)]
+    assert len(world.mail.sent) == len({letter.message_id for letter in world.mail.sent}) == 2
+
+
+async def test_R64_a_first_address_has_none_before_it(world: World) -> None:
+    await world.deliveries.take_address_change(replace(CHANGE, old_version=0))
+    assert await world.send_due() == 1
+
+    (row,) = await world.rows()
+    assert (row.reason, row.address_version, row.template) == ("NEW", 4, "address-changed")
+
+
+async def test_R33_an_address_that_may_not_be_written_to_is_not_told(world: World) -> None:
+    world.addresses.fails = [NoAddress()]
+    await world.deliveries.take_address_change(replace(CHANGE, new_version=0))
+    await world.send_due()
+
+    assert await world.told() == [("NOT_SENT", "NO_ADDRESS")]

@@ -23,7 +23,7 @@ from tests.ports.card_gateway.world import (
     session_with_card,
 )
 
-COLUMNS = ["card_ref", "profile", "guid", "key_9e", "expires_at", "puk"]
+COLUMNS = ["card_ref", "profile", "guid", "key_9e", "expires_at", "key_9a", "puk"]
 
 
 def cards(count: int) -> list[dict[str, Any]]:
@@ -173,7 +173,7 @@ async def test_both_forms_are_taken_as_programs_write_them(world: World, bom: by
         (b"a\0,1,2,3,4,5", "NUL_BYTE"),
         (b"x" * 1_000_000, "LINE_TOO_LONG"),
         (b"x" * LONGEST_LINE, "LINE_TOO_LONG"),
-        (b",,,,,", "UNKNOWN_PROFILE"),
+        (b",,,,,,", "UNKNOWN_PROFILE"),
     ],
 )
 async def test_a_spoilt_csv_line_spoils_no_other(world: World, spoilt: bytes, code: str) -> None:

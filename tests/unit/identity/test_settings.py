@@ -3,7 +3,7 @@ import pytest
 from deploy.local.keys import Keys
 from services.identity.__main__ import compose
 from services.identity.settings import DatabaseSettings, IdentitySettings
-from services.identity.use_cases import Holders
+from services.identity.use_cases import Parts
 from services.runtime.database import Database
 from services.runtime.settings import load
 
@@ -26,10 +26,10 @@ def environment(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_parts_fit_together(environment: None) -> None:
     database = Database(URL)
 
-    holders = compose(load(IdentitySettings), database)
+    parts = compose(load(IdentitySettings), database)
     await database.close()
 
-    assert isinstance(holders, Holders)
+    assert isinstance(parts, Parts)
 
 
 async def test_a_key_of_another_kind_is_refused(

@@ -172,3 +172,17 @@ def test_R64_the_mail_says_what_was_done(reason: str, said: str) -> None:
     assert letter.subject == f"{said}: was this you?"
     assert said.lower() in letter.text.lower()
     assert said in letter.html
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [("OLD", "security codes do not come here any more"), ("NEW", "security codes come to this address")],
+)
+def test_R64_both_addresses_are_told_of_a_change_and_neither_of_the_other(which: str, said: str) -> None:
+    letter = LETTERS.write(replace(NOTICE, template=Template.ADDRESS_CHANGED, reason=which), TO, Contents())
+
+    assert letter.subject == "Your email address was changed: was this you?"
+    for text in (letter.text, letter.html):
+        assert said in text
+        assert "on 21 November 2026 at 12:00" in re.sub(r"<[^>]+>", "", text)
+        assert "@" not in text.replace("@media", "")

@@ -15,7 +15,7 @@ WEB_CONTRACTS = (
     "card_gateway/v1/card_gateway",
     "notifier/v1/notifier_events",
 )
-NOT_FOR_PAGES = {"RA_IN_PERSON", "CARD_READ", "HOLDER_UNKNOWN", "NOT_SENT"}
+NOT_FOR_PAGES = {"RA_IN_PERSON", "CARD_READ", "HOLDER_UNKNOWN", "NOT_SENT", "HOLDER_VERIFIED", "SIGN_IN"}
 """Words of the contracts that are states or answers to others."""
 
 

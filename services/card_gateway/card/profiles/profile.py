@@ -5,7 +5,7 @@ from typing import Protocol
 from services.card_gateway.card.facts import CardFacts, Challenged, Proof, Unsupported
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.script import Report, Script
-from services.card_gateway.card.verdict import Candidates, ChangeVerdict, PukState, Verdict
+from services.card_gateway.card.verdict import Candidates, ChangeVerdict, HolderVerdict, PukState, Verdict
 
 
 class ChangeOfPin(Protocol):
@@ -20,6 +20,18 @@ class ChangeOfPin(Protocol):
         ...
 
 
+class ProofOfHolder(Protocol):
+    """How a kind of card proves who holds it: by the PIN, and a key of the holder's. A module is one."""
+
+    def prove_holder_script(self, chuid_hash: bytes, algorithm: Algorithm, *, last_try: bool) -> Script:
+        """Tries first, then the PIN once, then a signature; `last_try`: also where one try is left."""
+        ...
+
+    def judge_holder(self, report: Report) -> HolderVerdict:
+        """Judge what a PROVE_HOLDER did."""
+        ...
+
+
 class Profile(Protocol):
     """One kind of card. A module of `profiles` is one; which of the two below, its secret says."""
 
@@ -27,6 +39,8 @@ class Profile(Protocol):
     """Its word in imports, rows and facts."""
     CHANGE: ChangeOfPin | None
     """None for a kind of card that has no script for it: CHANGE_UNSUPPORTED."""
+    SIGN_IN: ProofOfHolder | None
+    """None for a kind of card that nobody can sign in with: SIGN_IN_UNSUPPORTED."""
     UNBLOCKS_ONLY_BLOCKED: bool
     """True where a card gives a new PIN without the current one only once that is blocked."""
     ROTATES: bool

@@ -89,6 +89,13 @@ ENTRIES: tuple[Entry, ...] = (
         "If you have forgotten your passcode or your smartcard is locked, choose that. If not, contact your"
         " Registration Authority (smartcard team).",
     ),
+    ask_ra(
+        "SIGN_IN_UNSUPPORTED",
+        "You cannot sign in with this smartcard",
+        "We do not hold the key by which this smartcard could show who you are. We did not try any passcode"
+        " on it.",
+        "Contact your Registration Authority (smartcard team). They can change your contact details for you.",
+    ),
     report(
         "CURRENT_PIN_WRONG",
         "That is not the passcode your smartcard has now",

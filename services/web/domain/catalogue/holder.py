@@ -1,6 +1,6 @@
-"""Why a holder may not unlock."""
+"""Why a holder may not unlock, or contact details cannot stand."""
 
-from services.web.domain.entry import Entry, ask_ra
+from services.web.domain.entry import Entry, ask_ra, report
 
 ENTRIES: tuple[Entry, ...] = (
     ask_ra(
@@ -44,5 +44,30 @@ ENTRIES: tuple[Entry, ...] = (
         " This shows that it is you who unlocks the smartcard. We cannot send it anywhere else.",
         "Contact your Registration Authority (smartcard team). They can change the address,"
         " or unlock your smartcard for you.",
+    ),
+    report(
+        "SIGNED_OUT",
+        "You are signed out",
+        "You are signed in for 10 minutes after your smartcard took your passcode. That time is over.",
+        "Sign in again. Your contact details are as you last saved them.",
+    ),
+    report(
+        "EMAIL_MISSING",
+        "Enter your work email address",
+        "An email address on your profile can be replaced, but not taken away: without one you could not"
+        " unlock your smartcard here.",
+        "Enter the address that you want to use.",
+    ),
+    report(
+        "EMAIL_MALFORMED",
+        "That is not an email address we can write to",
+        "An email address has a name, the sign @ and the domain of your organisation.",
+        "Check what you typed, and enter it again.",
+    ),
+    report(
+        "MOBILE_MALFORMED",
+        "That is not a mobile number",
+        "We keep mobile numbers only. A number from outside the United Kingdom needs its country code.",
+        "Check what you typed, and enter it again, or leave it empty.",
     ),
 )

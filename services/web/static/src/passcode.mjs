@@ -1,18 +1,26 @@
-// The form for the new passcode, and for the current one where that is asked for: judges them here, seals
+// The form for the new passcode, the current one, or both, as the page asks for them: judges them here, seals
 // them here, and sends only the sealed bytes.
 //
 // The fields have no `name`, so that no browser can send what stands in them; without this
 // module the form cannot be sent at all.
 import { changeWeakness, weakness } from "./passcode_rules.mjs";
-import { currentPasscodeContext, fromBase64Url, passcodeContext, seal, toBase64Url } from "./seal.mjs";
+import {
+  currentPasscodeContext,
+  fromBase64Url,
+  passcodeContext,
+  seal,
+  signInPasscodeContext,
+  toBase64Url,
+} from "./seal.mjs";
 
-const first = document.getElementById("passcode");
+const first = document.getElementById("passcode"); // not where somebody signs in
 const second = document.getElementById("passcode-again");
-const current = document.getElementById("current-passcode"); // only where a passcode is changed
+const current = document.getElementById("current-passcode"); // where a passcode is changed, or signs in
 const fields = [current, first, second].filter(Boolean);
 
 function verdict() {
   if (current?.value === "") return "CURRENT_MISSING";
+  if (!first) return changeWeakness(current.value, "");
   if (first.value === "") return "MISSING";
   const weak = weakness(first.value);
   const unchanged = current && changeWeakness(current.value, first.value);
@@ -41,7 +49,7 @@ function describe(field, ...also) {
 
 // The sentences come with the page, one <template> for each reason: texts live in one place.
 function complain(reason) {
-  const field = reason === "DIFFERENT" ? second : reason.startsWith("CURRENT") ? current : first;
+  const field = reason === "DIFFERENT" ? second : reason.startsWith("CURRENT") || !first ? current : first;
   const parts = document.getElementById(`refused-${reason}`).content.cloneNode(true);
   const message = parts.querySelector("[data-message]");
   message.id = `${field.id}-error`;
@@ -60,10 +68,12 @@ function complain(reason) {
 async function sealInto(form) {
   const { agentKey, session } = form.dataset;
   const attempt = form.elements.attempt_id.value;
-  const sealed = await seal(fromBase64Url(agentKey), passcodeContext(session, attempt), first.value);
-  form.elements.sealed.value = toBase64Url(sealed);
+  if (first) {
+    const sealed = await seal(fromBase64Url(agentKey), passcodeContext(session, attempt), first.value);
+    form.elements.sealed.value = toBase64Url(sealed);
+  }
   if (!current) return;
-  const context = currentPasscodeContext(session, attempt);
+  const context = first ? currentPasscodeContext(session, attempt) : signInPasscodeContext(session, attempt);
   form.elements.sealed_current.value = toBase64Url(await seal(fromBase64Url(agentKey), context, current.value));
 }
 

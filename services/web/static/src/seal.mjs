@@ -16,6 +16,10 @@ export const passcodeContext = (sessionId, attemptId) => `smartcard-unlock/pin/v
 export const currentPasscodeContext = (sessionId, attemptId) =>
   `smartcard-unlock/current-pin/v1|${sessionId}|${attemptId}`;
 
+// And another one: what somebody signs in with changes no passcode.
+export const signInPasscodeContext = (sessionId, attemptId) =>
+  `smartcard-unlock/sign-in-pin/v1|${sessionId}|${attemptId}`;
+
 // `agentKey`: 32 raw bytes; `context`: ASCII; answers enc || ciphertext as bytes.
 export async function seal(agentKey, context, digits) {
   const hpke = suite();

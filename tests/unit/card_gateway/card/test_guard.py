@@ -8,7 +8,7 @@ from services.card_gateway.card.apdu import Command
 from services.card_gateway.card.guard import Insertion, Refused, check
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.profiles.gids import commands as gids_commands
-from services.card_gateway.card.profiles.piv import changing
+from services.card_gateway.card.profiles.piv import changing, signing_in
 from services.card_gateway.card.proof import Algorithm
 from services.card_gateway.card.runner import Fill, run
 from services.card_gateway.card.script import Action, End, Kind, Script, Slot, StatusRule, Step
@@ -66,7 +66,7 @@ def test_our_own_scripts_are_allowed(script: Script) -> None:
         Step("extra", Command(0, 0x87, 0x11, 0x9E, bytes.fromhex("7C2482008120") + bytes(32))),
         Step(
             "extra",
-            Command(0, 0x87, 0x11, 0x9A, bytes.fromhex("7C2482008120") + bytes(32)),
+            Command(0, 0x87, 0x11, 0x9C, bytes.fromhex("7C2482008120") + bytes(32)),
             Slot.DIGEST_P256,
             6,
         ),
@@ -212,3 +212,63 @@ def test_S35_nothing_is_selected_once_the_identifier_was_shown(script: Script) -
 
     with pytest.raises(Refused, match="SELECT_AFTER_EXPECT"):
         check(replace(script, steps=(*steps[: at + 1], again, *steps[at + 1 :])))
+
+
+PROVE_HOLDER = signing_in.prove_holder_script(HASH, Algorithm.P256, last_try=True)
+FOUR = PROVE_HOLDER.steps[:4]  # select, CHUID, clear, tries
+VERIFY, SIGN_9A = PROVE_HOLDER.steps[4:]
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_S35_our_own_proof_of_the_holder_is_allowed(algorithm: Algorithm) -> None:
+    check(signing_in.prove_holder_script(HASH, algorithm, last_try=False))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.PROVE_HOLDER])
+@pytest.mark.parametrize("step", [VERIFY, SIGN_9A], ids=lambda step: step.name)
+def test_S35_the_pin_and_the_holders_key_are_used_by_no_other_kind_of_script(step: Step, kind: Kind) -> None:
+    with pytest.raises(Refused, match="COMMAND_NOT_ALLOWED"):
+        check(Script(kind, (*FOUR[:2], step)))
+
+
+@pytest.mark.parametrize(
+    ("steps", "rule"),
+    [
+        ((*FOUR, SIGN_9A), "SIGNATURE_WITHOUT_PIN"),
+        ((*FOUR, SIGN_9A, VERIFY), "SIGNATURE_WITHOUT_PIN"),
+        ((*FOUR, replace(VERIFY, rules=(StatusRule(0, 0),)), SIGN_9A), "SIGNATURE_WITHOUT_PIN"),
+        ((*FOUR[:3], replace(FOUR[3], rules=(jump("sign-9a"),)), VERIFY, SIGN_9A), "SIGNATURE_WITHOUT_PIN"),
+        ((*FOUR, VERIFY, replace(VERIFY, name="again"), SIGN_9A), "TOO_MANY_PINS"),
+        ((*FOUR, VERIFY, SIGN_9A, replace(SIGN_9A, name="again")), "TOO_MANY_SIGNATURES"),
+        ((*FOUR, replace(VERIFY, keep=True), SIGN_9A), "SECRET_STEP_KEPT"),
+        ((FOUR[0], VERIFY, SIGN_9A), "NO_EXPECT_BEFORE_SECRET"),
+        ((*FOUR, replace(VERIFY, slot=Slot.PIN), SIGN_9A), "COMMAND_NOT_ALLOWED"),
+        ((*FOUR, replace(VERIFY, slot=None), SIGN_9A), "COMMAND_NOT_ALLOWED"),
+        ((*FOUR, VERIFY, replace(SIGN_9A, slot=None, slot_offset=0)), "COMMAND_NOT_ALLOWED"),
+        ((*FOUR, VERIFY, PROVE.steps[-1]), "COMMAND_NOT_ALLOWED"),  # 9E has no business here
+        ((*FOUR, VERIFY, UNBLOCK), "COMMAND_NOT_ALLOWED"),
+        ((*FOUR, VERIFY, ROTATE), "COMMAND_NOT_ALLOWED"),
+        ((*FOUR, VERIFY, CHANGE.steps[-1]), "COMMAND_NOT_ALLOWED"),
+    ],
+)
+def test_S35_a_bad_gateway_gets_neither_a_second_try_nor_a_signature_without_the_pin(
+    steps: tuple[Step, ...], rule: str
+) -> None:
+    with pytest.raises(Refused, match=rule):
+        check(Script(Kind.PROVE_HOLDER, steps))
+
+
+def test_R31_a_sign_in_never_spends_the_last_try_unasked_and_stops_after_three() -> None:
+    card = one_card(blocked=False, pin_tries=8)
+    script = signing_in.prove_holder_script(card.chuid_hash, Algorithm.P256, last_try=False)
+    wrong = Fill(digest=DIGEST, current_pin="0000")
+    insertion = Insertion()
+    for _ in range(3):
+        assert run(script, card.port, wrong, insertion).sw("verify") is not None
+    report = run(script, card.port, wrong, insertion)
+
+    assert (report.sw("verify"), report.rule) == (None, "PIN_TRIES_SPENT")
+    assert card.eeprom.pin_left == 5
+    card.eeprom.pin_left = 1
+    assert run(script, card.port, wrong, Insertion()).sw("verify") is None
+    assert card.eeprom.pin_left == 1

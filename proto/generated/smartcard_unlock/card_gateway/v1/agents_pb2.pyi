@@ -66,6 +66,8 @@ class _ScriptKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScriptKind
     """Set a new PIN with the likelier of two PUKs, then the other, on the handle that PROVE left open."""
     SCRIPT_KIND_CHANGE: _ScriptKind.ValueType  # 5
     """Replace the PIN by the current PIN, on the handle that PROVE left open. No PUK is in it."""
+    SCRIPT_KIND_PROVE_HOLDER: _ScriptKind.ValueType  # 6
+    """Verify the current PIN, once, and sign with the 9A key; the card is reset after it."""
 
 class ScriptKind(_ScriptKind, metaclass=_ScriptKindEnumTypeWrapper):
     """What a script is for; each kind has an allow-list of its own in the agent."""
@@ -82,6 +84,8 @@ SCRIPT_KIND_RECOVER: ScriptKind.ValueType  # 4
 """Set a new PIN with the likelier of two PUKs, then the other, on the handle that PROVE left open."""
 SCRIPT_KIND_CHANGE: ScriptKind.ValueType  # 5
 """Replace the PIN by the current PIN, on the handle that PROVE left open. No PUK is in it."""
+SCRIPT_KIND_PROVE_HOLDER: ScriptKind.ValueType  # 6
+"""Verify the current PIN, once, and sign with the 9A key; the card is reset after it."""
 Global___ScriptKind: _TypeAlias = ScriptKind  # noqa: Y015
 
 class _Slot:
@@ -104,6 +108,8 @@ class _SlotEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Slot.ValueType],
     """The new PIN as it is typed; the command is as much longer."""
     SLOT_CHALLENGE: _Slot.ValueType  # 6
     """The first 16 bytes of the digest: our challenge to an admin-key card."""
+    SLOT_CURRENT_PIN: _Slot.ValueType  # 7
+    """The current PIN, padded with FF to 8 bytes."""
 
 class Slot(_Slot, metaclass=_SlotEnumTypeWrapper):
     """What the agent puts into a command."""
@@ -122,6 +128,8 @@ SLOT_PIN_RAW: Slot.ValueType  # 5
 """The new PIN as it is typed; the command is as much longer."""
 SLOT_CHALLENGE: Slot.ValueType  # 6
 """The first 16 bytes of the digest: our challenge to an admin-key card."""
+SLOT_CURRENT_PIN: Slot.ValueType  # 7
+"""The current PIN, padded with FF to 8 bytes."""
 Global___Slot: _TypeAlias = Slot  # noqa: Y015
 
 class _StatusAction:
@@ -493,9 +501,9 @@ class SessionEnded(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     outcome: _builtins.str
-    """SUCCESS, FAILED, RESOLVED, UNKNOWN or ABANDONED."""
+    """SUCCESS, SIGNED_IN, FAILED, RESOLVED, UNKNOWN or ABANDONED."""
     code: _builtins.str
-    """Error code; empty for SUCCESS."""
+    """Error code; empty for SUCCESS and SIGNED_IN."""
     def __init__(
         self,
         *,
@@ -534,9 +542,11 @@ class Step(_message.Message):
     question had `pin_at_agent`. SECRET.
     """
     pin_attempt_id: _builtins.str
-    """RESET, RECOVER and CHANGE only: attempt_id that `info` of the sealed PIN binds."""
+    """RESET, RECOVER, CHANGE and PROVE_HOLDER only: attempt_id that `info` of the sealed PIN binds."""
     sealed_current_pin: _builtins.bytes
-    """CHANGE only: the current PIN, sealed like the new one under an `info` of its own. SECRET."""
+    """CHANGE and PROVE_HOLDER only: the current PIN, sealed like the new one under an `info` of its own,
+    another one for each of the two. SECRET.
+    """
     @_builtins.property
     def script(self) -> Global___Script:
         """What to run."""
@@ -547,7 +557,7 @@ class Step(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """PROVE only: ask the person before the card is touched."""
+        """PROVE and PROVE_HOLDER only: ask the person before the card is touched."""
 
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp:
@@ -589,9 +599,9 @@ class Question(_message.Message):
     last_four: _builtins.str
     """Last four characters of the card's identifier."""
     reason: _builtins.str
-    """Why the holder came: LOCKED, FORGOTTEN or CHANGE."""
+    """Why the holder came: LOCKED, FORGOTTEN, CHANGE or SIGN_IN."""
     last_try: _builtins.bool
-    """CHANGE only: a wrong current PIN may block the card, and the holder wants to try all the same."""
+    """CHANGE and SIGN_IN only: a wrong PIN may block the card, and the holder wants to try all the same."""
     pin_at_agent: _builtins.bool
     """Ask for the new PIN in the agent's own window as well, for CHANGE also for the current one: none
     comes sealed. An agent that does not know this field sets nothing, and reports PIN_REFUSED.

@@ -303,19 +303,22 @@ class GetSessionResponse(_message.Message):
     """The state."""
     code: _builtins.str
     """FAILED: UNSUPPORTED_CARD, PIN_IS_GLOBAL, CARD_UNKNOWN, ERR1009, CARD_NOT_GENUINE, BUDGET_SPENT,
+    SIGN_IN_UNSUPPORTED,
     SECRET_MISMATCH, PUK_BLOCKED, CARD_REFUSED. UNKNOWN: OUTCOME_UNKNOWN. RESOLVED: STILL_BLOCKED or
     empty. ABANDONED: SESSION_ENDED. AUTHORISED: why the last attempt came to nothing:
     PIN_REFUSED_BY_CARD, PIN_REFUSED, DECLINED, CARD_CHANGED, CARD_REMOVED, CARD_NOT_GENUINE,
     READER_BUSY, PROOF_TIMED_OUT, TIMED_OUT, INTERRUPTED, SCRIPT_REFUSED, SEALED_PIN_REFUSED (the
     agent takes PINs in its own window only), CARD_REFUSED, OUTCOME_UNKNOWN
-    (the card was read again and cannot tell). CARD_READ with reason CHANGE: likewise, and
+    (the card was read again and cannot tell). CARD_READ with reason CHANGE or SIGN_IN: likewise, and
     CURRENT_PIN_WRONG, LAST_TRY, TRIES_NOT_TOLD, PIN_TRIES_SPENT, CARD_LOCKED. ATTACHED: why the card
     is read again. Else empty.
     """
     reader: Global___ReaderState.ValueType
     """What the agent last said of its readers."""
     card_grant: _builtins.str
-    """From CARD_READ on, and until the session ends: CardGrant for identity. SECRET."""
+    """From CARD_READ on, and until the session ends: CardGrant for identity. Reason SIGN_IN: only once the
+    holder was proven, for 5 minutes. SECRET.
+    """
     resolved_success: _builtins.bool
     """RESOLVED only: the card was found unlocked."""
     agent_public_key: _builtins.bytes
@@ -328,12 +331,12 @@ class GetSessionResponse(_message.Message):
     """What became of the card's secret; set when the session has ended."""
     objection: _builtins.str
     """CARD_READ only: why the reason does not fit the card. CARD_NOT_LOCKED (LOCKED, and the PIN is not
-    blocked), CARD_LOCKED (CHANGE, and it is blocked), UNBLOCKS_ONLY_BLOCKED (FORGOTTEN, on a card
+    blocked), CARD_LOCKED (CHANGE or SIGN_IN, and it is blocked), UNBLOCKS_ONLY_BLOCKED (FORGOTTEN, on a card
     that gives a new PIN only once it is blocked), CHANGE_UNSUPPORTED (CHANGE, on a kind of card that
     has no script for it). Empty where it fits. FORGOTTEN on a blocked card becomes LOCKED by itself.
     """
     code_needed: _builtins.bool
-    """True where an UnlockGrant must be spent before a passcode can be set; false for CHANGE, unless
+    """True where an UnlockGrant must be spent before a passcode can be set; false for SIGN_IN, and for CHANGE unless
     the deployment asks for a code there too.
     """
     pin_at_agent: _builtins.bool
@@ -608,3 +611,66 @@ class ResetPinResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResetPinResponse: _TypeAlias = ResetPinResponse  # noqa: Y015
+
+@_typing.final
+class ProveHolderRequest(_message.Message):
+    """Asks for a proof of the holder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    SEALED_CURRENT_PIN_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    SPEND_LAST_TRY_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The unlock session; its reason must be SIGN_IN."""
+    claim: _builtins.str
+    """The claim of StartSession. SECRET."""
+    sealed_current_pin: _builtins.bytes
+    """The current PIN, sealed by the page to the agent's key; HPKE `enc || ciphertext`, `info` binds session
+    and attempt and says that it is for signing in. At most 256 bytes; empty where GetSession said
+    `pin_at_agent`. SECRET.
+    """
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt; the same as in `info` of the sealed PIN."""
+    spend_last_try: _builtins.bool
+    """The holder was told that one try is left and wants to spend it."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        claim: _builtins.str = ...,
+        sealed_current_pin: _builtins.bytes = ...,
+        attempt_id: _builtins.str = ...,
+        spend_last_try: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "claim", b"claim", "sealed_current_pin", b"sealed_current_pin", "session_id", b"session_id", "spend_last_try", b"spend_last_try"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProveHolderRequest: _TypeAlias = ProveHolderRequest  # noqa: Y015
+
+@_typing.final
+class ProveHolderResponse(_message.Message):
+    """Whether the agent was asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it was. Else SESSION_ENDED, WRONG_STATE, NO_CARD, CARD_LOCKED, LAST_TRY."""
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProveHolderResponse: _TypeAlias = ProveHolderResponse  # noqa: Y015

@@ -60,6 +60,11 @@ class SessionServiceStub:
                 request_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ResetPinRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ResetPinResponse.FromString,
                 _registered_method=True)
+        self.ProveHolder = channel.unary_unary(
+                '/smartcard_unlock.card_gateway.v1.SessionService/ProveHolder',
+                request_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ProveHolderRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ProveHolderResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer:
@@ -114,6 +119,16 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProveHolder(self, request, context):
+        """Asks the agent to prove the holder: the card verifies the PIN once and signs with its 9A key. Reason
+        SIGN_IN. The session then ends, and GetSession gives a CardGrant of level HOLDER_VERIFIED for 5 minutes.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -141,6 +156,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ResetPin,
                     request_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ResetPinRequest.FromString,
                     response_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ResetPinResponse.SerializeToString,
+            ),
+            'ProveHolder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveHolder,
+                    request_deserializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ProveHolderRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ProveHolderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -279,6 +299,33 @@ class SessionService:
             '/smartcard_unlock.card_gateway.v1.SessionService/ResetPin',
             smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ResetPinRequest.SerializeToString,
             smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ResetPinResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveHolder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.card_gateway.v1.SessionService/ProveHolder',
+            smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ProveHolderRequest.SerializeToString,
+            smartcard__unlock_dot_card__gateway_dot_v1_dot_card__gateway__pb2.ProveHolderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,12 @@ class SessionServiceStub:
 
     Callers: web. Idempotent by attempt_id.
     """
+    ProveHolder: _aio.UnaryUnaryMultiCallable[_card_gateway_pb2.ProveHolderRequest, _card_gateway_pb2.ProveHolderResponse]
+    """Asks the agent to prove the holder: the card verifies the PIN once and signs with its 9A key. Reason
+    SIGN_IN. The session then ends, and GetSession gives a CardGrant of level HOLDER_VERIFIED for 5 minutes.
+
+    Callers: web. Idempotent by attempt_id.
+    """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Unlock sessions as a page sees them. Served on the mTLS listener only."""
@@ -102,6 +108,18 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks the agent to set a new PIN, which travels sealed to the agent's key. Reason CHANGE: by the
         current PIN, sealed likewise, instead of an UnlockGrant. Where GetSession says `pin_at_agent` none
         travels: the agent asks the person for it in its own window.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+
+    @_abc_1.abstractmethod
+    def ProveHolder(
+        self,
+        request: _card_gateway_pb2.ProveHolderRequest,
+        context: _aio.ServicerContext[_card_gateway_pb2.ProveHolderRequest, _abc.Awaitable[_card_gateway_pb2.ProveHolderResponse]],
+    ) -> _abc.Awaitable[_card_gateway_pb2.ProveHolderResponse]:
+        """Asks the agent to prove the holder: the card verifies the PIN once and signs with its 9A key. Reason
+        SIGN_IN. The session then ends, and GetSession gives a CardGrant of level HOLDER_VERIFIED for 5 minutes.
 
         Callers: web. Idempotent by attempt_id.
         """

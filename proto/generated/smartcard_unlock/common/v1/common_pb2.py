@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'smartcard_unlock/common/v1/common.proto\x12\x1asmartcard_unlock.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"I\n\x05\x41\x63tor\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.smartcard_unlock.common.v1.ActorKind\x12\x0b\n\x03ref\x18\x02 \x01(\t\"\xb9\x04\n\x0eSessionOutcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x35\n\x04kind\x18\x02 \x01(\x0e\x32\'.smartcard_unlock.common.v1.OutcomeKind\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x32\n\x06reason\x18\x04 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x30\n\x05route\x18\x05 \x01(\x0e\x32!.smartcard_unlock.common.v1.Route\x12\x10\n\x08\x63\x61rd_ref\x18\x06 \x01(\t\x12\x12\n\nholder_ref\x18\x07 \x01(\t\x12\x14\n\x0corganisation\x18\x08 \x01(\t\x12\x30\n\x05\x61\x63tor\x18\t \x01(\x0b\x32!.smartcard_unlock.common.v1.Actor\x12/\n\x0boccurred_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10resolved_success\x18\x0c \x01(\x08\x12\x13\n\x0bpuk_version\x18\r \x01(\r\x12\x12\n\nmaster_kid\x18\x0e \x01(\t\x12=\n\x0csecret_label\x18\x0f \x01(\x0e\x32\'.smartcard_unlock.common.v1.SecretLabel\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x10 \x01(\r\"y\n\x15RegistrationAuthority\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttelephone\x18\x03 \x01(\t\x12\x12\n\x05\x65mail\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x15\n\ropening_hours\x18\x05 \x01(\t*\\\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_LOCKED\x10\x01\x12\x14\n\x10REASON_FORGOTTEN\x10\x02\x12\x11\n\rREASON_CHANGE\x10\x03*F\n\x05Route\x12\x15\n\x11ROUTE_UNSPECIFIED\x10\x00\x12\x0e\n\nROUTE_SELF\x10\x01\x12\x16\n\x12ROUTE_RA_IN_PERSON\x10\x02*\xe8\x01\n\x0bOutcomeKind\x12\x1c\n\x18OUTCOME_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14OUTCOME_KIND_SUCCESS\x10\x01\x12\x17\n\x13OUTCOME_KIND_FAILED\x10\x02\x12\x18\n\x14OUTCOME_KIND_UNKNOWN\x10\x03\x12\x19\n\x15OUTCOME_KIND_RESOLVED\x10\x04\x12\x18\n\x14OUTCOME_KIND_REFUSED\x10\x05\x12\x1d\n\x19OUTCOME_KIND_LOCKED_TO_RA\x10\x06\x12\x1a\n\x16OUTCOME_KIND_ABANDONED\x10\x07*h\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x43TOR_KIND_HOLDER\x10\x01\x12\x11\n\rACTOR_KIND_RA\x10\x02\x12\x15\n\x11\x41\x43TOR_KIND_SYSTEM\x10\x03*\x97\x01\n\x0bSecretLabel\x12\x1c\n\x18SECRET_LABEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17SECRET_LABEL_END_TO_END\x10\x01\x12\x18\n\x14SECRET_LABEL_ROTATED\x10\x02\x12\x17\n\x13SECRET_LABEL_STATIC\x10\x03\x12\x1a\n\x16SECRET_LABEL_UNSETTLED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'smartcard_unlock/common/v1/common.proto\x12\x1asmartcard_unlock.common.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"I\n\x05\x41\x63tor\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.smartcard_unlock.common.v1.ActorKind\x12\x0b\n\x03ref\x18\x02 \x01(\t\"\xb9\x04\n\x0eSessionOutcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x35\n\x04kind\x18\x02 \x01(\x0e\x32\'.smartcard_unlock.common.v1.OutcomeKind\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x32\n\x06reason\x18\x04 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x30\n\x05route\x18\x05 \x01(\x0e\x32!.smartcard_unlock.common.v1.Route\x12\x10\n\x08\x63\x61rd_ref\x18\x06 \x01(\t\x12\x12\n\nholder_ref\x18\x07 \x01(\t\x12\x14\n\x0corganisation\x18\x08 \x01(\t\x12\x30\n\x05\x61\x63tor\x18\t \x01(\x0b\x32!.smartcard_unlock.common.v1.Actor\x12/\n\x0boccurred_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10resolved_success\x18\x0c \x01(\x08\x12\x13\n\x0bpuk_version\x18\r \x01(\r\x12\x12\n\nmaster_kid\x18\x0e \x01(\t\x12=\n\x0csecret_label\x18\x0f \x01(\x0e\x32\'.smartcard_unlock.common.v1.SecretLabel\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x10 \x01(\r\"y\n\x15RegistrationAuthority\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttelephone\x18\x03 \x01(\t\x12\x12\n\x05\x65mail\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x15\n\ropening_hours\x18\x05 \x01(\t*p\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_LOCKED\x10\x01\x12\x14\n\x10REASON_FORGOTTEN\x10\x02\x12\x11\n\rREASON_CHANGE\x10\x03\x12\x12\n\x0eREASON_SIGN_IN\x10\x04*F\n\x05Route\x12\x15\n\x11ROUTE_UNSPECIFIED\x10\x00\x12\x0e\n\nROUTE_SELF\x10\x01\x12\x16\n\x12ROUTE_RA_IN_PERSON\x10\x02*\xe8\x01\n\x0bOutcomeKind\x12\x1c\n\x18OUTCOME_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14OUTCOME_KIND_SUCCESS\x10\x01\x12\x17\n\x13OUTCOME_KIND_FAILED\x10\x02\x12\x18\n\x14OUTCOME_KIND_UNKNOWN\x10\x03\x12\x19\n\x15OUTCOME_KIND_RESOLVED\x10\x04\x12\x18\n\x14OUTCOME_KIND_REFUSED\x10\x05\x12\x1d\n\x19OUTCOME_KIND_LOCKED_TO_RA\x10\x06\x12\x1a\n\x16OUTCOME_KIND_ABANDONED\x10\x07*h\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41\x43TOR_KIND_HOLDER\x10\x01\x12\x11\n\rACTOR_KIND_RA\x10\x02\x12\x15\n\x11\x41\x43TOR_KIND_SYSTEM\x10\x03*\x97\x01\n\x0bSecretLabel\x12\x1c\n\x18SECRET_LABEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17SECRET_LABEL_END_TO_END\x10\x01\x12\x18\n\x14SECRET_LABEL_ROTATED\x10\x02\x12\x17\n\x13SECRET_LABEL_STATIC\x10\x03\x12\x1a\n\x16SECRET_LABEL_UNSETTLED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,15 +35,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRATIONAUTHORITY'].fields_by_name['email']._loaded_options = None
   _globals['_REGISTRATIONAUTHORITY'].fields_by_name['email']._serialized_options = b'\200\001\001'
   _globals['_REASON']._serialized_start=874
-  _globals['_REASON']._serialized_end=966
-  _globals['_ROUTE']._serialized_start=968
-  _globals['_ROUTE']._serialized_end=1038
-  _globals['_OUTCOMEKIND']._serialized_start=1041
-  _globals['_OUTCOMEKIND']._serialized_end=1273
-  _globals['_ACTORKIND']._serialized_start=1275
-  _globals['_ACTORKIND']._serialized_end=1379
-  _globals['_SECRETLABEL']._serialized_start=1382
-  _globals['_SECRETLABEL']._serialized_end=1533
+  _globals['_REASON']._serialized_end=986
+  _globals['_ROUTE']._serialized_start=988
+  _globals['_ROUTE']._serialized_end=1058
+  _globals['_OUTCOMEKIND']._serialized_start=1061
+  _globals['_OUTCOMEKIND']._serialized_end=1293
+  _globals['_ACTORKIND']._serialized_start=1295
+  _globals['_ACTORKIND']._serialized_end=1399
+  _globals['_SECRETLABEL']._serialized_start=1402
+  _globals['_SECRETLABEL']._serialized_end=1553
   _globals['_ACTOR']._serialized_start=104
   _globals['_ACTOR']._serialized_end=177
   _globals['_SESSIONOUTCOME']._serialized_start=180

@@ -32,6 +32,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The PIN is not blocked, but the holder does not know it any more."""
     REASON_CHANGE: _Reason.ValueType  # 3
     """The holder knows the PIN and wants another one."""
+    REASON_SIGN_IN: _Reason.ValueType  # 4
+    """The holder wants to sign in with the card, by its PIN, which stays as it is. R31."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why the holder came. R2."""
@@ -44,6 +46,8 @@ REASON_FORGOTTEN: Reason.ValueType  # 2
 """The PIN is not blocked, but the holder does not know it any more."""
 REASON_CHANGE: Reason.ValueType  # 3
 """The holder knows the PIN and wants another one."""
+REASON_SIGN_IN: Reason.ValueType  # 4
+"""The holder wants to sign in with the card, by its PIN, which stays as it is. R31."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 class _Route:
@@ -79,7 +83,7 @@ class _OutcomeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutcomeKi
     OUTCOME_KIND_UNSPECIFIED: _OutcomeKind.ValueType  # 0
     """Never sent."""
     OUTCOME_KIND_SUCCESS: _OutcomeKind.ValueType  # 1
-    """The card answered 9000 to the reset."""
+    """The card answered 9000 to the reset; with reason SIGN_IN: it took the PIN and signed as its holder."""
     OUTCOME_KIND_FAILED: _OutcomeKind.ValueType  # 2
     """It is known that the PIN was not reset; `code` says why."""
     OUTCOME_KIND_UNKNOWN: _OutcomeKind.ValueType  # 3
@@ -101,7 +105,7 @@ class OutcomeKind(_OutcomeKind, metaclass=_OutcomeKindEnumTypeWrapper):
 OUTCOME_KIND_UNSPECIFIED: OutcomeKind.ValueType  # 0
 """Never sent."""
 OUTCOME_KIND_SUCCESS: OutcomeKind.ValueType  # 1
-"""The card answered 9000 to the reset."""
+"""The card answered 9000 to the reset; with reason SIGN_IN: it took the PIN and signed as its holder."""
 OUTCOME_KIND_FAILED: OutcomeKind.ValueType  # 2
 """It is known that the PIN was not reset; `code` says why."""
 OUTCOME_KIND_UNKNOWN: OutcomeKind.ValueType  # 3

@@ -11,6 +11,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from smartcard_unlock.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -131,3 +132,65 @@ class AllowListChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AllowListChanged: _TypeAlias = AllowListChanged  # noqa: Y015
+
+@_typing.final
+class ContactChanged(_message.Message):
+    """The contact details of a holder were changed. Who they are now, nobody is told here: each version of
+    the address is given to the notifier only. R31, R64.
+
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: notifier, audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    OLD_ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
+    ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
+    MOBILE_CHANGED_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    session_id: _builtins.str
+    """The session in which whoever acted had signed in."""
+    card_ref: _builtins.str
+    """The card that was used for it, by random reference."""
+    old_address_version: _builtins.int
+    """Version of the address before; 0 where there was none. The same as the next where it did not change."""
+    address_version: _builtins.int
+    """Version of the address that stands now; 0 where there is none."""
+    mobile_changed: _builtins.bool
+    """True where the mobile number was changed."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who acted."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        old_address_version: _builtins.int = ...,
+        address_version: _builtins.int = ...,
+        mobile_changed: _builtins.bool = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address_version", b"address_version", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "mobile_changed", b"mobile_changed", "occurred_at", b"occurred_at", "old_address_version", b"old_address_version", "organisation", b"organisation", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactChanged: _TypeAlias = ContactChanged  # noqa: Y015

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from smartcard_unlock.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,26 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _MessageKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MESSAGE_KIND_UNSPECIFIED: _MessageKind.ValueType  # 0
+    """Anything that may only go to the address that stands."""
+    MESSAGE_KIND_ADDRESS_CHANGED: _MessageKind.ValueType  # 1
+    """That an address was changed: goes to the version before, too, for 7 days from its end. R64."""
+
+class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper):
+    """What a message tells, as far as it decides where it may go."""
+
+MESSAGE_KIND_UNSPECIFIED: MessageKind.ValueType  # 0
+"""Anything that may only go to the address that stands."""
+MESSAGE_KIND_ADDRESS_CHANGED: MessageKind.ValueType  # 1
+"""That an address was changed: goes to the version before, too, for 7 days from its end. R64."""
+Global___MessageKind: _TypeAlias = MessageKind  # noqa: Y015
 
 @_typing.final
 class ResolveHolderRequest(_message.Message):
@@ -157,22 +178,26 @@ class GetDeliveryAddressRequest(_message.Message):
     HOLDER_REF_FIELD_NUMBER: _builtins.int
     ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
     CAUSE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     holder_ref: _builtins.str
     """The holder, by random reference."""
     address_version: _builtins.int
     """The version of the address the message was meant for."""
     cause_id: _builtins.str
     """Id of the code or event that is the cause, for the record of who was told what."""
+    kind: Global___MessageKind.ValueType
+    """What the message tells."""
     def __init__(
         self,
         *,
         holder_ref: _builtins.str = ...,
         address_version: _builtins.int = ...,
         cause_id: _builtins.str = ...,
+        kind: Global___MessageKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_version", b"address_version", "cause_id", b"cause_id", "holder_ref", b"holder_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_version", b"address_version", "cause_id", b"cause_id", "holder_ref", b"holder_ref", "kind", b"kind"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -383,3 +408,279 @@ class ReportNoMailboxResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportNoMailboxResponse: _TypeAlias = ReportNoMailboxResponse  # noqa: Y015
+
+@_typing.final
+class SignInRequest(_message.Message):
+    """Asks to sign in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CARD_GRANT_FIELD_NUMBER: _builtins.int
+    card_grant: _builtins.str
+    """CardGrant of card_gateway, level HOLDER_VERIFIED, purpose PROFILE. SECRET."""
+    def __init__(
+        self,
+        *,
+        card_grant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_grant", b"card_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignInRequest: _TypeAlias = SignInRequest  # noqa: Y015
+
+@_typing.final
+class SignInResponse(_message.Message):
+    """Either a grant or a reason why not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNED_IN_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def signed_in(self) -> Global___SignedIn:
+        """The holder is signed in."""
+
+    @_builtins.property
+    def refused(self) -> Global___HolderRefused:
+        """CARD_UNKNOWN, CARD_FROZEN, CARD_NOT_ACTIVE or CERTIFICATE_EXPIRED."""
+
+    def __init__(
+        self,
+        *,
+        signed_in: Global___SignedIn | None = ...,
+        refused: Global___HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "signed_in", b"signed_in", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "signed_in", b"signed_in", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["signed_in", "refused"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___SignInResponse: _TypeAlias = SignInResponse  # noqa: Y015
+
+@_typing.final
+class SignedIn(_message.Message):
+    """The holder is signed in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant for identity, otp and card_gateway, valid 10 minutes. SECRET."""
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ends; UTC."""
+
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedIn: _TypeAlias = SignedIn  # noqa: Y015
+
+@_typing.final
+class GetProfileRequest(_message.Message):
+    """Asks for the profile of whoever is signed in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProfileRequest: _TypeAlias = GetProfileRequest  # noqa: Y015
+
+@_typing.final
+class GetProfileResponse(_message.Message):
+    """The profile, or why it is not shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def profile(self) -> Global___Profile:
+        """The holder's own profile."""
+
+    @_builtins.property
+    def refused(self) -> Global___HolderRefused:
+        """The card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        profile: Global___Profile | None = ...,
+        refused: Global___HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "refused", b"refused", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "refused", b"refused", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["profile", "refused"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___GetProfileResponse: _TypeAlias = GetProfileResponse  # noqa: Y015
+
+@_typing.final
+class Profile(_message.Message):
+    """What a holder may see of their own profile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MOBILE_FIELD_NUMBER: _builtins.int
+    NUDGE_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    REGISTRATION_AUTHORITY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The holder's name. SECRET: shown to the holder, never logged."""
+    address: _builtins.str
+    """The e-mail address; empty where there is none. SECRET: shown to the holder, never logged."""
+    mobile: _builtins.str
+    """The mobile number in E.164; empty where there is none. SECRET: shown to the holder, never logged."""
+    nudge: _builtins.str
+    """NO_EMAIL or EMAIL_DOMAIN_NOT_ALLOWED where no code can be sent: worth mending now. Else empty."""
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the holder may do for others, such as `RA@X26`."""
+
+    @_builtins.property
+    def registration_authority(self) -> _common_pb2.RegistrationAuthority:
+        """The holder's Registration Authority."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        address: _builtins.str = ...,
+        mobile: _builtins.str = ...,
+        nudge: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        registration_authority: _common_pb2.RegistrationAuthority | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["registration_authority", b"registration_authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "mobile", b"mobile", "name", b"name", "nudge", b"nudge", "registration_authority", b"registration_authority", "roles", b"roles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Profile: _TypeAlias = Profile  # noqa: Y015
+
+@_typing.final
+class UpdateContactRequest(_message.Message):
+    """Sets contact details, confirmed or overwritten."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MOBILE_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    address: _builtins.str
+    """The e-mail address as typed. SECRET: never logged."""
+    mobile: _builtins.str
+    """The mobile number as typed; empty takes it away. SECRET: never logged."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        address: _builtins.str = ...,
+        mobile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "mobile", b"mobile", "profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateContactRequest: _TypeAlias = UpdateContactRequest  # noqa: Y015
+
+@_typing.final
+class UpdateContactResponse(_message.Message):
+    """Whether they stand now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    CONTACT_REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def profile(self) -> Global___Profile:
+        """The profile as it stands now."""
+
+    @_builtins.property
+    def refused(self) -> Global___HolderRefused:
+        """The card is not good any more: as of SignIn."""
+
+    @_builtins.property
+    def contact_refused(self) -> Global___ContactRefused:
+        """What was typed cannot stand; nothing was changed."""
+
+    def __init__(
+        self,
+        *,
+        profile: Global___Profile | None = ...,
+        refused: Global___HolderRefused | None = ...,
+        contact_refused: Global___ContactRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact_refused", b"contact_refused", "profile", b"profile", "refused", b"refused", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_refused", b"contact_refused", "profile", b"profile", "refused", b"refused", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["profile", "refused", "contact_refused"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___UpdateContactResponse: _TypeAlias = UpdateContactResponse  # noqa: Y015
+
+@_typing.final
+class ContactRefused(_message.Message):
+    """What was typed cannot stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_CODE_FIELD_NUMBER: _builtins.int
+    MOBILE_CODE_FIELD_NUMBER: _builtins.int
+    address_code: _builtins.str
+    """EMAIL_MISSING, EMAIL_MALFORMED or EMAIL_DOMAIN_NOT_ALLOWED; empty where the address is good."""
+    mobile_code: _builtins.str
+    """MOBILE_MALFORMED; empty where the number is good."""
+    def __init__(
+        self,
+        *,
+        address_code: _builtins.str = ...,
+        mobile_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_code", b"address_code", "mobile_code", b"mobile_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactRefused: _TypeAlias = ContactRefused  # noqa: Y015

@@ -40,6 +40,21 @@ class IdentityServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ResolveHolderRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ResolveHolderResponse.FromString,
                 _registered_method=True)
+        self.SignIn = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.IdentityService/SignIn',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.SignInRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.SignInResponse.FromString,
+                _registered_method=True)
+        self.GetProfile = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.IdentityService/GetProfile',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetProfileRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetProfileResponse.FromString,
+                _registered_method=True)
+        self.UpdateContact = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.IdentityService/UpdateContact',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.UpdateContactRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.UpdateContactResponse.FromString,
+                _registered_method=True)
         self.GetDeliveryAddress = channel.unary_unary(
                 '/smartcard_unlock.identity.v1.IdentityService/GetDeliveryAddress',
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.SerializeToString,
@@ -70,6 +85,33 @@ class IdentityServiceServicer:
         """Judges whether the holder of a proven card may unlock it now. A refusal is an answer.
 
         Callers: web. Idempotent: refusals are judged anew at every call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignIn(self, request, context):
+        """Signs the holder of a card in who has just been proven on it. A refusal is an answer.
+
+        Callers: web. Idempotent: judged anew at every call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProfile(self, request, context):
+        """Shows a signed-in holder their own profile.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateContact(self, request, context):
+        """Sets the contact details of a signed-in holder. Old and new address are told of a change.
+
+        Callers: web. Idempotent: what stands already changes nothing and is not told again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,6 +163,21 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ResolveHolderRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ResolveHolderResponse.SerializeToString,
             ),
+            'SignIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignIn,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.SignInRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.SignInResponse.SerializeToString,
+            ),
+            'GetProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProfile,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetProfileRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetProfileResponse.SerializeToString,
+            ),
+            'UpdateContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateContact,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.UpdateContactRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.UpdateContactResponse.SerializeToString,
+            ),
             'GetDeliveryAddress': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDeliveryAddress,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.FromString,
@@ -170,6 +227,87 @@ class IdentityService:
             '/smartcard_unlock.identity.v1.IdentityService/ResolveHolder',
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ResolveHolderRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ResolveHolderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.IdentityService/SignIn',
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.SignInRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.SignInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.IdentityService/GetProfile',
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetProfileRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.IdentityService/UpdateContact',
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.UpdateContactRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.UpdateContactResponse.FromString,
             options,
             channel_credentials,
             insecure,

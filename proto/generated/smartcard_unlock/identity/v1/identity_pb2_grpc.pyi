@@ -21,6 +21,21 @@ class IdentityServiceStub:
 
     Callers: web. Idempotent: refusals are judged anew at every call.
     """
+    SignIn: _aio.UnaryUnaryMultiCallable[_identity_pb2.SignInRequest, _identity_pb2.SignInResponse]
+    """Signs the holder of a card in who has just been proven on it. A refusal is an answer.
+
+    Callers: web. Idempotent: judged anew at every call.
+    """
+    GetProfile: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetProfileRequest, _identity_pb2.GetProfileResponse]
+    """Shows a signed-in holder their own profile.
+
+    Callers: web. Idempotent; reads only.
+    """
+    UpdateContact: _aio.UnaryUnaryMultiCallable[_identity_pb2.UpdateContactRequest, _identity_pb2.UpdateContactResponse]
+    """Sets the contact details of a signed-in holder. Old and new address are told of a change.
+
+    Callers: web. Idempotent: what stands already changes nothing and is not told again.
+    """
     GetDeliveryAddress: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetDeliveryAddressRequest, _identity_pb2.GetDeliveryAddressResponse]
     """Gives the one address a message may go to, at the moment of sending.
 
@@ -56,6 +71,39 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         """Judges whether the holder of a proven card may unlock it now. A refusal is an answer.
 
         Callers: web. Idempotent: refusals are judged anew at every call.
+        """
+
+    @_abc_1.abstractmethod
+    def SignIn(
+        self,
+        request: _identity_pb2.SignInRequest,
+        context: _aio.ServicerContext[_identity_pb2.SignInRequest, _abc.Awaitable[_identity_pb2.SignInResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.SignInResponse]:
+        """Signs the holder of a card in who has just been proven on it. A refusal is an answer.
+
+        Callers: web. Idempotent: judged anew at every call.
+        """
+
+    @_abc_1.abstractmethod
+    def GetProfile(
+        self,
+        request: _identity_pb2.GetProfileRequest,
+        context: _aio.ServicerContext[_identity_pb2.GetProfileRequest, _abc.Awaitable[_identity_pb2.GetProfileResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.GetProfileResponse]:
+        """Shows a signed-in holder their own profile.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateContact(
+        self,
+        request: _identity_pb2.UpdateContactRequest,
+        context: _aio.ServicerContext[_identity_pb2.UpdateContactRequest, _abc.Awaitable[_identity_pb2.UpdateContactResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.UpdateContactResponse]:
+        """Sets the contact details of a signed-in holder. Old and new address are told of a change.
+
+        Callers: web. Idempotent: what stands already changes nothing and is not told again.
         """
 
     @_abc_1.abstractmethod

@@ -8,9 +8,10 @@ from services.card_gateway.card.profiles.gids.answers import answers_proof, impo
 from services.card_gateway.card.profiles.gids.facts import parse_proof, parse_read
 from services.card_gateway.card.profiles.gids.scripts import KIND, answer_script, prove_script, read_steps
 from services.card_gateway.card.profiles.gids.verdicts import judge_reset, proof_in, took_answer
-from services.card_gateway.card.profiles.profile import ChangeOfPin
+from services.card_gateway.card.profiles.profile import ChangeOfPin, ProofOfHolder
 
 CHANGE: ChangeOfPin | None = None
+SIGN_IN: ProofOfHolder | None = None
 UNBLOCKS_ONLY_BLOCKED = False
 ROTATES = False
 """The key does not cross the workstation, so there is no reason to replace it; and its successor would."""
@@ -27,6 +28,7 @@ __all__ = [
     "ROTATES",
     "SECRET_TRIES",
     "SECRET_USES",
+    "SIGN_IN",
     "UNBLOCKS_ONLY_BLOCKED",
     "answer_script",
     "answers_proof",

@@ -1,6 +1,6 @@
 """Profile PIV: NIST SP 800-73pt2-5. The PUK resets the PIN and is rotated at the workstation."""
 
-from services.card_gateway.card.profiles.piv import changing
+from services.card_gateway.card.profiles.piv import changing, signing_in
 from services.card_gateway.card.profiles.piv.facts import parse_proof, parse_read
 from services.card_gateway.card.profiles.piv.scripts import (
     KIND,
@@ -13,9 +13,10 @@ from services.card_gateway.card.profiles.piv.scripts import (
     reset_script,
 )
 from services.card_gateway.card.profiles.piv.verdicts import judge_recover, judge_reset
-from services.card_gateway.card.profiles.profile import ChangeOfPin
+from services.card_gateway.card.profiles.profile import ChangeOfPin, ProofOfHolder
 
 CHANGE: ChangeOfPin | None = changing
+SIGN_IN: ProofOfHolder | None = signing_in
 UNBLOCKS_ONLY_BLOCKED = False
 """A PIV card takes a PUK whether or not its PIN is blocked."""
 
@@ -33,6 +34,7 @@ __all__ = [
     "ROTATES",
     "SECRET_TRIES",
     "SECRET_USES",
+    "SIGN_IN",
     "UNBLOCKS_ONLY_BLOCKED",
     "encode_puk",
     "imported_secret",

@@ -27,6 +27,12 @@ TRIES = "tries"
 
 def change_script(chuid_hash: bytes, *, last_try: bool) -> Script:
     """Replace the PIN; `last_try`: also where one try is left. Both PINs are filled in by the agent."""
+    change = Step(CHANGE, commands.CHANGE_PIN, Slot.PIN_CHANGE)
+    return Script(Kind.CHANGE, (*enough_tries(chuid_hash, last_try=last_try), change))
+
+
+def enough_tries(chuid_hash: bytes, *, last_try: bool) -> tuple[Step, ...]:
+    """The same card, and more tries than the last one; `last_try`: or that one."""
     one_left = StatusRule(TRIES_LEFT | 1, action=Action.NEXT if last_try else Action.STOP)
     enough = (
         StatusRule(OK, action=Action.STOP),  # a card that hides its count
@@ -34,13 +40,11 @@ def change_script(chuid_hash: bytes, *, last_try: bool) -> Script:
         one_left,
         StatusRule(TRIES_LEFT, TRIES_MASK, Action.NEXT),
     )
-    steps = (
+    return (
         *same_card(chuid_hash),
         Step("clear", commands.CLEAR_VERIFIED, rules=(ANYTHING,)),
         Step(TRIES, commands.TRIES, rules=enough),
-        Step(CHANGE, commands.CHANGE_PIN, Slot.PIN_CHANGE),
     )
-    return Script(Kind.CHANGE, steps)
 
 
 def judge_change(report: Report) -> ChangeVerdict:
@@ -50,7 +54,9 @@ def judge_change(report: Report) -> ChangeVerdict:
     if sw is None:
         sent = report.in_flight == CHANGE
         return (
-            UNREPORTED_CHANGE if sent else ChangeVerdict(Holder.NOT_ATTEMPTED, _why_not(report, told), told)
+            UNREPORTED_CHANGE
+            if sent
+            else ChangeVerdict(Holder.NOT_ATTEMPTED, why_not_sent(report, told), told)
         )
     if sw == OK:
         return ChangeVerdict(Holder.SUCCESS)
@@ -64,7 +70,8 @@ def judge_change(report: Report) -> ChangeVerdict:
     return UNREPORTED_CHANGE
 
 
-def _why_not(report: Report, told: Tries | None) -> str:
+def why_not_sent(report: Report, told: Tries | None) -> str:
+    """Why the current PIN was not sent, where the report says that it was not."""
     if report.end is not End.STOPPED or told is None:
         return END_CODES.get(report.end, "CARD_REFUSED")
     if told.blocked:

@@ -14,6 +14,7 @@ DISCOVERY = bytes.fromhex("7E")
 PIN = 0x80  # the application PIN
 PUK = 0x81
 CARD_AUTHENTICATION_KEY = 0x9E  # signs without a PIN
+AUTHENTICATION_KEY = 0x9A  # the holder's: signs once the PIN was verified
 
 PIN_LENGTH = PUK_LENGTH = 8
 """Bytes, padded with FF."""
@@ -45,11 +46,15 @@ def get_metadata(reference: int) -> Command:
     return Command(0x00, apdu.GET_METADATA, 0x00, reference, le=0)
 
 
-def sign(algorithm: Algorithm) -> Command:
-    """Sign with the 9E key what the agent puts into the slot after the template."""
+VERIFY_PIN = Command(0x00, apdu.VERIFY, 0x00, PIN, bytes(PIN_LENGTH))
+"""Verify the PIN of the slot; a wrong one spends a try."""
+
+
+def sign(algorithm: Algorithm, key: int = CARD_AUTHENTICATION_KEY) -> Command:
+    """Sign with the key what the agent puts into the slot after the template."""
     slot, template = SIGNATURE_TEMPLATE[algorithm]
     data = template + bytes(SLOT_LENGTH[slot])
-    return Command(0x00, apdu.GENERAL_AUTHENTICATE, algorithm.value, CARD_AUTHENTICATION_KEY, data, le=0)
+    return Command(0x00, apdu.GENERAL_AUTHENTICATE, algorithm.value, key, data, le=0)
 
 
 def reset_retry_counter(puk: bytes) -> Command:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.identity.domain.address import domain_of, masked
+from services.identity.domain.allow_list import allows
+from services.identity.domain.contact import hears_of_change
 from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal, needs_mail
 from services.identity.domain.facts import HolderRefused
 from services.identity.domain.holder import Address, HeldCard, RegistrationAuthority
@@ -91,7 +93,7 @@ class Holders:
         ):
             refusal = mail
         if held is None or refusal is not None:
-            return await self._refuse(card, held, refusal or Refusal.CARD_UNKNOWN, now)
+            return await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
         grant = self._grant(card, held, address, now)
         mask = masked(address.address) if address.address else ""
         token, authority = self._parts.signer.sign(grant), held.registration_authority
@@ -104,7 +106,7 @@ class Holders:
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
             refusal, mail, _ = await _judge(view, held, card, now)
-        return await self._refuse(card, held, refusal or mail or Refusal.NO_MAILBOX_ACCESS, now)
+        return await refuse(self._parts, card, held, refusal or mail or Refusal.NO_MAILBOX_ACCESS, now)
 
     def _proven(self, token: str) -> CardGrant:
         """Return what the gateway says of a card that is to be unlocked. Raises GrantRefused."""
@@ -112,26 +114,6 @@ class Holders:
         if card.purpose != PURPOSE_UNLOCK or card.level not in LEVELS:
             raise GrantRefused
         return card
-
-    async def _refuse(
-        self, card: CardGrant, held: HeldCard | None, refusal: Refusal, now: datetime
-    ) -> Refused:
-        """Tell REFUSED for this session, once, and answer why."""
-        async with self._parts.store.begin("identity.refuse") as work:
-            if await work.first_outcome(card.session_id, REFUSED, now):
-                await work.tell(
-                    HolderRefused(
-                        session_id=card.session_id,
-                        code=refusal.value,
-                        card_ref=card.card_ref,
-                        holder_ref=held.holder_ref if held else "",
-                        organisation=held.organisation if held else "",
-                        reason=card.reason,
-                        route=card.route,
-                        at=now,
-                    )
-                )
-        return Refused(refusal.value, held.registration_authority if held else None)
 
     def _grant(self, card: CardGrant, held: HeldCard, address: Address, now: datetime) -> HolderGrant:
         """Return a grant that ends with the card's own at the latest. Raises GrantRefused."""
@@ -155,10 +137,15 @@ class Holders:
             address_set_by=address.set_by,
         )
 
-    async def delivery_address(self, holder_ref: str, version: int) -> Delivery:
-        """Return the address of that version, only while it stands (F14)."""
+    async def delivery_address(self, holder_ref: str, version: int, *, of_change: bool = False) -> Delivery:
+        """Return the address of that version, only while it stands (F14).
+
+        A message `of_change` of the address goes to the version before too, for a while. R64.
+        """
         async with self._parts.store.read() as view:
             holder = await view.known_holder(holder_ref)
+            if of_change and holder is not None:
+                return await self._told_of_change(view, holder_ref, holder.organisation, version)
         if holder is None:
             return Delivery(refused_code="HOLDER_UNKNOWN")
         address = holder.address
@@ -166,10 +153,41 @@ class Holders:
             return Delivery(refused_code="ADDRESS_CHANGED")
         return Delivery(address=address.address)
 
+    async def _told_of_change(self, view: View, holder_ref: str, organisation: str, version: int) -> Delivery:
+        """Only where we may write to it at all: an address that was not on the list is not told."""
+        past = await view.past_address(holder_ref, version)
+        if past is None or past.address is None or not hears_of_change(past, self._parts.clock.now()):
+            return Delivery(refused_code="ADDRESS_CHANGED")
+        domain = domain_of(past.address)
+        if not allows(await view.allow_list_for(domain, organisation), domain):
+            return Delivery(refused_code="ADDRESS_NOT_ALLOWED")
+        return Delivery(address=past.address)
+
     async def sweep(self) -> None:
         """Delete notes of outcomes of sessions long over."""
         async with self._parts.store.begin("identity.sweep") as work:
             await work.forget(self._parts.clock.now())
+
+
+async def refuse(
+    parts: Parts, card: CardGrant, held: HeldCard | None, refusal: Refusal, now: datetime
+) -> Refused:
+    """Tell REFUSED for this session, once, and answer why."""
+    async with parts.store.begin("identity.refuse") as work:
+        if await work.first_outcome(card.session_id, REFUSED, now):
+            await work.tell(
+                HolderRefused(
+                    session_id=card.session_id,
+                    code=refusal.value,
+                    card_ref=card.card_ref,
+                    holder_ref=held.holder_ref if held else "",
+                    organisation=held.organisation if held else "",
+                    reason=card.reason,
+                    route=card.route,
+                    at=now,
+                )
+            )
+    return Refused(refusal.value, held.registration_authority if held else None)
 
 
 async def _judge(

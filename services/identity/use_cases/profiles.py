@@ -1,0 +1,209 @@
+"""What a holder can do who was proven on their card: sign in, see their profile, change how to reach them.
+
+Each call judges card and holder anew: a card that was frozen a second ago ends it here. R31, R32, R56.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.identity.domain.address import domain_of
+from services.identity.domain.contact import AddressTrouble, Contact, trouble_with, typed_address
+from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal
+from services.identity.domain.facts import ContactChanged
+from services.identity.domain.holder import Address, OwnProfile, RegistrationAuthority
+from services.identity.ports import NoNumber, Numbers, View, Work
+from services.identity.use_cases import NO_ADDRESS, SHORTEST_GRANT, Parts, Refused, refuse
+from services.runtime.grants import PURPOSE_PROFILE, CardGrant, GrantRefused, ProfileGrant
+
+SIGNED_IN_FOR = timedelta(minutes=10)
+"""Source: architecture §2, table of grants."""
+
+HOLDER_VERIFIED = "HOLDER_VERIFIED"
+
+BY_HOLDER = "holder"
+"""Who set an address that its holder typed."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Whoever holds this card is signed in."""
+
+    profile_grant: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A holder's own profile, for their own eyes."""
+
+    name: str = field(repr=False)
+    address: str = field(repr=False)
+    mobile: str = field(repr=False)
+    nudge: str
+    """Why no code could be sent; empty where one could. R30, R34."""
+    roles: tuple[str, ...]
+    registration_authority: RegistrationAuthority
+
+
+@dataclass(frozen=True)
+class ContactRefused:
+    """What was typed cannot stand; empty where that field is good."""
+
+    address_code: str
+    mobile_code: str
+
+
+class Profiles:
+    """SignIn, GetProfile and UpdateContact."""
+
+    def __init__(self, parts: Parts, numbers: Numbers) -> None:
+        self._parts = parts
+        self._numbers = numbers
+
+    async def sign_in(self, token: str) -> SignedIn | Refused:
+        """Sign in whom a card has proven to hold it. Raises GrantRefused for any lesser proof."""
+        card = self._parts.grants.verify(token, CardGrant)
+        if card.purpose != PURPOSE_PROFILE or card.level != HOLDER_VERIFIED:
+            raise GrantRefused
+        now = self._parts.clock.now()
+        async with self._parts.store.read() as view:
+            known = await view.own_profile(card.card_ref)
+        refusal = _against(known, card.certificate_expires_at, now)
+        if known is None or refusal is not None:
+            held = known.held if known else None
+            return await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
+        grant = self._grant(card, known, now)
+        return SignedIn(self._parts.signer.sign(grant), grant.expires_at)
+
+    def _grant(self, card: CardGrant, known: OwnProfile, now: datetime) -> ProfileGrant:
+        if card.expires_at - now < SHORTEST_GRANT:
+            raise GrantRefused
+        return ProfileGrant(
+            session_id=card.session_id,
+            card_ref=card.card_ref,
+            reason=card.reason,
+            route=card.route,
+            agent_key_thumbprint=card.agent_key_thumbprint,
+            jti=self._parts.randomness.uuid7(),
+            issued_at=now,
+            expires_at=now + SIGNED_IN_FOR,
+            purpose=card.purpose,
+            holder_ref=known.held.holder_ref,
+            organisation=known.held.organisation,
+            roles=" ".join(known.roles),
+        )
+
+    async def profile(self, token: str) -> Profile | Refused:
+        """Show the profile of whoever is signed in. Raises GrantRefused."""
+        grant = self._signed_in(token)
+        async with self._parts.store.read() as view:
+            known = await view.own_profile(grant.card_ref)
+            refused = self._refused(grant, known)
+            if known is None or refused is not None:
+                return refused or Refused(Refusal.CARD_UNKNOWN.value, None)
+            return await _shown(view, known)
+
+    async def update_contact(
+        self, token: str, address: str, mobile: str
+    ) -> Profile | Refused | ContactRefused:
+        """Let what was typed stand, and tell of what changed. Raises GrantRefused."""
+        grant = self._signed_in(token)
+        async with self._parts.store.begin("identity.update_contact") as work:
+            await work.lock_holder(grant.holder_ref)
+            known = await work.own_profile(grant.card_ref)
+            refused = self._refused(grant, known)
+            if known is None or refused is not None:
+                return refused or Refused(Refusal.CARD_UNKNOWN.value, None)
+            contact = await self._judged(work, known, address, mobile)
+            if isinstance(contact, ContactRefused):
+                return contact
+            await self._store(work, grant, known, contact)
+            after = await work.own_profile(grant.card_ref)
+            return await _shown(work, after or known)
+
+    def _signed_in(self, token: str) -> ProfileGrant:
+        grant = self._parts.grants.verify(token, ProfileGrant)
+        if grant.purpose != PURPOSE_PROFILE:
+            raise GrantRefused
+        return grant
+
+    def _refused(self, grant: ProfileGrant, known: OwnProfile | None) -> Refused | None:
+        """Why the card does not speak for its holder any more. Raises GrantRefused for another holder's."""
+        if known is not None and known.held.holder_ref != grant.holder_ref:
+            raise GrantRefused
+        now = self._parts.clock.now()
+        registered = known.held.certificate_expires_at if known else None
+        refusal = _against(known, registered or grant.expires_at, now)
+        if refusal is None:
+            return None
+        return Refused(refusal.value, known.held.registration_authority if known else None)
+
+    async def _judged(
+        self, work: Work, known: OwnProfile, address: str, mobile: str
+    ) -> Contact | ContactRefused:
+        number, mobile_code = self._number(mobile)
+        typed = typed_address(address)
+        if isinstance(typed, AddressTrouble):
+            return ContactRefused(typed.value, mobile_code)
+        entries = await work.allow_list_for(domain_of(typed), known.held.organisation) if typed else ()
+        trouble = trouble_with(typed, _standing(known).address, entries)
+        if trouble or mobile_code:
+            return ContactRefused(trouble.value if trouble else "", mobile_code)
+        return Contact(typed, number)
+
+    def _number(self, text: str) -> tuple[str, str]:
+        """The number in E.164 and why there is none, one of them empty."""
+        if not text.strip():
+            return "", ""
+        try:
+            return self._numbers.canonical(text), ""
+        except NoNumber:
+            return "", "MOBILE_MALFORMED"
+
+    async def _store(self, work: Work, grant: ProfileGrant, known: OwnProfile, contact: Contact) -> None:
+        """Store and tell what differs; nothing where all of it stands already."""
+        now, standing = self._parts.clock.now(), _standing(known)
+        version = standing.version
+        if contact.address != standing.address:
+            version += 1
+            await work.set_address(grant.holder_ref, Address(version, contact.address, now, BY_HOLDER))
+        mobile_changed = contact.mobile != known.mobile
+        if mobile_changed:
+            await work.set_mobile(grant.holder_ref, contact.mobile)
+        if mobile_changed or version != standing.version:
+            await work.tell(
+                ContactChanged(
+                    holder_ref=grant.holder_ref,
+                    organisation=known.held.organisation,
+                    session_id=grant.session_id,
+                    card_ref=grant.card_ref,
+                    actor_kind="HOLDER",
+                    actor_ref=grant.holder_ref,
+                    old_version=standing.version,
+                    version=version,
+                    mobile_changed=mobile_changed,
+                    at=now,
+                )
+            )
+
+
+def _against(known: OwnProfile | None, certificate_expires_at: datetime, now: datetime) -> Refusal | None:
+    return card_refusal(known.held, certificate_expires_at, now) if known else Refusal.CARD_UNKNOWN
+
+
+def _standing(known: OwnProfile) -> Address:
+    return known.held.address or NO_ADDRESS
+
+
+async def _shown(view: View, known: OwnProfile) -> Profile:
+    address = _standing(known).address
+    entries = await view.allow_list_for(domain_of(address), known.held.organisation) if address else ()
+    nudge = mail_refusal(known.held.address, entries)
+    return Profile(
+        name=known.name,
+        address=address or "",
+        mobile=known.mobile,
+        nudge=nudge.value if nudge else "",
+        roles=known.roles,
+        registration_authority=known.held.registration_authority,
+    )

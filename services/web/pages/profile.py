@@ -1,0 +1,92 @@
+"""My profile: contact details, shown and changed while the holder is signed in by card. R31, R32, R40."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from starlette.responses import Response
+
+from services.runtime import errors
+from services.web import texts
+from services.web.domain.journey import CONTACT_UPDATED, SIGN_IN, Reason, State
+from services.web.pages.steps import place_of, session_of
+from services.web.ports import ContactRefused, Profile, Refused
+from services.web.visit import Elsewhere, Stop, Visit
+
+SIGNED_OUT = "SIGNED_OUT"
+
+A = TypeVar("A")
+
+
+async def show_profile(visit: Visit) -> Response:
+    """Show who is signed in, and how they are reached; the first time, sign them in by their proof."""
+    if not visit.journey.profile_grant:
+        await _sign_in(visit)
+    return visit.page("profile.jinja", profile=await _profile(visit))
+
+
+async def _sign_in(visit: Visit) -> None:
+    """Exchange the card's proof of its holder for a grant. A proof is good for five minutes."""
+    if not visit.journey.session_id:
+        raise Elsewhere(SIGN_IN)
+    view = await session_of(visit)
+    if view.reason is not Reason.SIGN_IN or view.state is not State.SUCCESS:
+        raise Elsewhere(place_of(visit, view))
+    if not view.card_grant:
+        raise Stop(SIGNED_OUT)
+    answer = await _answered(visit, lambda: visit.peers.identity.sign_in(view.card_grant))
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, answer.registration_authority)
+    visit.step_up(profile_grant=answer.profile_grant)
+
+
+async def _profile(visit: Visit) -> Profile:
+    grant = visit.journey.profile_grant
+    if not grant:
+        raise Elsewhere(SIGN_IN)
+    answer = await _answered(visit, lambda: visit.peers.identity.profile(grant))
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, answer.registration_authority)
+    return answer
+
+
+async def _answered(visit: Visit, ask: Callable[[], Awaitable[A]]) -> A:
+    """The answer of identity; a grant that has ended signs out."""
+    try:
+        return await ask()
+    except errors.ServiceError as error:
+        if error.code != "GRANT_REFUSED":
+            raise
+        visit.step_up(profile_grant="")
+        raise Stop(SIGNED_OUT) from error
+
+
+async def show_contact(visit: Visit) -> Response:
+    """Offer the contact details to be confirmed or overwritten."""
+    profile = await _profile(visit)
+    return visit.page("contact.jinja", address=profile.address, mobile=profile.mobile, errors={})
+
+
+async def update_contact(visit: Visit) -> Response:
+    """Let what was typed stand, or say at its field why it cannot."""
+    address, mobile = visit.form.get("email", "")[:320], visit.form.get("mobile", "")[:40]
+    grant = visit.journey.profile_grant
+    if not grant:
+        raise Elsewhere(SIGN_IN)
+    answer = await _answered(visit, lambda: visit.peers.identity.update_contact(grant, address, mobile))
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, answer.registration_authority)
+    if isinstance(answer, ContactRefused):
+        visit.answered()
+        told = {"email": texts.CONTACT_REFUSED.get(answer.address_code, answer.address_code)}
+        told["mobile"] = texts.CONTACT_REFUSED.get(answer.mobile_code, answer.mobile_code)
+        codes = {"email": answer.address_code, "mobile": answer.mobile_code}
+        return visit.page(
+            "contact.jinja", address=address, mobile=mobile, errors=told, codes=codes, status=400
+        )
+    visit.answered()
+    return visit.move(CONTACT_UPDATED)
+
+
+async def show_updated(visit: Visit) -> Response:
+    """Confirm what stands now, and who was told."""
+    return visit.page("contact_updated.jinja", profile=await _profile(visit))
