@@ -9,6 +9,7 @@ from smartcard_unlock.otp.v1 import otp_pb2_grpc
 
 from services.otp import consumer
 from services.otp.access import ACCESS
+from services.otp.clearing import Clearing
 from services.otp.domain import guess
 from services.otp.events import event_of
 from services.otp.sealing import CodeKeys, NotifierKey
@@ -33,21 +34,20 @@ SWEEP_SECONDS = 600
 log = logs.logger("otp")
 
 
-def compose(read: OtpSettings, opened: Database) -> OneTimeCodes:
+def compose(read: OtpSettings, opened: Database) -> tuple[OneTimeCodes, Clearing]:
     """Put the use cases together from the settings. Raises ValueError or OSError for a bad key file."""
     clock, randomness = SystemClock(), SystemRandomness()
-    return OneTimeCodes(
-        Parts(
-            store=SqlStore(opened, event_of, randomness),
-            clock=clock,
-            randomness=randomness,
-            digests=CodeKeys.from_files(read.OTP_CODE_KEY_FILE, read.OTP_CODE_OTHER_KEY_FILE),
-            sealer=NotifierKey.from_file(read.NOTIFIER_PUBLIC_KEY_FILE),
-            grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
-            signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
-            policy=read.policy,
-        )
+    parts = Parts(
+        store=SqlStore(opened, event_of, randomness),
+        clock=clock,
+        randomness=randomness,
+        digests=CodeKeys.from_files(read.OTP_CODE_KEY_FILE, read.OTP_CODE_OTHER_KEY_FILE),
+        sealer=NotifierKey.from_file(read.NOTIFIER_PUBLIC_KEY_FILE),
+        grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
+        signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
+        policy=read.policy,
     )
+    return OneTimeCodes(parts), Clearing(parts.store, clock, parts.grants, parts.policy)
 
 
 async def serve(_: argparse.Namespace) -> int:
@@ -55,8 +55,8 @@ async def serve(_: argparse.Namespace) -> int:
     read = settings.load(OtpSettings)
     logs.configure(PROCESS, read.LOG_LEVEL)
     opened = Database(read.OTP_DATABASE_URL)
-    codes = compose(read, opened)
-    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes))
+    codes, clearing = compose(read, opened)
+    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes, clearing))
     server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
     brokers = read.brokers
     deliveries = Consumer(brokers, consumer.GROUP, [consumer.TOPIC], consumer.DeliveryConsumer(codes).handle)

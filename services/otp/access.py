@@ -6,4 +6,5 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/IssueCode": frozenset({"web"}),
     f"{_SERVICE}/GetCodeStatus": frozenset({"web"}),
     f"{_SERVICE}/RedeemCode": frozenset({"web"}),
+    f"{_SERVICE}/ClearLock": frozenset({"web"}),
 }

@@ -88,6 +88,19 @@ def _guessing_spread(fact: facts.GuessingSpread) -> Event:
     return Event(EVENTS, fact.session_id, message, fact.at)
 
 
+def _lock_cleared_by_ra(fact: facts.LockClearedByRa) -> Event:
+    message = told.LockClearedByRa(
+        session_id=fact.session_id,
+        holder_ref=fact.holder_ref,
+        card_ref=fact.card_ref,
+        organisation=fact.organisation,
+        actor=common.Actor(kind=common.ACTOR_KIND_RA, ref=fact.actor_ref),
+        wrong_in_year=fact.wrong_in_year,
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.session_id, message, fact.at)
+
+
 def _reason(word: str) -> common.Reason.ValueType:
     return common.Reason.Value(f"REASON_{word}")
 
@@ -98,4 +111,5 @@ _TELLERS: dict[type, Callable[[Any], Event]] = {
     facts.CodeEntered: _code_entered,
     facts.LockedToRa: _locked_to_ra,
     facts.GuessingSpread: _guessing_spread,
+    facts.LockClearedByRa: _lock_cleared_by_ra,
 }

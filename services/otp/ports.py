@@ -30,11 +30,15 @@ class View(Protocol):
 class Work(Protocol):
     """One transaction: all of it is stored and told, or none."""
 
-    async def lock(self, holder_ref: str) -> Ledger:
+    async def lock(self, holder_ref: str, organisation: str) -> Ledger:
         """Hold every other transaction on this holder back until the end; return the ledger.
 
         Must come first: what is read after it cannot change under the reader.
         """
+        ...
+
+    async def lock_known(self, holder_ref: str) -> Ledger | None:
+        """As `lock`, for a holder who has been here; None for any other."""
         ...
 
     async def codes_of(self, session_id: str) -> Sequence[Code]:

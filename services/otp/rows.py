@@ -68,9 +68,9 @@ def state_of(code: Code) -> dict[str, Any]:
     }
 
 
-def ledger_of(cards: Mapping[str, Any]) -> Ledger:
-    """Return the column `cards` as a ledger."""
-    return Ledger({card_ref: _tally_of(tally) for card_ref, tally in cards.items()})
+def ledger_of(cards: Mapping[str, Any], organisation: str = "") -> Ledger:
+    """Return the columns `cards` and `organisation` as a ledger."""
+    return Ledger({card_ref: _tally_of(tally) for card_ref, tally in cards.items()}, organisation)
 
 
 def row_of_ledger(ledger: Ledger) -> dict[str, Any]:
@@ -87,7 +87,8 @@ def _tally_of(stored: Mapping[str, Any]) -> Tally:
         None if stored[name] is None else _instant(stored[name])
         for name in ("locked_at", "cleared_at", "cooled_at")
     )
-    return Tally(wrong, locked, cleared, cooled)
+    # `.get`: rows of the version before have none.
+    return Tally(wrong, locked, cleared, cooled, stored.get("clearing", ""))
 
 
 def _row_of_tally(tally: Tally) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def _row_of_tally(tally: Tally) -> dict[str, Any]:
         "locked_at": tally.locked_at and tally.locked_at.isoformat(),
         "cleared_at": tally.cleared_at and tally.cleared_at.isoformat(),
         "cooled_at": tally.cooled_at and tally.cooled_at.isoformat(),
+        "clearing": tally.clearing,
     }
 
 

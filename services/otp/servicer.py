@@ -6,6 +6,7 @@ from typing import Any
 from smartcard_unlock.otp.v1 import otp_pb2 as otp
 from smartcard_unlock.otp.v1 import otp_pb2_grpc
 
+from services.otp.clearing import Clearing
 from services.otp.domain.code import Particulars
 from services.otp.domain.issue import Refusal
 from services.otp.domain.status import Status
@@ -22,8 +23,9 @@ _ATTEMPT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
     """OtpService. Errors (GrantRefused, ServiceError) become statuses in the server."""
 
-    def __init__(self, codes: OneTimeCodes) -> None:
+    def __init__(self, codes: OneTimeCodes, clearing: Clearing) -> None:
         self._codes = codes
+        self._clearing = clearing
 
     async def IssueCode(  # noqa: N802
         self, request: otp.IssueCodeRequest, context: Any
@@ -55,6 +57,19 @@ class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
             verdict=otp.RedeemVerdict.Value(f"REDEEM_VERDICT_{answer.verdict.value}"),
             entries_left=answer.entries_left,
             unlock_grant=answer.unlock_grant,
+        )
+
+    async def ClearLock(  # noqa: N802
+        self, request: otp.ClearLockRequest, context: Any
+    ) -> otp.ClearLockResponse:
+        """End a lock, or say why not."""
+        answer = await self._clearing.clear(
+            request.profile_grant, request.holder_ref, request.card_ref, _attempt(request.attempt_id)
+        )
+        if isinstance(answer, str):
+            return otp.ClearLockResponse(refused_code=answer)
+        return otp.ClearLockResponse(
+            cleared=otp.LockCleared(entries_left=answer.entries_left, wrong_in_year=answer.wrong_in_year)
         )
 
 

@@ -57,6 +57,12 @@ WRONG_CARDS = select(
 
 LEDGER = select(ledgers.c.cards).where(ledgers.c.holder_ref == bindparam("holder_ref"))
 
+LOCK_KNOWN = (
+    select(ledgers.c.cards, ledgers.c.organisation)
+    .where(ledgers.c.holder_ref == bindparam("holder_ref"))
+    .with_for_update()
+)
+
 REPLACE = update(codes).where(codes.c.code_id == bindparam("row"))
 
 KEEP = update(ledgers).where(ledgers.c.holder_ref == bindparam("row"))
@@ -65,10 +71,10 @@ DELIVERED = update(codes).where(codes.c.code_id == bindparam("row"))
 
 
 def _lock(dialect: Any) -> Any:
-    """Insert the holder's row, or update it to what it is: which locks it and returns what stands in it."""
+    """Insert the holder's row, or note the organisation anew: which locks it; return what stands in it."""
     new = dialect.insert(ledgers)
-    unchanged = {"holder_ref": new.excluded.holder_ref}
-    return new.on_conflict_do_update(index_elements=[ledgers.c.holder_ref], set_=unchanged).returning(
+    noted = {"organisation": new.excluded.organisation}
+    return new.on_conflict_do_update(index_elements=[ledgers.c.holder_ref], set_=noted).returning(
         ledgers.c.cards
     )
 

@@ -60,11 +60,17 @@ class SqlWork(SqlView):
         self._event_of = event_of
         self._randomness = randomness
 
-    async def lock(self, holder_ref: str) -> Ledger:
+    async def lock(self, holder_ref: str, organisation: str) -> Ledger:
         """Lock the holder's row, made where it is missing; return its ledger. One statement."""
         locked = statements.LOCK[self._connection.dialect.name]
-        new = {"holder_ref": holder_ref, "cards": {}}
-        return ledger_of((await self._connection.execute(locked, new)).scalar_one())
+        new = {"holder_ref": holder_ref, "cards": {}, "organisation": organisation}
+        return ledger_of((await self._connection.execute(locked, new)).scalar_one(), organisation)
+
+    async def lock_known(self, holder_ref: str) -> Ledger | None:
+        """Lock the holder's row where there is one; return its ledger."""
+        wanted = {"holder_ref": holder_ref}
+        row = (await self._connection.execute(statements.LOCK_KNOWN, wanted)).first()
+        return None if row is None else ledger_of(row.cards, row.organisation)
 
     async def recent(self, bearer: Bearer, organisation: str, network_ref: str, since: datetime) -> Recent:
         """Return the session's codes, and what was issued since then. One statement."""

@@ -42,6 +42,7 @@ ledgers = Table(
     metadata,
     Column("holder_ref", String(64), primary_key=True),
     Column("cards", JSON, nullable=False),
+    Column("organisation", String(16), nullable=False, server_default=""),
 )
 """Wrong entries and locks of a holder by card; at most a year's, which the limits keep short."""
 

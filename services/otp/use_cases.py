@@ -73,7 +73,7 @@ class OneTimeCodes:
         grant = self._holder(token)
         bearer, network_ref = bearer_of(grant), self._parts.digests.network_ref(asked.client_address)
         async with self._parts.store.begin("otp.issue_code") as work:
-            ledger = await work.lock(grant.holder_ref)
+            ledger = await work.lock(grant.holder_ref, grant.organisation)
             now = self._parts.clock.now()
             recent = await work.recent(bearer, grant.organisation, network_ref, now - issue.DAY)
             codes = recent.of_session
@@ -151,7 +151,7 @@ class OneTimeCodes:
         if digits is None:
             return await self._malformed(bearer)
         async with self._parts.store.begin("otp.redeem_code") as work:
-            ledger = await work.lock(grant.holder_ref)
+            ledger = await work.lock(grant.holder_ref, grant.organisation)
             codes = await work.codes_of(grant.session_id)
             _check_owner(codes, bearer)
             now = self._parts.clock.now()

@@ -70,4 +70,17 @@ class GuessingSpread:
     at: datetime
 
 
-Fact = CodeIssued | CodeRequested | CodeEntered | LockedToRa | GuessingSpread
+@dataclass(frozen=True)
+class LockClearedByRa:
+    """An RA ended a lock."""
+
+    session_id: str
+    holder_ref: str
+    card_ref: str
+    organisation: str
+    actor_ref: str
+    wrong_in_year: int
+    at: datetime
+
+
+Fact = CodeIssued | CodeRequested | CodeEntered | LockedToRa | GuessingSpread | LockClearedByRa

@@ -37,6 +37,8 @@ class Tally:
     """When an RA last cleared it."""
     cooled_at: datetime | None = None
     """When a cool-off last ended a lock."""
+    clearing: str = ""
+    """The attempt that last cleared it: its repeat gets the same answer."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Ledger:
     """The tallies of one holder by card_ref."""
 
     cards: Mapping[str, Tally] = field(default_factory=dict)
+    organisation: str = ""
+    """The holder's, as identity last said it here."""
 
     def tally(self, card_ref: str) -> Tally:
         """Return the card's tally, empty where there is none."""
@@ -51,7 +55,7 @@ class Ledger:
 
     def keep(self, card_ref: str, tally: Tally) -> "Ledger":
         """Return the ledger with that tally."""
-        return Ledger({**self.cards, card_ref: tally})
+        return replace(self, cards={**self.cards, card_ref: tally})
 
 
 def repeated(tally: Tally, session_id: str, attempt_id: str) -> WrongEntry | None:
@@ -82,9 +86,19 @@ def enter_wrong(tally: Tally, session_id: str, attempt_id: str, policy: Policy, 
     )
 
 
-def clear(tally: Tally, now: datetime) -> Tally:
+def clear(tally: Tally, now: datetime, attempt_id: str = "") -> Tally:
     """Return the tally as an RA clears it: the lock ends, the year's count stays."""
-    return replace(tally, locked_at=None, cleared_at=now)
+    return replace(tally, locked_at=None, cleared_at=now, clearing=attempt_id)
+
+
+def is_locked(tally: Tally, policy: Policy, now: datetime) -> bool:
+    """Tell whether only the RA can help, whatever session comes."""
+    return entries_left(tally, "", policy, now) == 0
+
+
+def wrong_in_year(tally: Tally, now: datetime) -> int:
+    """Return the wrong entries that still count."""
+    return sum(entry.at > now - YEAR for entry in tally.wrong)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -106,7 +120,7 @@ def _left_in_year(tally: Tally, policy: Policy, now: datetime) -> int:
     """Return what the year still allows. A cool-off gives nothing here, a clearing three more."""
     if policy.wrong_per_year is None:
         return policy.wrong_per_session
-    left = policy.wrong_per_year - sum(entry.at > now - YEAR for entry in tally.wrong)
+    left = policy.wrong_per_year - wrong_in_year(tally, now)
     if tally.cleared_at is None:
         return left
     return max(left, GRANTED_BY_CLEARING - sum(entry.at >= tally.cleared_at for entry in tally.wrong))

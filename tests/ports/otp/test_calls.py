@@ -49,7 +49,7 @@ class Served:
 
 @pytest.fixture
 async def served(world: World) -> AsyncIterator[Served]:
-    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(world.codes))
+    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(world.codes, world.clearing))
     server = build_server("otp", [registration], ACCESS, tls_of(world.keys, "otp"), "127.0.0.1:0")
     await server.start()
     address = f"127.0.0.1:{server.port}"

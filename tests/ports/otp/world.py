@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.keys import Keys
 from services.otp.__main__ import MIGRATIONS
+from services.otp.clearing import Clearing
 from services.otp.domain.policy import Policy
 from services.otp.events import event_of
 from services.otp.sealing import CodeKey, CodeKeys, NotifierKey
@@ -28,7 +29,7 @@ from services.otp.tables import outbox
 from services.otp.use_cases import OneTimeCodes, Parts
 from services.runtime import hpke
 from services.runtime.database import Database, migrate
-from services.runtime.grants import GrantSigner, GrantVerifier, HolderGrant, UnlockGrant
+from services.runtime.grants import GrantSigner, GrantVerifier, HolderGrant, ProfileGrant, UnlockGrant
 from services.runtime.randomness import SystemRandomness
 from tests.fakes.clock import NOON, FakeClock
 
@@ -39,6 +40,7 @@ KINDS: dict[str, type[Message]] = {
         otp_events_pb2.CodeRequested,
         otp_events_pb2.CodeEntered,
         otp_events_pb2.GuessingSpread,
+        otp_events_pb2.LockClearedByRa,
         common_pb2.SessionOutcome,
     )
 }
@@ -60,6 +62,21 @@ GRANT = HolderGrant(
     address_set_by="import",
 )
 
+RA = ProfileGrant(
+    session_id="0195573c-0000-7000-8000-0000000000aa",
+    card_ref="c9" * 16,
+    reason="CHANGE",
+    route="SELF",
+    agent_key_thumbprint="t" * 43,
+    jti="0195573c-0000-7000-8000-0000000000ab",
+    issued_at=NOON,
+    expires_at=NOON + timedelta(minutes=10),
+    purpose="PROFILE",
+    holder_ref="a9" * 16,
+    organisation="X26",
+    roles="RA@X26",
+)
+
 
 @dataclass
 class World:
@@ -74,6 +91,12 @@ class World:
 
     def __post_init__(self) -> None:
         self.codes = self.service()
+        self.clearing = Clearing(
+            SqlStore(self.database, event_of, SystemRandomness()),
+            self.clock,
+            GrantVerifier.from_dir(self.keys.verify_dir, "otp", self.clock),
+            self.policy,
+        )
         self._identity = GrantSigner.from_file("identity", self.keys.signing("identity"))
         self._attempts = 0
         engine = self.database.engine.sync_engine
@@ -110,6 +133,12 @@ class World:
         now = self.clock.now()
         fresh = {"issued_at": now, "expires_at": now + timedelta(minutes=5)}
         return self._identity.sign(replace(GRANT, **(fresh | changes)))
+
+    def signed_in(self, **changes: Any) -> str:
+        """Return identity's word on an RA who is signed in, as of now."""
+        now = self.clock.now()
+        fresh = {"issued_at": now, "expires_at": now + timedelta(minutes=10)}
+        return self._identity.sign(replace(RA, **(fresh | changes)))
 
     def attempt(self) -> str:
         """Return an attempt id that was not used before."""

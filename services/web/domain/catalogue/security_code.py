@@ -10,6 +10,18 @@ ENTRIES: tuple[Entry, ...] = (
         RA_UNLOCKS,
     ),
     report(
+        "LOCK_UNKNOWN",
+        "There is no such lock in your organisation",
+        "The smartcard is not locked by wrong security codes, or its holder belongs to another organisation.",
+        "Check which person you have chosen. Each Registration Authority helps its own holders.",
+    ),
+    report(
+        "OWN_LOCK",
+        "You cannot unlock your own smartcard this way",
+        "Nobody may end the lock of their own smartcard.",
+        "Ask another member of your Registration Authority (smartcard team).",
+    ),
+    report(
         "CODE_WRONG",
         "That is not the code we sent",
         "The code you entered is not the newest code we sent you.",

@@ -242,3 +242,56 @@ class GuessingSpread(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GuessingSpread: _TypeAlias = GuessingSpread  # noqa: Y015
+
+@_typing.final
+class LockClearedByRa(_message.Message):
+    """A Registration Authority ended a lock.
+
+    Topic otp.events.v1, key session_id, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    WRONG_IN_YEAR_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session in which the RA had signed in."""
+    holder_ref: _builtins.str
+    """The holder whose card was locked, by random reference."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    organisation: _builtins.str
+    """Organisation of the holder."""
+    wrong_in_year: _builtins.int
+    """Wrong entries of the last 365 days: they still count."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """The RA."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        wrong_in_year: _builtins.int = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "session_id", b"session_id", "wrong_in_year", b"wrong_in_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LockClearedByRa: _TypeAlias = LockClearedByRa  # noqa: Y015

@@ -392,3 +392,93 @@ class RedeemCodeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RedeemCodeResponse: _TypeAlias = RedeemCodeResponse  # noqa: Y015
+
+@_typing.final
+class ClearLockRequest(_message.Message):
+    """Asks to end a lock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of identity with a role `RA@<organisation>`, fresh. SECRET."""
+    holder_ref: _builtins.str
+    """The locked holder, by random reference."""
+    card_ref: _builtins.str
+    """The locked card, by random reference."""
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt, made by the page's form."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearLockRequest: _TypeAlias = ClearLockRequest  # noqa: Y015
+
+@_typing.final
+class ClearLockResponse(_message.Message):
+    """The lock is ended, or why not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLEARED_FIELD_NUMBER: _builtins.int
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """LOCK_UNKNOWN (no such lock in the organisations of this RA) or OWN_LOCK."""
+    @_builtins.property
+    def cleared(self) -> Global___LockCleared:
+        """The holder can unlock the card again, in a new session."""
+
+    def __init__(
+        self,
+        *,
+        cleared: Global___LockCleared | None = ...,
+        refused_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cleared", b"cleared", "refused_code", b"refused_code", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cleared", b"cleared", "refused_code", b"refused_code", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["cleared", "refused_code"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___ClearLockResponse: _TypeAlias = ClearLockResponse  # noqa: Y015
+
+@_typing.final
+class LockCleared(_message.Message):
+    """How a card stands after its lock was ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_LEFT_FIELD_NUMBER: _builtins.int
+    WRONG_IN_YEAR_FIELD_NUMBER: _builtins.int
+    entries_left: _builtins.int
+    """Wrong entries that the next session may make."""
+    wrong_in_year: _builtins.int
+    """Wrong entries of the last 365 days: they still count."""
+    def __init__(
+        self,
+        *,
+        entries_left: _builtins.int = ...,
+        wrong_in_year: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries_left", b"entries_left", "wrong_in_year", b"wrong_in_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LockCleared: _TypeAlias = LockCleared  # noqa: Y015

@@ -31,6 +31,12 @@ class OtpServiceStub:
 
     Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
     """
+    ClearLock: _aio.UnaryUnaryMultiCallable[_otp_pb2.ClearLockRequest, _otp_pb2.ClearLockResponse]
+    """Ends LOCKED_TO_RA of one holder's card, as the holder's Registration Authority wants it; gives three
+    more entries and keeps the year's count. Only an RA of the holder's organisation, never for oneself.
+
+    Callers: web. Idempotent by attempt_id.
+    """
 
 class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
     """One-time codes: 8 digits (7 to 10 by setting), 15 minutes, three entries, one use."""
@@ -66,6 +72,18 @@ class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
         """Judges one entry of a code. A wrong entry is an answer, not an error.
 
         Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+        """
+
+    @_abc_1.abstractmethod
+    def ClearLock(
+        self,
+        request: _otp_pb2.ClearLockRequest,
+        context: _aio.ServicerContext[_otp_pb2.ClearLockRequest, _abc.Awaitable[_otp_pb2.ClearLockResponse]],
+    ) -> _abc.Awaitable[_otp_pb2.ClearLockResponse]:
+        """Ends LOCKED_TO_RA of one holder's card, as the holder's Registration Authority wants it; gives three
+        more entries and keeps the year's count. Only an RA of the holder's organisation, never for oneself.
+
+        Callers: web. Idempotent by attempt_id.
         """
 
 def add_OtpServiceServicer_to_server(servicer: OtpServiceServicer, server: _aio.Server) -> None: ...

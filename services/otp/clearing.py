@@ -1,0 +1,75 @@
+"""An RA ends a lock: the one use case of otp for somebody who is signed in."""
+
+from dataclasses import dataclass
+
+from services.otp.domain import facts
+from services.otp.domain.policy import Policy
+from services.otp.domain.tally import Tally, clear, entries_left, is_locked, wrong_in_year
+from services.otp.ports import GrantReader, Store
+from services.runtime.clock import Clock
+from services.runtime.grants import PURPOSE_PROFILE, GrantRefused, ProfileGrant
+
+LOCK_UNKNOWN = "LOCK_UNKNOWN"
+"""No such lock in the organisations of this RA: the same for no holder, another organisation, no lock."""
+
+OWN_LOCK = "OWN_LOCK"
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """How the card stands after its lock was ended."""
+
+    entries_left: int
+    wrong_in_year: int
+
+
+@dataclass(frozen=True)
+class Clearing:
+    """Ends locks; each is recorded with who did it."""
+
+    store: Store
+    clock: Clock
+    grants: GrantReader
+    policy: Policy
+
+    async def clear(self, token: str, holder_ref: str, card_ref: str, attempt_id: str) -> Cleared | str:
+        """End the lock of a holder's card and tell of it, or return why not.
+
+        Raises GrantRefused for anything but an RA who is signed in.
+        """
+        grant = self._signed_in(token)
+        if holder_ref == grant.holder_ref:
+            return OWN_LOCK
+        async with self.store.begin("otp.clear_lock") as work:
+            ledger, now = await work.lock_known(holder_ref), self.clock.now()
+            if ledger is None or f"RA@{ledger.organisation}" not in grant.roles.split():
+                return LOCK_UNKNOWN
+            tally = ledger.tally(card_ref)
+            if tally.clearing and tally.clearing == attempt_id:
+                return self._stands(tally)
+            if not is_locked(tally, self.policy, now):
+                return LOCK_UNKNOWN
+            tally = clear(tally, now, attempt_id)
+            await work.keep(holder_ref, ledger.keep(card_ref, tally))
+            await work.tell(
+                facts.LockClearedByRa(
+                    session_id=grant.session_id,
+                    holder_ref=holder_ref,
+                    card_ref=card_ref,
+                    organisation=ledger.organisation,
+                    actor_ref=grant.holder_ref,
+                    wrong_in_year=wrong_in_year(tally, now),
+                    at=now,
+                )
+            )
+        return self._stands(tally)
+
+    def _stands(self, tally: Tally) -> Cleared:
+        now = self.clock.now()
+        return Cleared(entries_left(tally, "", self.policy, now), wrong_in_year(tally, now))
+
+    def _signed_in(self, token: str) -> ProfileGrant:
+        grant = self.grants.verify(token, ProfileGrant)
+        if grant.purpose != PURPOSE_PROFILE or not any(r.startswith("RA@") for r in grant.roles.split()):
+            raise GrantRefused
+        return grant
