@@ -41,7 +41,16 @@ class _NoAnswer(GatewayAway):
 class GatewayCalls:
     """The gateway, as the agent speaks with it."""
 
-    def __init__(self, transport: Transport, version: str, wall: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        version: str,
+        wall: Callable[[], datetime],
+        *,
+        enrolled: bool = False,
+    ) -> None:
+        """`enrolled`: the transport shows a certificate; a gateway that lets nobody in means that one."""
+        self._enrolled = enrolled
         self._transport, self._version, self._wall = transport, version, wall
         self._patience = Patience()
 
@@ -61,7 +70,8 @@ class GatewayCalls:
             reply = await _asked(self._transport.call(ATTACH, request, CALL_SECONDS))
         except SessionLost as refused:  # there is no session yet; a gateway that is mended will take us
             code = str(refused)
-            raise GatewayAway(enrolment.REFUSED if code == "NOT_ALLOWED" else code) from None
+            ours = self._enrolled and code == "NOT_ALLOWED"
+            raise GatewayAway(enrolment.REFUSED if ours else code) from None
         return reply.session_id, reply.agent_token, wire.to_pairing(reply.pairing)
 
     async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:

@@ -30,7 +30,7 @@ class Console:
         self._out, self._origin, self._open_page = out, origin, open_page
         self._shown: tuple[str, ...] = ()
         self._state: ReaderState | None = None
-        self._problem = self._spare_code = ""
+        self._problem = self._spare_code = self._page = ""
         self._ending = False
         self.on_close: Callable[[], None] = lambda: None
         """Never called: who closes a terminal sends us a signal."""
@@ -41,7 +41,8 @@ class Console:
         self._problem = ""
         if self._same("offered", pairing.page_address, pairing.code):
             return
-        if not is_trusted(pairing.page_address, self._origin):
+        self._page = pairing.page_address if is_trusted(pairing.page_address, self._origin) else ""
+        if not self._page:
             self.problem("PAGE_ADDRESS_REFUSED")
         elif first and self._open_page is not None:
             self._say("Your browser opens the page.")
@@ -88,6 +89,13 @@ class Console:
         if code != self._problem:
             self._problem = code
             self._say(messages.problem(code))
+
+    def warning(self, code: str) -> None:
+        """Show a warning, and where the page is."""
+        if code:
+            self._say(messages.warning(code))
+            if self._page:
+                self._say(f"The page: {self._page}")
 
     def ended(self, outcome: str, code: str) -> None:
         """Show how the session ended."""

@@ -40,6 +40,11 @@ PROBLEMS = {
 WORKING_ON_IT = "Working. Leave the card in."
 OTHER = "Something went wrong. Quote this code to IT."
 
+WARNINGS = {
+    "CARD_LAST_TRY": "This card has one try left: one more wrong passcode locks it. If you are not sure of "
+    "your passcode, do not try. Open the page and choose “I have forgotten my passcode”.",
+}
+
 PASSCODE_REFUSED = {
     "MISSING": "Type a new passcode.",
     "LENGTH": "The passcode must be 6, 7 or 8 digits long.",
@@ -77,6 +82,11 @@ WORKING = {
 def problem(code: str) -> str:
     """Return the line for a problem."""
     return f"{PROBLEMS.get(code, OTHER)} [{code}]"
+
+
+def warning(code: str) -> str:
+    """Return the line for a warning; empty where there is none."""
+    return f"{WARNINGS.get(code, OTHER)} [{code}]" if code else ""
 
 
 def outcome(word: str, code: str) -> str:

@@ -224,6 +224,10 @@ class Window(Protocol):
         """Show a problem by its code, with what to do."""
         ...
 
+    def warning(self, code: str) -> None:
+        """Show what the person should know of the card before anything goes wrong; empty: no more."""
+        ...
+
     def ended(self, outcome: str, code: str) -> None:
         """Show how the session ended."""
         ...

@@ -25,6 +25,7 @@ from services.agent.settings import AgentSettings
 from services.agent.spare import Spare
 from services.agent.status_file import StatusFile
 from services.agent.steps import Steps
+from services.agent.warning import Warner
 from services.agent.watch import Watch
 from services.agent.ways import way_of
 from services.runtime import logs
@@ -69,7 +70,8 @@ async def _serve(settings: AgentSettings, journal: Journal) -> None:
     if settings.AGENT_STATUS_FILE is not None:
         window = StatusFile(settings.AGENT_STATUS_FILE, face, VERSION, wall)
     watch = Watch(service, Backoff(0.1, 2.0, share))
-    gateway = GatewayCalls(way_of(settings), VERSION, wall)
+    enrolled = settings.AGENT_CERT_FILE is not None
+    gateway = GatewayCalls(way_of(settings), VERSION, wall, enrolled=enrolled)
     steps = Steps(
         service, watch, window, journal, settings.GATEWAY_NAME, only_typed_here=settings.PIN_ENTRY == "agent"
     )
@@ -77,9 +79,11 @@ async def _serve(settings: AgentSettings, journal: Journal) -> None:
     spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)
     agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)
     _on_end(face, agent)
+    warner = Warner(service, watch, window, idle=lambda: not spare.is_kept)
     beside = [asyncio.create_task(watch.run()), asyncio.create_task(face.run())]
     try:
         await watch.first_look()
+        beside.append(asyncio.create_task(warner.run()))
         await agent.run()
     finally:
         for task in beside:

@@ -47,6 +47,11 @@ class Spare:
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether one is on offer or about to be: a page uses the first session."""
+        return self._task is not None
+
     async def hand_over(self) -> tuple[Session, Pairing] | None:
         """Stop offering; return what was on offer, claimed or not."""
         task, self._task = self._task, None

@@ -28,6 +28,7 @@ class StatusFile:
             "words": [],
             "reader_state": ReaderState.READER_SERVICE_DOWN.value,
             "problem": "",
+            "warning": "",
             "last_outcome": "",
             "last_code": "",
             "spare": {},
@@ -76,6 +77,11 @@ class StatusFile:
         """Write the last problem's code."""
         self._write(problem=code)
         self._window.problem(code)
+
+    def warning(self, code: str) -> None:
+        """Write what the person is warned of."""
+        self._write(warning=code)
+        self._window.warning(code)
 
     def ended(self, outcome: str, code: str) -> None:
         """Write how the session ended."""

@@ -118,6 +118,10 @@ class TkWindow:
         self._turn_bar(False)
         self._show(self._problem, messages.problem(code))
 
+    def warning(self, code: str) -> None:
+        """Show a warning above the page's address."""
+        self._show(self._warning, messages.warning(code))
+
     def ended(self, outcome: str, code: str) -> None:
         """Show how the session ended."""
         self._turn_bar(False)
@@ -195,9 +199,10 @@ class TkWindow:
 
     def _draw(self) -> None:
         """Put everything in one column; what is long wraps, what is new pushes the rest down."""
-        texts = [tkinter.StringVar(self.root) for _ in range(9)]
+        texts = [tkinter.StringVar(self.root) for _ in range(10)]
         (self._reader, self._now, self._problem, self._page_address) = texts[:4]
-        (self._code_label, self._code, self._words_label, self._words, self._asked) = texts[4:]
+        (self._code_label, self._code, self._words_label, self._words, self._asked) = texts[4:9]
+        self._warning = texts[9]
         frame = ttk.Frame(self.root, padding=_GAP)
         frame.grid(sticky="nsew")
         self.root.columnconfigure(0, weight=1)
@@ -207,6 +212,7 @@ class TkWindow:
         self._bar = ttk.Progressbar(frame, mode="indeterminate")
         self._bar.grid(sticky="ew", pady="4p")
         self._line(frame, self._problem, foreground=_ALARM)
+        self._line(frame, self._warning, foreground=_ALARM)
         self._page = ttk.Frame(frame)
         self._page.grid(sticky="ew")
         self._page.columnconfigure(0, weight=1)

@@ -1,6 +1,7 @@
 """The agent's window on an X server without a monitor, and what a person does to it."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import tkinter
@@ -44,6 +45,8 @@ class Shown:
         with suppress(asyncio.CancelledError):
             await self._drawing
         self.window.close()
+        del self.window, self._drawing
+        gc.collect()  # here and now: Tk's variables complain when another thread does it
 
     def all(self, kind: type[tkinter.Widget]) -> list[tkinter.Widget]:
         found, waiting = [], list(self.window.root.winfo_children())

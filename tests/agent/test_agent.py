@@ -16,6 +16,7 @@ from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
 from deploy.local.agent_window import AgentWindow
 from deploy.local.keys import Keys
 from deploy.local.pcsc import READERS, OwnPcscd
+from deploy.local.virtual_card import Eeprom
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.script import End, Report
 from services.runtime.words import matching_words
@@ -132,6 +133,23 @@ async def test_R45_it_tells_the_gateway_of_a_card_as_soon_as_it_is_in(
 
     await gateway.until(lambda: _has_card(gateway.polled[-1].readers))
     await says(window, f"There is a card in {READERS[0]}")
+
+
+async def test_a_card_with_one_try_left_is_warned_of_once_and_keeps_it(
+    pcsc: OwnPcscd, gateway: ScriptedGateway, window: AgentWindow, tmp_path: Path
+) -> None:
+    name = new_card(pcsc, blocked=False, pin_tries=1)
+    await says(window, "ABCD-EFGH")
+    pcsc.insert(name)
+    warned = await says(window, "[CARD_LAST_TRY]")
+    await says(window, f"The page: {PAGE}{gateway.session_id}", after=warned)
+    await status_becomes(tmp_path, "warning", "CARD_LAST_TRY")
+    pcsc.remove()
+    await status_becomes(tmp_path, "warning", "")
+
+    assert pcsc.card("counters", card=name)["wrong_pin_tries"] == 0
+    assert Eeprom.load(pcsc.cards / f"{name}.card").pin_left == 1
+    assert window.text.count("[CARD_LAST_TRY]") == 1
 
 
 async def test_R53_the_person_says_yes_and_the_card_takes_the_passcode(

@@ -87,7 +87,8 @@ def environment(
 
 async def attached(settings: dict[str, Any]) -> None:
     """Offer a workstation once. Raises GatewayAway."""
-    calls = GatewayCalls(way_of(AgentSettings(**settings)), VERSION, lambda: NOW)
+    enrolled = "AGENT_CERT_FILE" in settings
+    calls = GatewayCalls(way_of(AgentSettings(**settings)), VERSION, lambda: NOW, enrolled=enrolled)
     try:
         await calls.attach(public_key_of(new_private_key()), NO_SERVICE, SystemRandomness().uuid7())
     finally:

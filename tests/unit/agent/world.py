@@ -137,6 +137,9 @@ class FakeWindow:
     def problem(self, code: str) -> None:
         self.told.append(code)
 
+    def warning(self, code: str) -> None:
+        self.told.append(f"warning {code}")
+
     def ended(self, outcome: str, code: str) -> None:
         self.told.append(f"ended {outcome}")
 
