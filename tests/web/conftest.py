@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -110,10 +111,19 @@ def templates(static_files: Path) -> Environment:
 @pytest.fixture
 def site(templates: Environment, tmp_path: Path) -> Iterator[Site]:
     """The real application on a real socket, in front of fake processes."""
+    with running_site(templates, tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def running_site(templates: Environment, folder: Path, **settings: Any) -> Iterator[Site]:
+    """The real application, with settings of its own."""
     world = World()
     listener = socket.create_server(("127.0.0.1", 0))
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    house = House(_peers(world), _settings(tmp_path, origin), FakeClock(NOW), SystemRandomness(), templates)
+    house = House(
+        _peers(world), _settings(folder, origin, **settings), FakeClock(NOW), SystemRandomness(), templates
+    )
     sealer = CookieSealer(bytes(range(32)), house.randomness)
     app = build_app(house, sealer)
     config = uvicorn.Config(
@@ -122,18 +132,21 @@ def site(templates: Environment, tmp_path: Path) -> Iterator[Site]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
-    yield Site(origin, world, sealer)
-    world.stopped = True
-    server.should_exit = True
-    thread.join()
+    try:
+        yield Site(origin, world, sealer)
+    finally:
+        world.stopped = True
+        server.should_exit = True
+        thread.join()
 
 
 def _peers(world: World) -> Peers:
     return Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world))
 
 
-def _settings(folder: Path, origin: str) -> WebSettings:
+def _settings(folder: Path, origin: str, **more: Any) -> WebSettings:
     return WebSettings(
+        **more,
         WEB_ORIGIN=origin,
         WEB_COOKIE_KEY_FILE=folder / "unused",
         TLS_CA_FILE=folder,
