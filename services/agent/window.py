@@ -101,6 +101,9 @@ class TkWindow:
         """Show what happens now."""
         if what is Doing.CLAIMED:
             self._show(self._now, "A page is using this reader. Go on in the browser.")
+        elif what is Doing.ASKING:
+            self._show(self._problem, "")
+            self._show(self._now, "Answer the question below.")
         elif what is Doing.WORKING:
             self._show(self._problem, "")
             self._show(self._now, messages.WORKING.get(script_kind, messages.WORKING_ON_IT))

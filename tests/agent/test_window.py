@@ -62,6 +62,17 @@ async def test_the_question_names_card_and_words_and_yes_is_pressed(shown: Shown
     assert "…1234" not in shown.text
 
 
+async def test_while_it_asks_it_sends_nobody_back_to_the_browser(shown: Shown) -> None:
+    shown.window.doing(Doing.CLAIMED)
+    await shown.settled()
+    assert "Go on in the browser" in shown.text
+    shown.window.doing(Doing.ASKING)
+    await shown.settled()
+
+    assert "Answer the question below." in shown.text
+    assert "Go on in the browser" not in shown.text
+
+
 async def test_yes_can_be_reached_and_pressed_by_keyboard(shown: Shown) -> None:
     asking = await shown.asked()
     shown.press("<Tab>")
