@@ -115,6 +115,7 @@ class Surroundings:
                     "SMTP_URL": self.smtp,
                     "IDENTITY_ADDRESS": self.addresses.of("identity"),
                     "NOTIFIER_PRIVATE_KEY_FILE": str(self.keys.notifier_private),
+                    "WEB_ORIGIN": self.addresses.url("web"),
                 }
             case "audit_sequencer":
                 return {"AUDIT_LOG_KEY_FILE": str(self.keys.audit_log)}

@@ -25,6 +25,7 @@ from services.identity.storage import PROCESS, SqlStore
 from services.identity.tables import outbox, outbox_position
 from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.profiles import Profiles
+from services.identity.use_cases.telling import Telling
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
@@ -61,7 +62,7 @@ async def serve(_: argparse.Namespace) -> int:
     parts = compose(read, opened)
     holders, profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
     finder = Finder(parts.store, SystemClock(), NameIndex)
-    servicer = IdentityServicer(holders, finder, profiles)
+    servicer = IdentityServicer(holders, finder, profiles, Telling(parts, holders))
     registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer)
     server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
     relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers)

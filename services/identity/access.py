@@ -11,4 +11,5 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/SignIn": frozenset({"web"}),
     f"{_SERVICE}/GetProfile": frozenset({"web"}),
     f"{_SERVICE}/UpdateContact": frozenset({"web"}),
+    f"{_SERVICE}/FreezeCard": frozenset({"web"}),
 }

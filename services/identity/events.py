@@ -5,6 +5,7 @@ from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 
 from services.identity.domain.facts import (
     AllowListChanged,
+    CardFrozen,
     ContactChanged,
     Fact,
     HolderRefused,
@@ -30,6 +31,8 @@ def event_of(fact: Fact) -> Event:
             return _list_changed(fact)
         case ContactChanged():
             return _contact_changed(fact)
+        case CardFrozen():
+            return _frozen(fact)
 
 
 def _refused(fact: HolderRefused) -> Event:
@@ -79,6 +82,17 @@ def _contact_changed(fact: ContactChanged) -> Event:
         old_address_version=fact.old_version,
         address_version=fact.version,
         mobile_changed=fact.mobile_changed,
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.holder_ref, message, fact.at)
+
+
+def _frozen(fact: CardFrozen) -> Event:
+    message = told.CardFrozen(
+        holder_ref=fact.holder_ref,
+        organisation=fact.organisation,
+        card_ref=fact.card_ref,
+        actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref),
         occurred_at=timestamp_of(fact.at),
     )
     return Event(EVENTS, fact.holder_ref, message, fact.at)

@@ -10,6 +10,7 @@ from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.facts import Fact
 from services.identity.domain.holder import (
     Address,
+    FreezeToken,
     HeldCard,
     OwnProfile,
     PastAddress,
@@ -41,6 +42,14 @@ class View(Protocol):
 
     async def past_address(self, holder_ref: str, version: int) -> PastAddress | None:
         """Return a version of a holder's address; None where there never was one."""
+        ...
+
+    async def authority_of(self, holder_ref: str) -> RegistrationAuthority | None:
+        """Return a holder's Registration Authority; None where the holder is not known."""
+        ...
+
+    async def freeze_token(self, digest: bytes) -> FreezeToken | None:
+        """Return what a token may freeze; None where there is none."""
         ...
 
     async def own_profile(self, card_ref: str) -> OwnProfile | None:
@@ -77,6 +86,14 @@ class Work(View, Protocol):
 
     async def set_address(self, holder_ref: str, address: Address) -> None:
         """Store a new version of a locked holder's address, which stands from now on."""
+        ...
+
+    async def keep_freeze_token(self, token: FreezeToken) -> None:
+        """Keep the digest of a token that is given away."""
+        ...
+
+    async def freeze(self, token: FreezeToken) -> Sequence[str]:
+        """Freeze the cards of a token that are ACTIVE; return their references."""
         ...
 
     async def set_mobile(self, holder_ref: str, mobile: str) -> None:

@@ -11,16 +11,24 @@ from services.identity.domain.holder import RegistrationAuthority
 from services.identity.finding import Finder
 from services.identity.use_cases import Holders, Refused, Resolved
 from services.identity.use_cases.profiles import ContactRefused, Profile, Profiles
+from services.identity.use_cases.telling import Kind, Telling
 from services.runtime.timestamps import timestamp_of
+
+_KINDS: dict[int, Kind] = {
+    identity.MESSAGE_KIND_ADDRESS_CHANGED: Kind.ADDRESS_CHANGED,
+    identity.MESSAGE_KIND_UNLOCKED: Kind.UNLOCKED,
+    identity.MESSAGE_KIND_CARD_FROZEN: Kind.CARD_FROZEN,
+}
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     """IdentityService. GrantRefused becomes a status in the server."""
 
-    def __init__(self, holders: Holders, finder: Finder, profiles: Profiles) -> None:
+    def __init__(self, holders: Holders, finder: Finder, profiles: Profiles, telling: Telling) -> None:
         self._holders = holders
         self._finder = finder
         self._profiles = profiles
+        self._telling = telling
 
     async def ResolveHolder(  # noqa: N802
         self, request: identity.ResolveHolderRequest, context: Any
@@ -49,13 +57,23 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         self, request: identity.GetDeliveryAddressRequest, context: Any
     ) -> identity.GetDeliveryAddressResponse:
         """Give the address of that version, or say that it no longer stands."""
-        of_change = request.kind == identity.MESSAGE_KIND_ADDRESS_CHANGED
-        answer = await self._holders.delivery_address(
-            request.holder_ref, request.address_version, of_change=of_change
+        kind = _KINDS.get(request.kind, Kind.OTHER)
+        told = await self._telling.delivery_address(
+            request.holder_ref, request.address_version, kind, request.card_ref
         )
+        answer = told.delivery
         if answer.refused_code:
             return identity.GetDeliveryAddressResponse(refused_code=answer.refused_code)
-        return identity.GetDeliveryAddressResponse(address=answer.address)
+        return identity.GetDeliveryAddressResponse(address=answer.address, freeze_token=told.freeze_token)
+
+    async def FreezeCard(  # noqa: N802
+        self, request: identity.FreezeCardRequest, context: Any
+    ) -> identity.FreezeCardResponse:
+        """Freeze a card by the token of a mail."""
+        answer = await self._telling.freeze_card(request.token)
+        if isinstance(answer, str):
+            return identity.FreezeCardResponse(refused_code=answer)
+        return identity.FreezeCardResponse(registration_authority=_authority(answer))
 
     async def FindRA(  # noqa: N802
         self, request: identity.FindRARequest, context: Any

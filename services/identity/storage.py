@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.identity.domain.facts import Fact
 from services.identity.domain.holder import (
     Address,
     CardStatus,
+    FreezeToken,
     HeldCard,
     HolderStatus,
     OwnProfile,
@@ -26,6 +28,7 @@ from services.identity.tables import (
     addresses,
     allow_list,
     cards,
+    freeze_tokens,
     holders,
     organisation_domains,
     organisations,
@@ -86,6 +89,20 @@ _ROLES = (
     .order_by(roles.c.role, roles.c.organisation)
 )
 
+_AUTHORITY = (
+    select(
+        holders.c.organisation,
+        organisations.c.name,
+        registration_authorities.c.telephone,
+        registration_authorities.c.email,
+        registration_authorities.c.opening_hours,
+    )
+    .join(organisations, organisations.c.code == holders.c.organisation)
+    .outerjoin(registration_authorities, registration_authorities.c.organisation == organisations.c.code)
+    .where(holders.c.holder_ref == bindparam("wanted"))
+)
+_FREEZE_TOKEN = select(freeze_tokens).where(freeze_tokens.c.digest == bindparam("digest"))
+
 _NEXT = addresses.alias("next")
 _PAST_ADDRESS = (
     select(addresses.c.address, _NEXT.c.set_at)
@@ -140,6 +157,16 @@ class SqlView:
         wanted = {"wanted": holder_ref, "version": version}
         row = (await self._connection.execute(_PAST_ADDRESS, wanted)).first()
         return None if row is None else PastAddress(row.address, row.set_at)
+
+    async def authority_of(self, holder_ref: str) -> RegistrationAuthority | None:
+        """Return a holder's Registration Authority; None where the holder is not known."""
+        row = (await self._connection.execute(_AUTHORITY, {"wanted": holder_ref})).first()
+        return None if row is None else _authority(row.organisation, row)
+
+    async def freeze_token(self, digest: bytes) -> FreezeToken | None:
+        """Return what a token may freeze; None where there is none."""
+        row = (await self._connection.execute(_FREEZE_TOKEN, {"digest": digest})).mappings().first()
+        return None if row is None else FreezeToken(**row)
 
     async def own_profile(self, card_ref: str) -> OwnProfile | None:
         """Return what is kept of a card's holder; None where the card is not known."""
@@ -198,6 +225,18 @@ class SqlWork(SqlView):
         await self._connection.execute(insert(addresses), row)
         await self._change(holder_ref, address_version=address.version)
 
+    async def keep_freeze_token(self, token: FreezeToken) -> None:
+        """Keep the digest of a token that is given away."""
+        await self._connection.execute(insert(freeze_tokens), asdict(token))
+
+    async def freeze(self, token: FreezeToken) -> Sequence[str]:
+        """Freeze the cards of a token that are ACTIVE; return their references."""
+        mine = and_(cards.c.holder_ref == token.holder_ref, cards.c.status == CardStatus.ACTIVE.value)
+        if token.card_ref:
+            mine = and_(mine, cards.c.card_ref == token.card_ref)
+        frozen = update(cards).where(mine).values(status=CardStatus.FROZEN.value).returning(cards.c.card_ref)
+        return sorted((await self._connection.execute(frozen)).scalars())
+
     async def set_mobile(self, holder_ref: str, mobile: str) -> None:
         """Store a locked holder's mobile number; empty for none."""
         await self._change(holder_ref, mobile=mobile or None)
@@ -223,6 +262,7 @@ class SqlWork(SqlView):
         """Delete notes of outcomes that no session can ask for again."""
         old = told_outcomes.c.told_at < now - OUTCOMES_KEPT
         await self._connection.execute(delete(told_outcomes).where(old))
+        await self._connection.execute(delete(freeze_tokens).where(freeze_tokens.c.expires_at <= now))
 
 
 class SqlStore:

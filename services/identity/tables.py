@@ -1,6 +1,6 @@
 """The tables of identity, as code sees them; `migrations/` makes them."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
 from services.runtime.database import UtcDateTime
 from services.runtime.outbox import outbox_tables
@@ -58,6 +58,15 @@ roles = Table(
     Column("granted", Boolean, nullable=False),
 )
 """What a holder may do for others; `granted` is False for what was taken back."""
+
+freeze_tokens = Table(
+    "freeze_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("holder_ref", String(32), nullable=False),
+    Column("card_ref", String(32), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
 
 cards = Table(
     "cards",

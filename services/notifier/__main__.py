@@ -99,7 +99,7 @@ def compose(
             randomness=randomness,
             opener=HpkeOpener.from_file(read.NOTIFIER_PRIVATE_KEY_FILE),
             addresses=IdentityAddresses(identity_pb2_grpc.IdentityServiceStub(identity)),
-            writer=TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE)),
+            writer=TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE), read.WEB_ORIGIN),
             post=post,
         )
     )
@@ -127,7 +127,7 @@ def check_config(_: argparse.Namespace) -> int:
     read = settings.load(NotifierSettings)
     try:
         HpkeOpener.from_file(read.NOTIFIER_PRIVATE_KEY_FILE)
-        TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE))
+        TemplateLetters(ZoneInfo(read.MAIL_TIME_ZONE), read.WEB_ORIGIN)
         _notify(read)
     except (OSError, ValueError) as error:
         print(f"{type(error).__name__}: {error}")

@@ -6,7 +6,11 @@ from services.notifier.domain.delivery import Delivery, Template
 from services.notifier.ports import AddressChanged, NoAddress, Unreachable
 from services.runtime.errors import ServiceError
 
-_KIND = {Template.ADDRESS_CHANGED: identity_pb2.MESSAGE_KIND_ADDRESS_CHANGED}
+_KIND = {
+    Template.ADDRESS_CHANGED: identity_pb2.MESSAGE_KIND_ADDRESS_CHANGED,
+    Template.WAS_THIS_YOU: identity_pb2.MESSAGE_KIND_UNLOCKED,
+    Template.CARD_FROZEN: identity_pb2.MESSAGE_KIND_CARD_FROZEN,
+}
 
 
 class IdentityAddresses:
@@ -15,12 +19,16 @@ class IdentityAddresses:
     def __init__(self, identity: identity_pb2_grpc.IdentityServiceStub) -> None:
         self._identity = identity
 
-    async def address_of(self, delivery: Delivery) -> str:
-        """Return the address of the version meant. Raises AddressChanged, NoAddress, Unreachable."""
+    async def address_of(self, delivery: Delivery) -> tuple[str, str]:
+        """Return the address of the version meant, and the token that freezes a card, where one goes with it.
+
+        Raises AddressChanged, NoAddress, Unreachable.
+        """
         request = identity_pb2.GetDeliveryAddressRequest(
             holder_ref=delivery.holder_ref,
             address_version=delivery.address_version,
             cause_id=delivery.message_id,
+            card_ref=delivery.card_ref,
             kind=_KIND.get(delivery.template, identity_pb2.MESSAGE_KIND_UNSPECIFIED),
         )
         try:
@@ -28,5 +36,5 @@ class IdentityAddresses:
         except ServiceError as error:
             raise Unreachable from error
         if answer.WhichOneof("verdict") == "address":
-            return answer.address
+            return answer.address, answer.freeze_token
         raise AddressChanged if answer.refused_code == "ADDRESS_CHANGED" else NoAddress

@@ -8,7 +8,7 @@ from smartcard_unlock.identity.v1 import identity_events_pb2
 from smartcard_unlock.otp.v1 import otp_events_pb2
 
 from services.notifier.domain.delivery import Delivery, Template
-from services.notifier.use_cases import AddressChange, Deliveries, Notice
+from services.notifier.use_cases import AddressChange, Deliveries, Freeze, Notice
 from services.runtime.cloud_events import Received, Unreadable
 
 CODES_TOPIC = "otp.code-issued.v1"
@@ -73,20 +73,29 @@ class OutcomeConsumer:
             address_version=_version(outcome.address_version),
             reason=_reason(outcome.reason),
             occurred_at=_instant(outcome.occurred_at),
+            card_ref=_word(outcome.card_ref) if outcome.card_ref else "",
         )
         await self._deliveries.take_notice(notice)
 
 
 class ProfileConsumer:
-    """Takes changes of an address; leaves everything else alone."""
+    """Takes changes of an address and frozen cards; leaves everything else alone."""
 
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
 
     async def handle(self, event: Received) -> None:
         """Queue the mails of a change. Raises Unreadable for a message that is not one."""
-        if event.ce_type != identity_events_pb2.ContactChanged.DESCRIPTOR.full_name:
-            return
+        if event.ce_type == identity_events_pb2.CardFrozen.DESCRIPTOR.full_name:
+            frozen = event.parse(identity_events_pb2.CardFrozen)
+            holder, card = _word(frozen.holder_ref), _word(frozen.card_ref)
+            await self._deliveries.take_freeze(
+                Freeze(event.ce_id, holder, card, _instant(frozen.occurred_at))
+            )
+        if event.ce_type == identity_events_pb2.ContactChanged.DESCRIPTOR.full_name:
+            await self._address_changed(event)
+
+    async def _address_changed(self, event: Received) -> None:
         changed = event.parse(identity_events_pb2.ContactChanged)
         if changed.old_address_version == changed.address_version:
             return

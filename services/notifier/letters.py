@@ -21,8 +21,9 @@ TEMPLATES = Path(__file__).with_name("templates")
 class TemplateLetters:
     """Writes letters; the templates are read once, at the start."""
 
-    def __init__(self, zone: ZoneInfo, folder: Path = TEMPLATES) -> None:
-        self._zone = zone
+    def __init__(self, zone: ZoneInfo, origin: str = "", folder: Path = TEMPLATES) -> None:
+        """`origin`: where the pages are, such as `https://unlock.example.org`."""
+        self._zone, self._origin = zone, origin
         self._templates = {name: _Templates(folder / name.value) for name in domain.Template}
 
     def write(self, delivery: Delivery, recipient: str, contents: Contents) -> Letter:
@@ -45,6 +46,8 @@ class TemplateLetters:
             "code": contents.code,
             "card": contents.card_last_four,
             "site": contents.site,
+            "card_ref": delivery.card_ref,
+            "freeze_page": f"{self._origin}/freeze/{contents.freeze_token}" if contents.freeze_token else "",
             "reason": delivery.reason,
             "valid_until": _time(delivery.expires_at.astimezone(self._zone)),
             "minutes": (delivery.expires_at - delivery.made_at) // timedelta(minutes=1),

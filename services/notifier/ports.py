@@ -115,8 +115,11 @@ class Opener(Protocol):
 class Addresses(Protocol):
     """Asks identity where one message may go."""
 
-    async def address_of(self, delivery: Delivery) -> str:
-        """Return the address of the version meant. Raises AddressChanged, NoAddress, Unreachable."""
+    async def address_of(self, delivery: Delivery) -> tuple[str, str]:
+        """Return the address of the version meant, and the token that freezes a card, where one goes with it.
+
+        Raises AddressChanged, NoAddress, Unreachable.
+        """
         ...
 
 

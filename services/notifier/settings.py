@@ -45,6 +45,10 @@ class NotifierSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     NOTIFY_TEMPLATE_ID: str = Field("", pattern=r"^([0-9a-f-]{36})?$", description="((subject)) and ((body))")
     IDENTITY_ADDRESS: str
     NOTIFIER_PRIVATE_KEY_FILE: Path
+    WEB_ORIGIN: str = Field(
+        pattern=r"^(https://[^/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?)$",
+        description="where the page is that a mail names; as in web",
+    )
 
     MAIL_FROM: str = Field("no-reply@example.org", pattern=r"^[^@\s<>]+@[A-Za-z0-9.-]+$")
     MAIL_TIME_ZONE: str = Field("Europe/London", description="in which the mail tells the time")

@@ -29,6 +29,7 @@ DELIVERIES = Table(
     Column("sealed_particulars", LargeBinary),
     Column("return_token", String(24), nullable=False, server_default="", index=True),
     Column("held_by", String(16), nullable=False, server_default=""),
+    Column("card_ref", String(32), nullable=False, server_default=""),
 )
 
 IS_QUEUED = DELIVERIES.c.state == "QUEUED"

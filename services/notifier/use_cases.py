@@ -87,6 +87,7 @@ class Notice:
     address_version: int
     reason: str
     occurred_at: datetime
+    card_ref: str = ""
 
 
 class Taking(Enum):
@@ -109,6 +110,16 @@ class AddressChange:
     old_version: int
     """0 where there was no address before."""
     new_version: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """A card that its holder froze, of which the RA team should hear. R64."""
+
+    event_id: str
+    holder_ref: str
+    card_ref: str
     occurred_at: datetime
 
 
@@ -148,7 +159,15 @@ class Deliveries:
             now = self._parts.clock.now()
             if await work.first_time(change.event_id, now):
                 for delivery in _deliveries_of(change, now):
-                    await work.add(delivery)
+                    await work.add(replace(delivery, return_token=self._return_token()))
+        self.queued.set()
+
+    async def take_freeze(self, freeze: Freeze) -> None:
+        """Queue the mail to the RA team."""
+        async with self._parts.store.begin("notifier.take_freeze") as work:
+            now = self._parts.clock.now()
+            if await work.first_time(freeze.event_id, now):
+                await work.add(_alert_of(freeze, self._return_token(), now))
         self.queued.set()
 
     async def claim(self, limit: int) -> Sequence[Delivery]:
@@ -199,7 +218,8 @@ class Deliveries:
     async def _hand_over(self, delivery: Delivery) -> str:
         parts = self._parts
         contents = parts.opener.open(delivery) if delivery.template is Template.CODE else Contents()
-        recipient = await parts.addresses.address_of(delivery)
+        recipient, token = await parts.addresses.address_of(delivery)
+        contents = replace(contents, freeze_token=token)
         left = delivery.expires_at - parts.clock.now()
         if left <= timedelta():
             raise Unreachable
@@ -250,6 +270,7 @@ def _delivery_of(notice: Notice, return_token: str, now: datetime) -> Delivery:
     return Delivery(
         message_id=notice.event_id,
         template=Template.WAS_THIS_YOU,
+        card_ref=notice.card_ref,
         session_id=notice.session_id,
         holder_ref=notice.holder_ref,
         address_version=notice.address_version,
@@ -279,3 +300,19 @@ def _deliveries_of(change: AddressChange, now: datetime) -> list[Delivery]:
         for which, version in versions.items()
         if version
     ]
+
+
+def _alert_of(freeze: Freeze, return_token: str, now: datetime) -> Delivery:
+    return Delivery(
+        message_id=freeze.event_id,
+        template=Template.CARD_FROZEN,
+        session_id=freeze.event_id,  # no session: the news of it go under the event's own id
+        holder_ref=freeze.holder_ref,
+        address_version=0,
+        reason="",
+        made_at=freeze.occurred_at,
+        expires_at=now + NOTICE_LIFETIME,
+        due_at=now,
+        return_token=return_token,
+        card_ref=freeze.card_ref,
+    )

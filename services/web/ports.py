@@ -304,6 +304,10 @@ class Identity(Protocol):
         """Show the profile of whoever is signed in."""
         ...
 
+    async def freeze_card(self, token: str) -> RegistrationAuthority | Refused:
+        """Freeze a card by the token of a mail; whom to ask next."""
+        ...
+
     async def update_contact(
         self, profile_grant: str, address: str, mobile: str
     ) -> Profile | Refused | ContactRefused:

@@ -21,6 +21,7 @@ from services.web.pages import (
     card,
     code,
     find_ra,
+    freeze,
     guides,
     help,  # noqa: A004
     passcode,
@@ -52,6 +53,7 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/sign-in/passcode", sign_in.show_passcode, sign_in.prove),
     ("/sign-out", sign_in.show_sign_in, sign_in.sign_out),
     ("/profile", profile.show_profile, None),
+    ("/freeze/{token}", freeze.show_freeze, freeze.freeze),
     ("/profile/contact", profile.show_contact, profile.update_contact),
     ("/profile/updated", profile.show_updated, None),
     ("/address", address.show_address, address.send_code),

@@ -72,6 +72,7 @@ class World:
     refused_sign_in: Refused | None = None
     refused_proof: Refused | None = None
     refused_contact: ContactRefused | None = None
+    refused_freeze: Refused | None = None
     profile: Profile = field(
         default_factory=lambda: Profile(
             "Test Holder One", "test-holder-0001@example.org", "+447700900123", "", (), RA
@@ -246,6 +247,10 @@ class FakeIdentity:
     async def profile(self, profile_grant: str) -> Profile | Refused:
         self._world.called("profile", profile_grant)
         return self._world.refused_holder or self._world.profile
+
+    async def freeze_card(self, token: str) -> RegistrationAuthority | Refused:
+        self._world.called("freeze_card", token)
+        return self._world.refused_freeze or RA
 
     async def update_contact(
         self, profile_grant: str, address: str, mobile: str

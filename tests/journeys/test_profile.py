@@ -1,5 +1,6 @@
 """A holder whose card works signs in with it, and sets how they can be reached. Both addresses hear of it."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +17,7 @@ from tests.journeys.audit import Auditor, Record
 from tests.journeys.conftest import SPARES, WORKING
 from tests.journeys.judge import Judge
 from tests.journeys.leaks import files_under, records_on, search
-from tests.journeys.pages import Shown
+from tests.journeys.pages import Browser, Shown
 from tests.journeys.person import Person, codes_at, mails_at
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
@@ -89,6 +90,21 @@ def test_R7_R31_a_code_goes_to_the_new_address_at_once(story: Story) -> None:
 
     wait_until("the code", lambda: bool(codes_at(story.stack, NEW_ADDRESS)), 20)
     assert codes_at(story.stack, story.old_address) == []
+
+
+def test_R64_the_mail_of_a_change_freezes_the_card_and_the_ra_team_hears_of_it(story: Story) -> None:
+    stack = story.stack
+    wait_until("a mail", lambda: bool(mails_at(stack, story.old_address)), 20)
+    page = re.search(r"^http\S+(/freeze/\S+)$", mails_at(stack, story.old_address)[0]["text"], re.M)
+    assert page is not None
+    reader = Browser(stack.addresses.url("web"))
+    assert reader.get(page[1]).status == 200
+    assert story.person.browser.get("/profile").codes == []  # opening it changed nothing
+
+    assert "Your smartcard is frozen" in reader.post(reader.get(page[1])).html
+    assert story.person.browser.get("/profile").codes == ["CARD_FROZEN"]
+    wait_until("the alert", lambda: bool(mails_at(stack, "ra@example.org")), 20)
+    assert story.person.card.card_ref in mails_at(stack, "ra@example.org")[0]["text"]
 
 
 def test_R30_R34_who_has_no_address_is_nudged_on_the_profile_and_adds_one(stack: Stack) -> None:

@@ -89,6 +89,10 @@ def no_current_passcode(page: Page) -> None:
     change(page, "", "739162")
 
 
+def freeze(page: Page) -> None:
+    page.get_by_role("button", name="Freeze my smartcard").click()
+
+
 def no_passcode(page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
 
@@ -155,6 +159,8 @@ SHOWN = [
     Shown("done-change", "/done", in_state(State.SUCCESS, reason=Reason.CHANGE)),
     Shown("done-nudge", "/done", in_state(State.SUCCESS, reason=Reason.CHANGE), cookie={"nudge": "NO_EMAIL"}),
     Shown("start-nudge", "/", in_state(State.SUCCESS), cookie={"nudge": "EMAIL_DOMAIN_NOT_ALLOWED"}),
+    Shown("freeze", "/freeze/" + "t" * 22),
+    Shown("frozen", "/freeze/" + "t" * 22, act=freeze),
     Shown("sign-in", "/sign-in"),
     Shown("sign-in-words", "/sign-in/words", SIGNING_IN),
     Shown("sign-in-passcode", "/sign-in/passcode", SIGNING_IN, cookie=SIGN_IN_WORDS),

@@ -57,4 +57,14 @@ class ContactChanged:
     at: datetime
 
 
-Fact = HolderRefused | HoldersImported | AllowListChanged | ContactChanged
+@dataclass(frozen=True)
+class CardFrozen:
+    """A holder froze a card by the button of a mail."""
+
+    holder_ref: str
+    organisation: str
+    card_ref: str
+    at: datetime
+
+
+Fact = HolderRefused | HoldersImported | AllowListChanged | ContactChanged | CardFrozen

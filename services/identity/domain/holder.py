@@ -66,6 +66,18 @@ class HeldCard:
 
 
 @dataclass(frozen=True)
+class FreezeToken:
+    """What a mail "was this you?" gave its reader: the right to freeze, and no other. R64."""
+
+    digest: bytes = field(repr=False)
+    """SHA-256 of the token, which is kept nowhere."""
+    holder_ref: str
+    card_ref: str
+    """Empty: every card of the holder's."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class OwnProfile:
     """What is kept of a holder, found by a card of theirs."""
 

@@ -24,11 +24,12 @@ KEPT = timedelta(days=30)
 
 
 class Template(StrEnum):
-    """Which message; `reason` of the last one is OLD or NEW: which of the two addresses it goes to."""
+    """Which message; the last one goes to the RA team."""
 
     CODE = "code"
     WAS_THIS_YOU = "was-this-you"
     ADDRESS_CHANGED = "address-changed"
+    CARD_FROZEN = "card-frozen"
 
 
 class State(StrEnum):
@@ -91,6 +92,8 @@ class Delivery:
     """Names this mail in the address it may be returned to; empty: it has none."""
     held_by: str = ""
     """The transport that may have taken the mail, though nobody knows: no other may send it."""
+    card_ref: str = ""
+    """The card that the message is about, by random reference."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ class Contents:
     code: str = field(default="", repr=False)
     card_last_four: str = ""
     site: str = ""
+    freeze_token: str = field(default="", repr=False)
+    """Not sealed: identity gives it at the moment of sending."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from services.web.ports import (
     Holder,
     Profile,
     Refused,
+    RegistrationAuthority,
     SignedIn,
 )
 
@@ -50,6 +51,13 @@ class GrpcIdentity(ports.Identity):
         if response.WhichOneof("verdict") == "profile":
             return _profile(response.profile)
         return _refused(response.refused)
+
+    async def freeze_card(self, token: str) -> RegistrationAuthority | Refused:
+        """Freeze a card."""
+        response = await self._stub.FreezeCard(identity_pb2.FreezeCardRequest(token=token))
+        if response.refused_code:
+            return Refused(response.refused_code)
+        return authority(response.registration_authority)
 
     async def update_contact(
         self, profile_grant: str, address: str, mobile: str

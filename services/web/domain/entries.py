@@ -12,6 +12,8 @@ ORGANISATION_CODE = re.compile(r"[!-~]{1,16}")
 """Source: the contract of ListApprovedDomains, for the length."""
 ADDRESS_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes, base64url without padding."""
+FREEZE_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+"""16 bytes, likewise."""
 BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

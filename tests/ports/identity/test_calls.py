@@ -39,7 +39,7 @@ class Served:
 @pytest.fixture
 async def served(world: World) -> AsyncIterator[Served]:
     await world.populate()
-    servicer = IdentityServicer(world.holders, world.finder, world.profiles)
+    servicer = IdentityServicer(world.holders, world.finder, world.profiles, world.telling)
     registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer)
     server = build_server("identity", [registration], ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")
     await server.start()

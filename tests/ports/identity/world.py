@@ -31,6 +31,7 @@ from services.identity.storage import SqlStore
 from services.identity.tables import cards, holders, outbox
 from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.profiles import Profiles, SignedIn
+from services.identity.use_cases.telling import Telling
 from services.runtime import grants
 from services.runtime.database import Database, migrate
 from services.runtime.grants import CardGrant, Grant, GrantSigner, GrantVerifier, HolderGrant
@@ -44,6 +45,7 @@ KINDS: dict[str, type[Message]] = {
         identity_events_pb2.HoldersImported,
         identity_events_pb2.AllowListChanged,
         identity_events_pb2.ContactChanged,
+        identity_events_pb2.CardFrozen,
     )
 }
 
@@ -106,6 +108,7 @@ class World:
             signer=GrantSigner.from_file("identity", self.keys.signing("identity")),
         )
         self.holders, self.profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
+        self.telling = Telling(parts, self.holders)
         self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
         self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))
         event.listen(self.database.engine.sync_engine, "before_cursor_execute", self._count)

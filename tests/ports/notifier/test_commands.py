@@ -24,6 +24,7 @@ def settings(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "IDENTITY_ADDRESS": "127.0.0.1:1",
         "SMTP_URL": "smtp://127.0.0.1:1",
+        "WEB_ORIGIN": "https://unlock.example.org",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

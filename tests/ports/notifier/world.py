@@ -36,10 +36,10 @@ class FakeAddresses:
 
     fails: list[Exception] = field(default_factory=list)
 
-    async def address_of(self, delivery: Delivery) -> str:
+    async def address_of(self, delivery: Delivery) -> tuple[str, str]:
         if self.fails:
             raise self.fails.pop(0)
-        return ADDRESS
+        return ADDRESS, ""
 
 
 @dataclass

@@ -186,3 +186,29 @@ def test_R64_both_addresses_are_told_of_a_change_and_neither_of_the_other(which:
         assert said in text
         assert "on 21 November 2026 at 12:00" in re.sub(r"<[^>]+>", "", text)
         assert "@" not in text.replace("@media", "")
+
+
+FREEZE_LETTERS = TemplateLetters(ZoneInfo("Europe/London"), "https://unlock.example.org")
+PAGE = "https://unlock.example.org/freeze/" + "t" * 22
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [(Template.WAS_THIS_YOU, "LOCKED"), (Template.ADDRESS_CHANGED, "OLD"), (Template.ADDRESS_CHANGED, "NEW")],
+)
+def test_R64_the_mail_names_the_page_that_freezes_the_card(template: Template, reason: str) -> None:
+    notice = replace(NOTICE, template=template, reason=reason)
+    letter = FREEZE_LETTERS.write(notice, TO, Contents(freeze_token="t" * 22))
+
+    assert f"\n{PAGE}\n" in letter.text
+    assert PAGE in letter.html
+    assert PAGE not in letter.subject
+
+
+def test_R64_the_ra_team_is_told_which_card_was_frozen() -> None:
+    alert = replace(NOTICE, template=Template.CARD_FROZEN, card_ref="c1" * 16)
+    letter = FREEZE_LETTERS.write(alert, "ra@example.org", Contents())
+
+    for text in (letter.text, letter.html):
+        assert "c1" * 16 in text
+        assert "21 November 2026 at 12:00" in text

@@ -214,3 +214,33 @@ async def test_R31_where_the_agent_asks_for_the_passcode_the_page_takes_none(
     assert visitor.at() == "/working"
     assert "unlock program’s window" in visitor.page.text
     assert [what[1] for name, what in world.calls if name == "prove_holder"] == [b""]  # type: ignore[index]
+
+
+LINK = "/freeze/" + "t" * 22
+
+
+async def test_R64_opening_the_page_of_the_mail_changes_nothing_and_its_button_freezes(
+    visitor: Visitor, world: World
+) -> None:
+    page = await visitor.open(LINK)
+    assert (page.status_code, world.names()) == (200, [])
+    page = await visitor.submit(LINK)
+
+    assert "Your smartcard is frozen" in page.text
+    assert RA.telephone in page.text
+    assert world.calls == [("freeze_card", "t" * 22)]
+
+
+@pytest.mark.parametrize("path", ["/freeze/short", "/freeze/" + "t" * 23, "/freeze/%3Cscript%3E"])
+async def test_R64_a_link_that_is_not_whole_asks_nobody(visitor: Visitor, world: World, path: str) -> None:
+    await visitor.open(path)
+
+    assert (visitor.error_code(), world.names()) == ("FREEZE_LINK_UNKNOWN", [])
+
+
+async def test_R64_a_link_that_is_too_old_names_whom_to_ask(visitor: Visitor, world: World) -> None:
+    world.refused_freeze = Refused("FREEZE_LINK_UNKNOWN")
+    await visitor.open(LINK)
+    page = await visitor.submit(LINK)
+
+    assert (page.status_code, visitor.error_code()) == (404, "FREEZE_LINK_UNKNOWN")

@@ -70,4 +70,11 @@ ENTRIES: tuple[Entry, ...] = (
         "We keep mobile numbers only. A number from outside the United Kingdom needs its country code.",
         "Check what you typed, and enter it again, or leave it empty.",
     ),
+    ask_ra(
+        "FREEZE_LINK_UNKNOWN",
+        "We cannot freeze a smartcard by this link",
+        "The link is not complete, or the email is older than 30 days.",
+        "Copy the whole link from the email. If it still does not work, contact your Registration Authority"
+        " (smartcard team) at once: they can stop the smartcard.",
+    ),
 )

@@ -26,19 +26,21 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from smartcard_unlock.common.v1 import common_pb2 as smartcard__unlock_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2smartcard_unlock/identity/v1/identity_events.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"\x83\x01\n\x0fHoldersImported\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12\x0f\n\x07holders\x18\x02 \x01(\r\x12\x18\n\x10\x65ligible_holders\x18\x03 \x01(\r\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbc\x01\n\x10\x41llowListChanged\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x12\n\nsubdomains\x18\x02 \x01(\x08\x12\x14\n\x0corganisation\x18\x03 \x01(\t\x12=\n\x06\x63hange\x18\x04 \x01(\x0e\x32-.smartcard_unlock.identity.v1.AllowListChange\x12/\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x02\n\x0e\x43ontactChanged\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x14\n\x0corganisation\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x04 \x01(\t\x12\x30\n\x05\x61\x63tor\x18\x05 \x01(\x0b\x32!.smartcard_unlock.common.v1.Actor\x12\x1b\n\x13old_address_version\x18\x06 \x01(\r\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x07 \x01(\r\x12\x16\n\x0emobile_changed\x18\x08 \x01(\x08\x12/\n\x0boccurred_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8f\x01\n\x0f\x41llowListChange\x12!\n\x1d\x41LLOW_LIST_CHANGE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41LLOW_LIST_CHANGE_ADDED\x10\x01\x12\x1d\n\x19\x41LLOW_LIST_CHANGE_CHANGED\x10\x02\x12\x1d\n\x19\x41LLOW_LIST_CHANGE_REMOVED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2smartcard_unlock/identity/v1/identity_events.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"\x83\x01\n\x0fHoldersImported\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12\x0f\n\x07holders\x18\x02 \x01(\r\x12\x18\n\x10\x65ligible_holders\x18\x03 \x01(\r\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbc\x01\n\x10\x41llowListChanged\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x12\n\nsubdomains\x18\x02 \x01(\x08\x12\x14\n\x0corganisation\x18\x03 \x01(\t\x12=\n\x06\x63hange\x18\x04 \x01(\x0e\x32-.smartcard_unlock.identity.v1.AllowListChange\x12/\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x02\n\x0e\x43ontactChanged\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x14\n\x0corganisation\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x04 \x01(\t\x12\x30\n\x05\x61\x63tor\x18\x05 \x01(\x0b\x32!.smartcard_unlock.common.v1.Actor\x12\x1b\n\x13old_address_version\x18\x06 \x01(\r\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x07 \x01(\r\x12\x16\n\x0emobile_changed\x18\x08 \x01(\x08\x12/\n\x0boccurred_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xab\x01\n\nCardFrozen\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x14\n\x0corganisation\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x03 \x01(\t\x12\x30\n\x05\x61\x63tor\x18\x04 \x01(\x0b\x32!.smartcard_unlock.common.v1.Actor\x12/\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8f\x01\n\x0f\x41llowListChange\x12!\n\x1d\x41LLOW_LIST_CHANGE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41LLOW_LIST_CHANGE_ADDED\x10\x01\x12\x1d\n\x19\x41LLOW_LIST_CHANGE_CHANGED\x10\x02\x12\x1d\n\x19\x41LLOW_LIST_CHANGE_REMOVED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'smartcard_unlock.identity.v1.identity_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ALLOWLISTCHANGE']._serialized_start=760
-  _globals['_ALLOWLISTCHANGE']._serialized_end=903
+  _globals['_ALLOWLISTCHANGE']._serialized_start=934
+  _globals['_ALLOWLISTCHANGE']._serialized_end=1077
   _globals['_HOLDERSIMPORTED']._serialized_start=159
   _globals['_HOLDERSIMPORTED']._serialized_end=290
   _globals['_ALLOWLISTCHANGED']._serialized_start=293
   _globals['_ALLOWLISTCHANGED']._serialized_end=481
   _globals['_CONTACTCHANGED']._serialized_start=484
   _globals['_CONTACTCHANGED']._serialized_end=757
+  _globals['_CARDFROZEN']._serialized_start=760
+  _globals['_CARDFROZEN']._serialized_end=931
 # @@protoc_insertion_point(module_scope)

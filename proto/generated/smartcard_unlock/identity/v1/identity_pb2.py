@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from smartcard_unlock.common.v1 import common_pb2 as smartcard__unlock_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+smartcard_unlock/identity/v1/identity.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"/\n\x14ResolveHolderRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\xa4\x01\n\x15ResolveHolderResponse\x12@\n\x08resolved\x18\x01 \x01(\x0b\x32,.smartcard_unlock.identity.v1.HolderResolvedH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xda\x01\n\x0eHolderResolved\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0emasked_address\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12Q\n\x16registration_authority\x18\x04 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\r\n\x05nudge\x18\x05 \x01(\t\"p\n\rHolderRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"\x93\x01\n\x19GetDeliveryAddressRequest\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61use_id\x18\x03 \x01(\t\x12\x37\n\x04kind\x18\x04 \x01(\x0e\x32).smartcard_unlock.identity.v1.MessageKind\"W\n\x1aGetDeliveryAddressResponse\x12\x16\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x42\t\n\x07verdict\"\x1e\n\rFindRARequest\x12\r\n\x05query\x18\x01 \x01(\t\"`\n\x0e\x46indRAResponse\x12@\n\x05\x66ound\x18\x01 \x03(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\x0c\n\x04more\x18\x02 \x01(\x08\"2\n\x1aListApprovedDomainsRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\"\xbf\x01\n\x1bListApprovedDomainsResponse\x12=\n\x07\x66or_all\x18\x01 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x46\n\x10\x66or_organisation\x18\x02 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x19\n\x11organisation_name\x18\x03 \x01(\t\"4\n\x0e\x41pprovedDomain\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x12\n\nsubdomains\x18\x02 \x01(\x08\"1\n\x16ReportNoMailboxRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"W\n\x17ReportNoMailboxResponse\x12<\n\x07refused\x18\x01 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"(\n\rSignInRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x98\x01\n\x0eSignInResponse\x12;\n\tsigned_in\x18\x01 \x01(\x0b\x32&.smartcard_unlock.identity.v1.SignedInH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"V\n\x08SignedIn\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x11GetProfileRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x99\x01\n\x12GetProfileResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xb8\x01\n\x07Profile\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\r\n\x05nudge\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12Q\n\x16registration_authority\x18\x06 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"]\n\x14UpdateContactRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\"\xe5\x01\n\x15UpdateContactResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x12G\n\x0f\x63ontact_refused\x18\x03 \x01(\x0b\x32,.smartcard_unlock.identity.v1.ContactRefusedH\x00\x42\t\n\x07verdict\";\n\x0e\x43ontactRefused\x12\x14\n\x0c\x61\x64\x64ress_code\x18\x01 \x01(\t\x12\x13\n\x0bmobile_code\x18\x02 \x01(\t*M\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cMESSAGE_KIND_ADDRESS_CHANGED\x10\x01\x32\xd7\x07\n\x0fIdentityService\x12x\n\rResolveHolder\x12\x32.smartcard_unlock.identity.v1.ResolveHolderRequest\x1a\x33.smartcard_unlock.identity.v1.ResolveHolderResponse\x12\x63\n\x06SignIn\x12+.smartcard_unlock.identity.v1.SignInRequest\x1a,.smartcard_unlock.identity.v1.SignInResponse\x12o\n\nGetProfile\x12/.smartcard_unlock.identity.v1.GetProfileRequest\x1a\x30.smartcard_unlock.identity.v1.GetProfileResponse\x12x\n\rUpdateContact\x12\x32.smartcard_unlock.identity.v1.UpdateContactRequest\x1a\x33.smartcard_unlock.identity.v1.UpdateContactResponse\x12\x87\x01\n\x12GetDeliveryAddress\x12\x37.smartcard_unlock.identity.v1.GetDeliveryAddressRequest\x1a\x38.smartcard_unlock.identity.v1.GetDeliveryAddressResponse\x12~\n\x0fReportNoMailbox\x12\x34.smartcard_unlock.identity.v1.ReportNoMailboxRequest\x1a\x35.smartcard_unlock.identity.v1.ReportNoMailboxResponse\x12\x63\n\x06\x46indRA\x12+.smartcard_unlock.identity.v1.FindRARequest\x1a,.smartcard_unlock.identity.v1.FindRAResponse\x12\x8a\x01\n\x13ListApprovedDomains\x12\x38.smartcard_unlock.identity.v1.ListApprovedDomainsRequest\x1a\x39.smartcard_unlock.identity.v1.ListApprovedDomainsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+smartcard_unlock/identity/v1/identity.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"/\n\x14ResolveHolderRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\xa4\x01\n\x15ResolveHolderResponse\x12@\n\x08resolved\x18\x01 \x01(\x0b\x32,.smartcard_unlock.identity.v1.HolderResolvedH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xda\x01\n\x0eHolderResolved\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0emasked_address\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12Q\n\x16registration_authority\x18\x04 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\r\n\x05nudge\x18\x05 \x01(\t\"p\n\rHolderRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"\xa5\x01\n\x19GetDeliveryAddressRequest\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61use_id\x18\x03 \x01(\t\x12\x37\n\x04kind\x18\x04 \x01(\x0e\x32).smartcard_unlock.identity.v1.MessageKind\x12\x10\n\x08\x63\x61rd_ref\x18\x05 \x01(\t\"r\n\x1aGetDeliveryAddressResponse\x12\x16\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x12\x19\n\x0c\x66reeze_token\x18\x03 \x01(\tB\x03\x80\x01\x01\x42\t\n\x07verdict\"\'\n\x11\x46reezeCardRequest\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\"}\n\x12\x46reezeCardResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"\x1e\n\rFindRARequest\x12\r\n\x05query\x18\x01 \x01(\t\"`\n\x0e\x46indRAResponse\x12@\n\x05\x66ound\x18\x01 \x03(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\x0c\n\x04more\x18\x02 \x01(\x08\"2\n\x1aListApprovedDomainsRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\"\xbf\x01\n\x1bListApprovedDomainsResponse\x12=\n\x07\x66or_all\x18\x01 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x46\n\x10\x66or_organisation\x18\x02 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x19\n\x11organisation_name\x18\x03 \x01(\t\"4\n\x0e\x41pprovedDomain\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x12\n\nsubdomains\x18\x02 \x01(\x08\"1\n\x16ReportNoMailboxRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"W\n\x17ReportNoMailboxResponse\x12<\n\x07refused\x18\x01 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"(\n\rSignInRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x98\x01\n\x0eSignInResponse\x12;\n\tsigned_in\x18\x01 \x01(\x0b\x32&.smartcard_unlock.identity.v1.SignedInH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"V\n\x08SignedIn\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x11GetProfileRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x99\x01\n\x12GetProfileResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xb8\x01\n\x07Profile\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\r\n\x05nudge\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12Q\n\x16registration_authority\x18\x06 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"]\n\x14UpdateContactRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\"\xe5\x01\n\x15UpdateContactResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x12G\n\x0f\x63ontact_refused\x18\x03 \x01(\x0b\x32,.smartcard_unlock.identity.v1.ContactRefusedH\x00\x42\t\n\x07verdict\";\n\x0e\x43ontactRefused\x12\x14\n\x0c\x61\x64\x64ress_code\x18\x01 \x01(\t\x12\x13\n\x0bmobile_code\x18\x02 \x01(\t*\x86\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cMESSAGE_KIND_ADDRESS_CHANGED\x10\x01\x12\x19\n\x15MESSAGE_KIND_UNLOCKED\x10\x02\x12\x1c\n\x18MESSAGE_KIND_CARD_FROZEN\x10\x03\x32\xc8\x08\n\x0fIdentityService\x12x\n\rResolveHolder\x12\x32.smartcard_unlock.identity.v1.ResolveHolderRequest\x1a\x33.smartcard_unlock.identity.v1.ResolveHolderResponse\x12\x63\n\x06SignIn\x12+.smartcard_unlock.identity.v1.SignInRequest\x1a,.smartcard_unlock.identity.v1.SignInResponse\x12o\n\nGetProfile\x12/.smartcard_unlock.identity.v1.GetProfileRequest\x1a\x30.smartcard_unlock.identity.v1.GetProfileResponse\x12x\n\rUpdateContact\x12\x32.smartcard_unlock.identity.v1.UpdateContactRequest\x1a\x33.smartcard_unlock.identity.v1.UpdateContactResponse\x12\x87\x01\n\x12GetDeliveryAddress\x12\x37.smartcard_unlock.identity.v1.GetDeliveryAddressRequest\x1a\x38.smartcard_unlock.identity.v1.GetDeliveryAddressResponse\x12o\n\nFreezeCard\x12/.smartcard_unlock.identity.v1.FreezeCardRequest\x1a\x30.smartcard_unlock.identity.v1.FreezeCardResponse\x12~\n\x0fReportNoMailbox\x12\x34.smartcard_unlock.identity.v1.ReportNoMailboxRequest\x1a\x35.smartcard_unlock.identity.v1.ReportNoMailboxResponse\x12\x63\n\x06\x46indRA\x12+.smartcard_unlock.identity.v1.FindRARequest\x1a,.smartcard_unlock.identity.v1.FindRAResponse\x12\x8a\x01\n\x13ListApprovedDomains\x12\x38.smartcard_unlock.identity.v1.ListApprovedDomainsRequest\x1a\x39.smartcard_unlock.identity.v1.ListApprovedDomainsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOLDERRESOLVED'].fields_by_name['masked_address']._serialized_options = b'\200\001\001'
   _globals['_GETDELIVERYADDRESSRESPONSE'].fields_by_name['address']._loaded_options = None
   _globals['_GETDELIVERYADDRESSRESPONSE'].fields_by_name['address']._serialized_options = b'\200\001\001'
+  _globals['_GETDELIVERYADDRESSRESPONSE'].fields_by_name['freeze_token']._loaded_options = None
+  _globals['_GETDELIVERYADDRESSRESPONSE'].fields_by_name['freeze_token']._serialized_options = b'\200\001\001'
+  _globals['_FREEZECARDREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_FREEZECARDREQUEST'].fields_by_name['token']._serialized_options = b'\200\001\001'
   _globals['_REPORTNOMAILBOXREQUEST'].fields_by_name['card_grant']._loaded_options = None
   _globals['_REPORTNOMAILBOXREQUEST'].fields_by_name['card_grant']._serialized_options = b'\200\001\001'
   _globals['_SIGNINREQUEST'].fields_by_name['card_grant']._loaded_options = None
@@ -61,8 +65,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECONTACTREQUEST'].fields_by_name['address']._serialized_options = b'\200\001\001'
   _globals['_UPDATECONTACTREQUEST'].fields_by_name['mobile']._loaded_options = None
   _globals['_UPDATECONTACTREQUEST'].fields_by_name['mobile']._serialized_options = b'\200\001\001'
-  _globals['_MESSAGEKIND']._serialized_start=2576
-  _globals['_MESSAGEKIND']._serialized_end=2653
+  _globals['_MESSAGEKIND']._serialized_start=2790
+  _globals['_MESSAGEKIND']._serialized_end=2924
   _globals['_RESOLVEHOLDERREQUEST']._serialized_start=151
   _globals['_RESOLVEHOLDERREQUEST']._serialized_end=198
   _globals['_RESOLVEHOLDERRESPONSE']._serialized_start=201
@@ -72,41 +76,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOLDERREFUSED']._serialized_start=588
   _globals['_HOLDERREFUSED']._serialized_end=700
   _globals['_GETDELIVERYADDRESSREQUEST']._serialized_start=703
-  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_end=850
-  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_start=852
-  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_end=939
-  _globals['_FINDRAREQUEST']._serialized_start=941
-  _globals['_FINDRAREQUEST']._serialized_end=971
-  _globals['_FINDRARESPONSE']._serialized_start=973
-  _globals['_FINDRARESPONSE']._serialized_end=1069
-  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_start=1071
-  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_end=1121
-  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_start=1124
-  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_end=1315
-  _globals['_APPROVEDDOMAIN']._serialized_start=1317
-  _globals['_APPROVEDDOMAIN']._serialized_end=1369
-  _globals['_REPORTNOMAILBOXREQUEST']._serialized_start=1371
-  _globals['_REPORTNOMAILBOXREQUEST']._serialized_end=1420
-  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_start=1422
-  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_end=1509
-  _globals['_SIGNINREQUEST']._serialized_start=1511
-  _globals['_SIGNINREQUEST']._serialized_end=1551
-  _globals['_SIGNINRESPONSE']._serialized_start=1554
-  _globals['_SIGNINRESPONSE']._serialized_end=1706
-  _globals['_SIGNEDIN']._serialized_start=1708
-  _globals['_SIGNEDIN']._serialized_end=1794
-  _globals['_GETPROFILEREQUEST']._serialized_start=1796
-  _globals['_GETPROFILEREQUEST']._serialized_end=1843
-  _globals['_GETPROFILERESPONSE']._serialized_start=1846
-  _globals['_GETPROFILERESPONSE']._serialized_end=1999
-  _globals['_PROFILE']._serialized_start=2002
-  _globals['_PROFILE']._serialized_end=2186
-  _globals['_UPDATECONTACTREQUEST']._serialized_start=2188
-  _globals['_UPDATECONTACTREQUEST']._serialized_end=2281
-  _globals['_UPDATECONTACTRESPONSE']._serialized_start=2284
-  _globals['_UPDATECONTACTRESPONSE']._serialized_end=2513
-  _globals['_CONTACTREFUSED']._serialized_start=2515
-  _globals['_CONTACTREFUSED']._serialized_end=2574
-  _globals['_IDENTITYSERVICE']._serialized_start=2656
-  _globals['_IDENTITYSERVICE']._serialized_end=3639
+  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_end=868
+  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_start=870
+  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_end=984
+  _globals['_FREEZECARDREQUEST']._serialized_start=986
+  _globals['_FREEZECARDREQUEST']._serialized_end=1025
+  _globals['_FREEZECARDRESPONSE']._serialized_start=1027
+  _globals['_FREEZECARDRESPONSE']._serialized_end=1152
+  _globals['_FINDRAREQUEST']._serialized_start=1154
+  _globals['_FINDRAREQUEST']._serialized_end=1184
+  _globals['_FINDRARESPONSE']._serialized_start=1186
+  _globals['_FINDRARESPONSE']._serialized_end=1282
+  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_start=1284
+  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_end=1334
+  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_start=1337
+  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_end=1528
+  _globals['_APPROVEDDOMAIN']._serialized_start=1530
+  _globals['_APPROVEDDOMAIN']._serialized_end=1582
+  _globals['_REPORTNOMAILBOXREQUEST']._serialized_start=1584
+  _globals['_REPORTNOMAILBOXREQUEST']._serialized_end=1633
+  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_start=1635
+  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_end=1722
+  _globals['_SIGNINREQUEST']._serialized_start=1724
+  _globals['_SIGNINREQUEST']._serialized_end=1764
+  _globals['_SIGNINRESPONSE']._serialized_start=1767
+  _globals['_SIGNINRESPONSE']._serialized_end=1919
+  _globals['_SIGNEDIN']._serialized_start=1921
+  _globals['_SIGNEDIN']._serialized_end=2007
+  _globals['_GETPROFILEREQUEST']._serialized_start=2009
+  _globals['_GETPROFILEREQUEST']._serialized_end=2056
+  _globals['_GETPROFILERESPONSE']._serialized_start=2059
+  _globals['_GETPROFILERESPONSE']._serialized_end=2212
+  _globals['_PROFILE']._serialized_start=2215
+  _globals['_PROFILE']._serialized_end=2399
+  _globals['_UPDATECONTACTREQUEST']._serialized_start=2401
+  _globals['_UPDATECONTACTREQUEST']._serialized_end=2494
+  _globals['_UPDATECONTACTRESPONSE']._serialized_start=2497
+  _globals['_UPDATECONTACTRESPONSE']._serialized_end=2726
+  _globals['_CONTACTREFUSED']._serialized_start=2728
+  _globals['_CONTACTREFUSED']._serialized_end=2787
+  _globals['_IDENTITYSERVICE']._serialized_start=2927
+  _globals['_IDENTITYSERVICE']._serialized_end=4023
 # @@protoc_insertion_point(module_scope)

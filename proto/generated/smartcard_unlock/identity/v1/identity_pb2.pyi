@@ -31,6 +31,10 @@ class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKi
     """Anything that may only go to the address that stands."""
     MESSAGE_KIND_ADDRESS_CHANGED: _MessageKind.ValueType  # 1
     """That an address was changed: goes to the version before, too, for 7 days from its end. R64."""
+    MESSAGE_KIND_UNLOCKED: _MessageKind.ValueType  # 2
+    """That a card was unlocked, or its passcode changed: goes only to the address that stands. R64."""
+    MESSAGE_KIND_CARD_FROZEN: _MessageKind.ValueType  # 3
+    """That a holder froze a card: goes to the mailbox of the holder's RA team, whatever the version. R64."""
 
 class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper):
     """What a message tells, as far as it decides where it may go."""
@@ -39,6 +43,10 @@ MESSAGE_KIND_UNSPECIFIED: MessageKind.ValueType  # 0
 """Anything that may only go to the address that stands."""
 MESSAGE_KIND_ADDRESS_CHANGED: MessageKind.ValueType  # 1
 """That an address was changed: goes to the version before, too, for 7 days from its end. R64."""
+MESSAGE_KIND_UNLOCKED: MessageKind.ValueType  # 2
+"""That a card was unlocked, or its passcode changed: goes only to the address that stands. R64."""
+MESSAGE_KIND_CARD_FROZEN: MessageKind.ValueType  # 3
+"""That a holder froze a card: goes to the mailbox of the holder's RA team, whatever the version. R64."""
 Global___MessageKind: _TypeAlias = MessageKind  # noqa: Y015
 
 @_typing.final
@@ -179,6 +187,7 @@ class GetDeliveryAddressRequest(_message.Message):
     ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
     CAUSE_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
     holder_ref: _builtins.str
     """The holder, by random reference."""
     address_version: _builtins.int
@@ -187,6 +196,8 @@ class GetDeliveryAddressRequest(_message.Message):
     """Id of the code or event that is the cause, for the record of who was told what."""
     kind: Global___MessageKind.ValueType
     """What the message tells."""
+    card_ref: _builtins.str
+    """The card that the message is about, by random reference; empty: every card of the holder's."""
     def __init__(
         self,
         *,
@@ -194,10 +205,11 @@ class GetDeliveryAddressRequest(_message.Message):
         address_version: _builtins.int = ...,
         cause_id: _builtins.str = ...,
         kind: Global___MessageKind.ValueType = ...,
+        card_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_version", b"address_version", "cause_id", b"cause_id", "holder_ref", b"holder_ref", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_version", b"address_version", "card_ref", b"card_ref", "cause_id", b"cause_id", "holder_ref", b"holder_ref", "kind", b"kind"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -211,25 +223,79 @@ class GetDeliveryAddressResponse(_message.Message):
 
     ADDRESS_FIELD_NUMBER: _builtins.int
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    FREEZE_TOKEN_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     """The address, which is still the version asked for. SECRET: never stored, never logged."""
     refused_code: _builtins.str
     """ADDRESS_CHANGED (another version stands now) or HOLDER_UNKNOWN."""
+    freeze_token: _builtins.str
+    """Freezes the card, for 30 days; only with an address, and for kinds that ask "was this you?". SECRET."""
     def __init__(
         self,
         *,
         address: _builtins.str = ...,
         refused_code: _builtins.str = ...,
+        freeze_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "refused_code", b"refused_code", "verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "refused_code", b"refused_code", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "freeze_token", b"freeze_token", "refused_code", b"refused_code", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["address", "refused_code"]  # noqa: Y015
     _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
 
 Global___GetDeliveryAddressResponse: _TypeAlias = GetDeliveryAddressResponse  # noqa: Y015
+
+@_typing.final
+class FreezeCardRequest(_message.Message):
+    """Freezes a card."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """Out of the mail. SECRET."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreezeCardRequest: _TypeAlias = FreezeCardRequest  # noqa: Y015
+
+@_typing.final
+class FreezeCardResponse(_message.Message):
+    """Whether the card is frozen now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REGISTRATION_AUTHORITY_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it is. Else FREEZE_LINK_UNKNOWN: no such token, or longer ago than 30 days."""
+    @_builtins.property
+    def registration_authority(self) -> _common_pb2.RegistrationAuthority:
+        """Whom to ask next; unset where refused."""
+
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+        registration_authority: _common_pb2.RegistrationAuthority | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["registration_authority", b"registration_authority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused_code", b"refused_code", "registration_authority", b"registration_authority"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreezeCardResponse: _TypeAlias = FreezeCardResponse  # noqa: Y015
 
 @_typing.final
 class FindRARequest(_message.Message):

@@ -60,6 +60,11 @@ class IdentityServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.FromString,
                 _registered_method=True)
+        self.FreezeCard = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.IdentityService/FreezeCard',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FreezeCardRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FreezeCardResponse.FromString,
+                _registered_method=True)
         self.ReportNoMailbox = channel.unary_unary(
                 '/smartcard_unlock.identity.v1.IdentityService/ReportNoMailbox',
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.ReportNoMailboxRequest.SerializeToString,
@@ -118,9 +123,19 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDeliveryAddress(self, request, context):
-        """Gives the one address a message may go to, at the moment of sending.
+        """Gives the one address a message may go to, at the moment of sending; with it, where the message asks
+        "was this you?", a new token by which its reader can freeze the card.
 
-        Callers: notifier. Idempotent; reads only.
+        Callers: notifier. Idempotent but for the token: each one given is good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FreezeCard(self, request, context):
+        """Freezes a card by the token of a mail "was this you?". It can do nothing else. R64.
+
+        Callers: web. Idempotent: a card that is frozen stays so and is not told again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,6 +197,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetDeliveryAddress,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.SerializeToString,
+            ),
+            'FreezeCard': grpc.unary_unary_rpc_method_handler(
+                    servicer.FreezeCard,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FreezeCardRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FreezeCardResponse.SerializeToString,
             ),
             'ReportNoMailbox': grpc.unary_unary_rpc_method_handler(
                     servicer.ReportNoMailbox,
@@ -335,6 +355,33 @@ class IdentityService:
             '/smartcard_unlock.identity.v1.IdentityService/GetDeliveryAddress',
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.GetDeliveryAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FreezeCard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.IdentityService/FreezeCard',
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FreezeCardRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2.FreezeCardResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,9 +37,15 @@ class IdentityServiceStub:
     Callers: web. Idempotent: what stands already changes nothing and is not told again.
     """
     GetDeliveryAddress: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetDeliveryAddressRequest, _identity_pb2.GetDeliveryAddressResponse]
-    """Gives the one address a message may go to, at the moment of sending.
+    """Gives the one address a message may go to, at the moment of sending; with it, where the message asks
+    "was this you?", a new token by which its reader can freeze the card.
 
-    Callers: notifier. Idempotent; reads only.
+    Callers: notifier. Idempotent but for the token: each one given is good.
+    """
+    FreezeCard: _aio.UnaryUnaryMultiCallable[_identity_pb2.FreezeCardRequest, _identity_pb2.FreezeCardResponse]
+    """Freezes a card by the token of a mail "was this you?". It can do nothing else. R64.
+
+    Callers: web. Idempotent: a card that is frozen stays so and is not told again.
     """
     ReportNoMailbox: _aio.UnaryUnaryMultiCallable[_identity_pb2.ReportNoMailboxRequest, _identity_pb2.ReportNoMailboxResponse]
     """Takes the holder's word that they cannot read mail at their address, and tells it as the session's refusal
@@ -112,9 +118,21 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.GetDeliveryAddressRequest,
         context: _aio.ServicerContext[_identity_pb2.GetDeliveryAddressRequest, _abc.Awaitable[_identity_pb2.GetDeliveryAddressResponse]],
     ) -> _abc.Awaitable[_identity_pb2.GetDeliveryAddressResponse]:
-        """Gives the one address a message may go to, at the moment of sending.
+        """Gives the one address a message may go to, at the moment of sending; with it, where the message asks
+        "was this you?", a new token by which its reader can freeze the card.
 
-        Callers: notifier. Idempotent; reads only.
+        Callers: notifier. Idempotent but for the token: each one given is good.
+        """
+
+    @_abc_1.abstractmethod
+    def FreezeCard(
+        self,
+        request: _identity_pb2.FreezeCardRequest,
+        context: _aio.ServicerContext[_identity_pb2.FreezeCardRequest, _abc.Awaitable[_identity_pb2.FreezeCardResponse]],
+    ) -> _abc.Awaitable[_identity_pb2.FreezeCardResponse]:
+        """Freezes a card by the token of a mail "was this you?". It can do nothing else. R64.
+
+        Callers: web. Idempotent: a card that is frozen stays so and is not told again.
         """
 
     @_abc_1.abstractmethod

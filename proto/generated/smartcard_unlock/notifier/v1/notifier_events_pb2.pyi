@@ -72,7 +72,7 @@ class DeliveryChanged(_message.Message):
     message_id: _builtins.str
     """Id of the message; for a code the code_id."""
     template: _builtins.str
-    """Which message: `code`, `was-this-you` or `address-changed`."""
+    """Which message: `code`, `was-this-you`, `address-changed` or `card-frozen`."""
     session_id: _builtins.str
     """The unlock session."""
     delivery: Global___Delivery.ValueType
