@@ -29,9 +29,11 @@ test: setup  ## All tests, small counts
 soak: setup  ## The same tests at full counts: hours, before a release
 	@SOAK=1 $(PY) -m pytest -n $(WORKERS) $(SPREAD) --timeout 3600
 
-bench: setup  ## Events to audit records beside plain aiokafka and COPY; 1,000 idle agents on one gateway
+bench: setup  ## Events to audit records beside plain aiokafka and COPY; 1,000 idle agents on one gateway; redeems and mails beside their floors
 	@$(PY) -m bench.audit_stream
 	@$(PY) -m bench.idle_agents
+	@$(PY) -m bench.redeems
+	@$(PY) -m bench.mails
 
 check: setup  ## Style, types, import rules, contracts, generated code, lock files, secrets
 	@deploy/local/check.sh
