@@ -11,13 +11,15 @@ from smartcard_unlock.audit.v1 import audit_pb2_grpc
 
 from services.audit import rebuilding, repair, rights, verifying
 from services.audit.access import ACCESS
-from services.audit.consumer import GROUP, TOPICS, outcome_in, read
-from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, SavedTime
+from services.audit.consumer import GROUP, TOPICS, eligible_in, outcome_in, read
+from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, as_hours
+from services.audit.domain.savings import Figure, Savings
 from services.audit.events import SOURCE, event_of
 from services.audit.heads_file import HeadsFolder, heads_in
 from services.audit.log_storage import SqlLog
 from services.audit.receipts import SqlReceipts
 from services.audit.reports import SqlReports
+from services.audit.savings import SqlSavings
 from services.audit.sequencer import Sequencer
 from services.audit.sequencing import SequenceRecords
 from services.audit.servicer import AuditServicer
@@ -115,10 +117,29 @@ async def saved(_: argparse.Namespace) -> int:
     chosen = settings.load(ReportSettings)
     records = open_read_only(chosen.AUDIT_DATABASE_URL)
     try:
-        figures = await _reading(records, chosen).saved_time(Period())
+        figures = await _reading(records, chosen).savings(Period())
     finally:
         await records.close()
     print("\n".join(_report(figures)))
+    return 0
+
+
+async def explain(options: argparse.Namespace) -> int:
+    """Print the records that a figure counts: unlocks, repeats, in-person or ended."""
+    if options.figure not in list(Figure):
+        print(f"no such figure; there are: {', '.join(Figure)}", file=sys.stderr)
+        return 2
+    chosen = settings.load(ReportSettings)
+    records = open_read_only(chosen.AUDIT_DATABASE_URL)
+    period, count = Period(organisation=options.organisation or ""), 0
+    try:
+        async for each in SqlSavings(records, eligible_in).explain(Figure(options.figure), period):
+            count += 1
+            place = "-" if each.place is None else each.place
+            print(f"{place:>8} {each.occurred} {each.session_id} {each.ce_id} {each.words}")
+    finally:
+        await records.close()
+    print(f"{options.figure}: {count}")
     return 0
 
 
@@ -190,11 +211,12 @@ async def rebuild(_: argparse.Namespace) -> int:
 
 
 def _reading(records: Database, chosen: ReportSettings) -> ReadRecords:
-    return ReadRecords(SqlReports(records), SqlReceipts(records), chosen.SAVED_MINUTES_EACH)
+    savings = SqlSavings(records, eligible_in)
+    return ReadRecords(SqlReports(records), SqlReceipts(records), savings, chosen.SAVED_MINUTES_EACH)
 
 
-def _report(figures: SavedTime) -> list[str]:
-    counted = figures.counted
+def _report(savings: Savings) -> list[str]:
+    figures, counted = savings.saved, savings.saved.counted
     return [
         f"unlocks that saved a visit   {counted.unlocks:>12,}",
         f"  repeats within 24 hours    {counted.repeats:>12,}",
@@ -202,6 +224,19 @@ def _report(figures: SavedTime) -> list[str]:
         f"saved minutes                {figures.saved_minutes:>12,}",
         f"saved hours                  {figures.saved_hours:>12}",
         f"minutes in the sessions      {figures.session_minutes:>12,}",
+        f"net hours                    {as_hours(savings.net_minutes):>12}",
+        f"RA minutes, in person        {savings.ra_minutes:>12,}",
+        *(
+            f"{by.value.lower()} {group.value or '-'}".ljust(29) + f"{group.unlocks:>12,}"
+            for by, groups in savings.groups.items()
+            for group in groups
+        ),
+        *(
+            f"{each.organisation}: {each.users} of {each.eligible} eligible ({each.per_cent or '-'} %), "
+            f"{as_hours(each.minutes_to_be_had(figures.minutes_each))} h to be had"
+            for each in savings.adoption
+        ),
+        *(f"{stage.name}".ljust(29) + f"{stage.sessions:>12,}" for stage in savings.stages),
         *(
             f"ended {words.kind} {words.code}".ljust(29) + f"{words.sessions:>12,}"
             for words in counted.last_words
@@ -220,10 +255,11 @@ if __name__ == "__main__":
             "migrate": migrate,
             "check-config": check_config,
             "saved": saved,
+            "explain": explain,
             "gaps": gaps,
             "repair": repair_gaps,
             "rebuild": rebuild,
             "verify": verify,
         },
-        {"verify": ("public_key", "--heads FOLDER")},
+        {"verify": ("public_key", "--heads FOLDER"), "explain": ("figure", "--organisation CODE")},
     )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.common.v1 import common_pb2
+from smartcard_unlock.identity.v1 import identity_events_pb2
 
 from services.audit.domain.record import (
     ActorKind,
@@ -69,6 +70,11 @@ def outcome_in(ce_type: str, body: bytes) -> Outcome | None:
         return _outcome(common_pb2.SessionOutcome.FromString(body))
     except DecodeError:
         raise Unreadable("body") from None
+
+
+def eligible_in(body: bytes) -> int:
+    """Return how many holders of an organisation could unlock a card of theirs, as an import told it."""
+    return identity_events_pb2.HoldersImported.FromString(body).eligible_holders
 
 
 def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:

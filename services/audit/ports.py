@@ -1,6 +1,6 @@
 """What the use cases of audit need from outside."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from services.audit.domain.log import NotReady, Receipt, Stored
 from services.audit.domain.merkle import RightEdge, Tile
 from services.audit.domain.record import Message, Record, SetAside
 from services.audit.domain.saved_time import Counted, Period
+from services.audit.domain.savings import CountedRecord, Figure, Savings
 
 
 class StoreBusy(Exception):
@@ -82,6 +83,18 @@ class Reports(Protocol):
 
     async def held(self) -> Sequence[Run]:
         """Return the fewest runs of offsets that hold all that was stored."""
+        ...
+
+
+class SavingsReports(Protocol):
+    """The report on saved hours."""
+
+    async def savings(self, period: Period, minutes_each: int) -> Savings:
+        """Sum everything for a period."""
+        ...
+
+    def explain(self, figure: Figure, period: Period) -> AsyncIterator[CountedRecord]:
+        """Give the records that a figure counts, in the order they happened."""
         ...
 
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from sqlalchemy import CTE, ColumnElement, and_, case, func, or_, select
+from sqlalchemy import CTE, ColumnElement, FromClause, and_, case, func, or_, select
 
 from services.audit.domain.ledger import Run
 from services.audit.domain.saved_time import (
@@ -28,13 +28,13 @@ class SqlReports:
 
     async def counted(self, period: Period) -> Counted:
         """Sum the outcomes of a period by last word."""
-        last = _last_words()
+        last = last_words()
         unlocks = _unlocks(last)
         repeat = case((unlocks.c.since_us < REPEAT_WITHIN.total_seconds() * 1_000_000, 1), else_=0)
         sums = select(func.count(), func.sum(repeat), func.sum(unlocks.c.took_ms)).where(
-            _within(unlocks, period)
+            within(unlocks, period)
         )
-        words = select(last.c.kind, last.c.code, func.count()).where(last.c.place == 1, _within(last, period))
+        words = select(last.c.kind, last.c.code, func.count()).where(last.c.place == 1, within(last, period))
         async with self._database.read() as connection:
             count, repeats, took = (await connection.execute(sums)).one()
             groups = await connection.execute(
@@ -82,7 +82,7 @@ class SqlReports:
             return [Run(topic, part, first, last) for topic, part, _, first, last in rows]
 
 
-def _last_words() -> CTE:
+def last_words() -> CTE:
     """All outcomes; `place` 1 is the last word of its session, by rank and not by time."""
     place = func.row_number().over(
         partition_by=RECORDS.c.session_id, order_by=(RECORDS.c.rank, RECORDS.c.ce_id)
@@ -98,17 +98,23 @@ def _unlocks(last: CTE) -> CTE:
     columns = (last.c.organisation, last.c.occurred_us, last.c.took_ms)
     return (
         select(*columns, (last.c.occurred_us - before).label("since_us"))
-        .where(last.c.place == 1, _saves(last))
+        .where(last.c.place == 1, saves(last))
         .cte("unlocks")
     )
 
 
-def _saves(last: CTE) -> ColumnElement[bool]:
-    unlocked = or_(last.c.kind == "SUCCESS", and_(last.c.kind == "RESOLVED", last.c.resolved_success))
-    return and_(unlocked, last.c.reason.in_(SAVING_REASONS), last.c.route == SAVING_ROUTE)
+def unlocked(last: CTE) -> ColumnElement[bool]:
+    """A card was unlocked, whoever did it and why."""
+    return or_(last.c.kind == "SUCCESS", and_(last.c.kind == "RESOLVED", last.c.resolved_success))
 
 
-def _within(rows: CTE, period: Period) -> ColumnElement[bool]:
+def saves(last: CTE) -> ColumnElement[bool]:
+    """A visit was saved."""
+    return and_(unlocked(last), last.c.reason.in_(SAVING_REASONS), last.c.route == SAVING_ROUTE)
+
+
+def within(rows: FromClause, period: Period) -> ColumnElement[bool]:
+    """In the period, and of its organisation where it names one."""
     limits: list[ColumnElement[bool]] = [rows.c.occurred_us.is_not(None)]
     if period.start:
         limits.append(rows.c.occurred_us >= microseconds(period.start))

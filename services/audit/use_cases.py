@@ -8,7 +8,18 @@ from services.audit.domain.ledger import runs
 from services.audit.domain.log import NotReady, Receipt
 from services.audit.domain.record import Message, Record, SetAside, SetAsideCause
 from services.audit.domain.saved_time import Period, SavedTime
-from services.audit.ports import Batch, Reading, Receipts, Reports, Store, StoreBusy, StoredRecord, Unstorable
+from services.audit.domain.savings import Savings
+from services.audit.ports import (
+    Batch,
+    Reading,
+    Receipts,
+    Reports,
+    SavingsReports,
+    Store,
+    StoreBusy,
+    StoredRecord,
+    Unstorable,
+)
 from services.runtime import logs
 from services.runtime.clock import Clock
 
@@ -72,8 +83,11 @@ class KeepRecords:
 class ReadRecords:
     """Answers from the records; changes nothing."""
 
-    def __init__(self, reports: Reports, receipts: Receipts, minutes_each: int) -> None:
+    def __init__(
+        self, reports: Reports, receipts: Receipts, savings: SavingsReports, minutes_each: int
+    ) -> None:
         self._reports = reports
+        self._savings = savings
         self._receipts = receipts
         self._minutes_each = minutes_each
 
@@ -84,6 +98,10 @@ class ReadRecords:
     async def session_records(self, session_id: str) -> Sequence[StoredRecord]:
         """Return the outcomes of one session in the order they happened."""
         return await self._reports.session_records(session_id)
+
+    async def savings(self, period: Period) -> Savings:
+        """Sum the time saved in groups (R59, R61)."""
+        return await self._savings.savings(period, self._minutes_each)
 
     async def receipt(self, session_id: str) -> Receipt | NotReady:
         """Return the receipt of a session's last word, or how far it has come."""

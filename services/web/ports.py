@@ -187,6 +187,61 @@ class SavedTime:
 
 
 @dataclass(frozen=True)
+class SavingsGroup:
+    """Unlocked cards of one month, organisation, reason or route."""
+
+    value: str
+    unlocked: int
+    unlocks: int
+    """Those that saved a visit."""
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """How far an organisation's holders unlock their cards themselves. R61."""
+
+    organisation: str
+    eligible: int
+    users: int
+    per_cent: str
+    minutes_to_be_had: int
+
+    @property
+    def hours_to_be_had(self) -> str:
+        """With one decimal."""
+        return f"{self.minutes_to_be_had / 60:,.1f}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How many sessions came to a point of the journey."""
+
+    name: str
+    sessions: int
+
+
+@dataclass(frozen=True)
+class Savings:
+    """The report on saved hours. R59, R61."""
+
+    saved: SavedTime
+    net_minutes: int
+    ra_minutes: int
+    by_month: tuple[SavingsGroup, ...] = ()
+    by_organisation: tuple[SavingsGroup, ...] = ()
+    by_reason: tuple[SavingsGroup, ...] = ()
+    by_route: tuple[SavingsGroup, ...] = ()
+    adoption: tuple[Adoption, ...] = ()
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def net_hours(self) -> str:
+        """With one decimal."""
+        return f"{self.net_minutes / 60:,.1f}"
+
+
+@dataclass(frozen=True)
 class Receipt:
     """Proof that an unlock stands in the audit log."""
 
@@ -336,8 +391,8 @@ class Otp(Protocol):
 class Audit(Protocol):
     """The audit reader, as far as pages may call it."""
 
-    async def saved_time(self) -> SavedTime:
-        """Sum the time saved so far."""
+    async def savings(self) -> Savings:
+        """Sum the time saved so far, in groups."""
         ...
 
     async def receipt(self, session_id: str) -> Receipt | None:

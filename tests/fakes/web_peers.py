@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
+    Adoption,
     ApprovedDomain,
     ApprovedDomains,
     Asked,
@@ -27,8 +28,11 @@ from services.web.ports import (
     Refused,
     RegistrationAuthority,
     SavedTime,
+    Savings,
+    SavingsGroup,
     SessionView,
     SignedIn,
+    Stage,
     Verdict,
 )
 
@@ -302,13 +306,26 @@ class FakeOtp:
         return Redemption(Verdict.WRONG, world.entries_left)
 
 
+SAVINGS = Savings(
+    saved=SavedTime(2, 0, 20, 40, "0.7", 6, (("SUCCESS", "", 2), ("REFUSED", "NO_EMAIL", 1))),
+    net_minutes=34,
+    ra_minutes=20,
+    by_month=(SavingsGroup("2026-10", 1, 1, 0), SavingsGroup("2026-11", 2, 1, 0)),
+    by_organisation=(SavingsGroup("=X26", 2, 1, 0), SavingsGroup("Y01", 1, 1, 0)),
+    by_reason=(SavingsGroup("LOCKED", 3, 2, 0),),
+    by_route=(SavingsGroup("RA_IN_PERSON", 1, 0, 0), SavingsGroup("SELF", 2, 2, 0)),
+    adoption=(Adoption("X26", 400, 1, "0.3", 7980), Adoption("Y01", 0, 1, "", 0)),
+    stages=(Stage("Session started", 7), Stage("Smartcard read", 5), Stage("Smartcard unlocked", 3)),
+)
+
+
 class FakeAudit:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def saved_time(self) -> SavedTime:
-        self._world.called("saved_time")
-        return SavedTime(2, 0, 20, 40, "0.7", 6, (("SUCCESS", "", 2), ("REFUSED", "NO_EMAIL", 1)))
+    async def savings(self) -> Savings:
+        self._world.called("savings")
+        return SAVINGS
 
     async def receipt(self, session_id: str) -> Receipt | None:
         self._world.called("receipt", session_id)

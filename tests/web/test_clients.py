@@ -24,6 +24,7 @@ from services.runtime.grpc_tls import TlsFiles
 from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
+    Adoption,
     Asked,
     Claimed,
     Delivery,
@@ -32,6 +33,8 @@ from services.web.ports import (
     Receipt,
     Refused,
     RegistrationAuthority,
+    SavingsGroup,
+    Stage,
     Verdict,
 )
 
@@ -231,15 +234,25 @@ async def test_codes_are_issued_looked_at_and_redeemed(channel: Any, answers: An
     assert (await otp.redeem_code("h", "41963075", "a", "")).verdict is Verdict.WRONG
 
 
-async def test_the_saved_time_is_read(channel: Any, answers: Answers) -> None:
+async def test_the_report_on_saved_hours_is_read(channel: Any, answers: Answers) -> None:
     word = audit_pb2.LastWordCount(kind=common_pb2.OUTCOME_KIND_SUCCESS, sessions=2)
-    answers.answer = audit_pb2.GetSavedTimeResponse(
-        unlocks=2, saved_minutes=40, saved_hours="0.7", last_words=[word]
+    answers.answer = audit_pb2.GetSavingsResponse(
+        saved=audit_pb2.GetSavedTimeResponse(
+            unlocks=2, saved_minutes=40, saved_hours="0.7", last_words=[word]
+        ),
+        net_minutes=-3,
+        by_month=[audit_pb2.SavingsGroup(value="2026-11", unlocked=3, unlocks=2)],
+        adoption=[audit_pb2.Adoption(organisation="X26", eligible_holders=9, users=1, per_cent="11.1")],
+        stages=[audit_pb2.Stage(name="Smartcard read", sessions=4)],
     )
-    saved = await GrpcAudit(channel).saved_time()
+    found = await GrpcAudit(channel).savings()
 
-    assert (saved.unlocks, saved.saved_minutes, saved.saved_hours) == (2, 40, "0.7")
-    assert saved.last_words == (("SUCCESS", "", 2),)
+    assert (found.saved.unlocks, found.saved.saved_minutes, found.saved.saved_hours) == (2, 40, "0.7")
+    assert found.saved.last_words == (("SUCCESS", "", 2),)
+    assert (found.net_minutes, found.net_hours) == (-3, "-0.1")
+    assert found.by_month == (SavingsGroup("2026-11", 3, 2, 0),)
+    assert found.adoption == (Adoption("X26", 9, 1, "11.1", 0),)
+    assert found.stages == (Stage("Smartcard read", 4),)
 
 
 async def test_a_receipt_is_given_or_not_ready(channel: Any, answers: Answers) -> None:

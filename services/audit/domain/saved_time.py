@@ -74,5 +74,10 @@ class SavedTime:
     @property
     def saved_hours(self) -> str:
         """Gross hours with one decimal, such as `16,666.7`."""
-        hours = Decimal(self.saved_minutes) / 60
-        return f"{hours.quantize(Decimal('0.1'), ROUND_HALF_UP):,}"
+        return as_hours(self.saved_minutes)
+
+
+def as_hours(minutes: int) -> str:
+    """Return minutes as hours with one decimal, such as `16,666.7`."""
+    hours = Decimal(minutes) / 60
+    return f"{hours.quantize(Decimal('0.1'), ROUND_HALF_UP):,}"

@@ -1,12 +1,14 @@
 """The audit reader, over gRPC."""
 
+from collections.abc import Iterable
+
 import grpc
 from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
 
 from services.web import ports
 from services.web.clients.wire import named
-from services.web.ports import Receipt, SavedTime
+from services.web.ports import Adoption, Receipt, SavedTime, Savings, SavingsGroup, Stage
 
 
 class GrpcAudit(ports.Audit):
@@ -15,20 +17,28 @@ class GrpcAudit(ports.Audit):
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = audit_pb2_grpc.AuditServiceStub(channel)
 
-    async def saved_time(self) -> SavedTime:
-        """Sum the time saved so far."""
-        answer = await self._stub.GetSavedTime(audit_pb2.GetSavedTimeRequest())
-        return SavedTime(
-            unlocks=answer.unlocks,
-            repeats=answer.repeats_within_24_hours,
-            minutes_each=answer.minutes_each,
-            saved_minutes=answer.saved_minutes,
-            saved_hours=answer.saved_hours,
-            session_minutes=answer.session_minutes,
-            last_words=tuple(
-                (named(common_pb2.OutcomeKind, word.kind, "OUTCOME_KIND_"), word.code, word.sessions)
-                for word in answer.last_words
+    async def savings(self) -> Savings:
+        """Sum the time saved so far, in groups."""
+        answer = await self._stub.GetSavings(audit_pb2.GetSavingsRequest())
+        return Savings(
+            saved=_saved(answer.saved),
+            net_minutes=answer.net_minutes,
+            ra_minutes=answer.ra_minutes,
+            by_month=_groups(answer.by_month),
+            by_organisation=_groups(answer.by_organisation),
+            by_reason=_groups(answer.by_reason),
+            by_route=_groups(answer.by_route),
+            adoption=tuple(
+                Adoption(
+                    each.organisation,
+                    each.eligible_holders,
+                    each.users,
+                    each.per_cent,
+                    each.minutes_to_be_had,
+                )
+                for each in answer.adoption
             ),
+            stages=tuple(Stage(each.name, each.sessions) for each in answer.stages),
         )
 
     async def receipt(self, session_id: str) -> Receipt | None:
@@ -38,3 +48,30 @@ class GrpcAudit(ports.Audit):
             return None
         found = answer.receipt
         return Receipt(found.leaf_index + 1, found.tree_size, found.text)
+
+
+def _saved(answer: audit_pb2.GetSavedTimeResponse) -> SavedTime:
+    return SavedTime(
+        unlocks=answer.unlocks,
+        repeats=answer.repeats_within_24_hours,
+        minutes_each=answer.minutes_each,
+        saved_minutes=answer.saved_minutes,
+        saved_hours=answer.saved_hours,
+        session_minutes=answer.session_minutes,
+        last_words=tuple(
+            (named(common_pb2.OutcomeKind, word.kind, "OUTCOME_KIND_"), word.code, word.sessions)
+            for word in answer.last_words
+        ),
+    )
+
+
+def _groups(groups: Iterable[audit_pb2.SavingsGroup]) -> tuple[SavingsGroup, ...]:
+    return tuple(
+        SavingsGroup(each.value, each.unlocked, each.unlocks, each.repeats_within_24_hours) for each in groups
+    )
+
+
+def _adoption(each: audit_pb2.Adoption) -> Adoption:
+    return Adoption(
+        each.organisation, each.eligible_holders, each.users, each.per_cent, each.minutes_to_be_had
+    )

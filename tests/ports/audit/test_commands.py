@@ -35,8 +35,21 @@ def test_R29_the_figures_stand_beside_both_published_baselines(url: str) -> None
     assert done.returncode == 0
     assert "saved hours                           0.0" in done.stdout
     assert "minutes each                           12" in done.stdout
+    assert "net hours                             0.0" in done.stdout
+    assert "RA minutes, in person                   0" in done.stdout
     assert "over 16,000 hours a month" in done.stdout
     assert "around 10,000 hours" in done.stdout
+
+
+def test_a_figure_that_is_not_there_is_told_with_those_that_are(url: str) -> None:
+    done = audit("explain", "profit", AUDIT_DATABASE_URL=url)
+    none = audit("explain", "unlocks", "--organisation", "X26", AUDIT_DATABASE_URL=url)
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "no such figure; there are: unlocks, repeats, in-person, ended\n",
+    )
+    assert (none.returncode, none.stdout) == (0, "unlocks: 0\n")
 
 
 def test_gaps_are_named_and_told_by_the_exit_status(url: str) -> None:

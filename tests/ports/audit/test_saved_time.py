@@ -8,10 +8,12 @@ import pytest
 from smartcard_unlock.audit.v1 import audit_pb2
 from sqlalchemy import insert
 
+from services.audit.consumer import eligible_in
 from services.audit.domain.record import OutcomeKind
 from services.audit.domain.saved_time import Period, SavedTime
 from services.audit.receipts import SqlReceipts
 from services.audit.reports import SqlReports
+from services.audit.savings import SqlSavings
 from services.audit.servicer import AuditServicer
 from services.audit.storage import microseconds
 from services.audit.tables import RECORDS
@@ -56,8 +58,12 @@ async def put(records: Database, ended: list[Ended]) -> None:
         await connection.execute(insert(RECORDS), [item.row(number) for number, item in enumerate(ended)])
 
 
+def reading(records: Database) -> ReadRecords:
+    return ReadRecords(SqlReports(records), SqlReceipts(records), SqlSavings(records, eligible_in), 20)
+
+
 async def saved(records: Database, period: Period = Period()) -> SavedTime:  # noqa: B008 - frozen
-    return await ReadRecords(SqlReports(records), SqlReceipts(records), 20).saved_time(period)
+    return await reading(records).saved_time(period)
 
 
 async def test_R20_R22_50_000_unlocks_save_16_666_7_hours_and_60_000_save_20_000(records: Database) -> None:
@@ -175,7 +181,7 @@ async def test_sessions_are_counted_by_their_last_word(records: Database) -> Non
 
 async def test_the_reader_answers_in_the_words_of_the_contract(records: Database) -> None:
     await put(records, [Ended("s-1", at=NOON), Ended("s-2", OutcomeKind.REFUSED, code="NO_EMAIL")])
-    servicer = AuditServicer(ReadRecords(SqlReports(records), SqlReceipts(records), 20))
+    servicer = AuditServicer(reading(records))
     request = audit_pb2.GetSavedTimeRequest(organisation="X26")
     request.until.FromDatetime(NOON + HOUR)
 

@@ -317,3 +317,206 @@ class Receipt(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class GetSavingsRequest(_message.Message):
+    """Which outcomes to sum."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """Organisation code; empty: all."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """First instant that does not count; unset: to now; UTC."""
+
+    def __init__(
+        self,
+        *,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        organisation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "organisation", b"organisation", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSavingsRequest: _TypeAlias = GetSavingsRequest  # noqa: Y015
+
+@_typing.final
+class GetSavingsResponse(_message.Message):
+    """The report on saved hours."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAVED_FIELD_NUMBER: _builtins.int
+    NET_MINUTES_FIELD_NUMBER: _builtins.int
+    IN_PERSON_FIELD_NUMBER: _builtins.int
+    RA_MINUTES_FIELD_NUMBER: _builtins.int
+    BY_MONTH_FIELD_NUMBER: _builtins.int
+    BY_ORGANISATION_FIELD_NUMBER: _builtins.int
+    BY_REASON_FIELD_NUMBER: _builtins.int
+    BY_ROUTE_FIELD_NUMBER: _builtins.int
+    ADOPTION_FIELD_NUMBER: _builtins.int
+    STAGES_FIELD_NUMBER: _builtins.int
+    net_minutes: _builtins.int
+    """Gross minutes less the minutes that the sessions themselves took. R59."""
+    in_person: _builtins.int
+    """Unlocks by an RA who saw the person."""
+    ra_minutes: _builtins.int
+    """What these took the RAs: in_person × minutes_each. R59."""
+    @_builtins.property
+    def saved(self) -> Global___GetSavedTimeResponse:
+        """The sums of GetSavedTime."""
+
+    @_builtins.property
+    def by_month(self) -> _containers.RepeatedCompositeFieldContainer[Global___SavingsGroup]:
+        """By month, UTC, such as `2026-11`."""
+
+    @_builtins.property
+    def by_organisation(self) -> _containers.RepeatedCompositeFieldContainer[Global___SavingsGroup]:
+        """By organisation code."""
+
+    @_builtins.property
+    def by_reason(self) -> _containers.RepeatedCompositeFieldContainer[Global___SavingsGroup]:
+        """By reason, such as `LOCKED`."""
+
+    @_builtins.property
+    def by_route(self) -> _containers.RepeatedCompositeFieldContainer[Global___SavingsGroup]:
+        """By route, such as `SELF`."""
+
+    @_builtins.property
+    def adoption(self) -> _containers.RepeatedCompositeFieldContainer[Global___Adoption]:
+        """How far each organisation's holders unlock their cards themselves. R61."""
+
+    @_builtins.property
+    def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stage]:
+        """How many sessions came to each point of the journey, in its order; empty with an organisation."""
+
+    def __init__(
+        self,
+        *,
+        saved: Global___GetSavedTimeResponse | None = ...,
+        net_minutes: _builtins.int = ...,
+        in_person: _builtins.int = ...,
+        ra_minutes: _builtins.int = ...,
+        by_month: _abc.Iterable[Global___SavingsGroup] | None = ...,
+        by_organisation: _abc.Iterable[Global___SavingsGroup] | None = ...,
+        by_reason: _abc.Iterable[Global___SavingsGroup] | None = ...,
+        by_route: _abc.Iterable[Global___SavingsGroup] | None = ...,
+        adoption: _abc.Iterable[Global___Adoption] | None = ...,
+        stages: _abc.Iterable[Global___Stage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saved", b"saved"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adoption", b"adoption", "by_month", b"by_month", "by_organisation", b"by_organisation", "by_reason", b"by_reason", "by_route", b"by_route", "in_person", b"in_person", "net_minutes", b"net_minutes", "ra_minutes", b"ra_minutes", "saved", b"saved", "stages", b"stages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSavingsResponse: _TypeAlias = GetSavingsResponse  # noqa: Y015
+
+@_typing.final
+class SavingsGroup(_message.Message):
+    """Sessions that ended with an unlocked card, of one month, organisation, reason or route."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    UNLOCKED_FIELD_NUMBER: _builtins.int
+    UNLOCKS_FIELD_NUMBER: _builtins.int
+    REPEATS_WITHIN_24_HOURS_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """Which one; empty where not known."""
+    unlocked: _builtins.int
+    """All of them."""
+    unlocks: _builtins.int
+    """Those that saved a visit."""
+    repeats_within_24_hours: _builtins.int
+    """Of these, unlocks of a card that was unlocked less than 24 h before."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        unlocked: _builtins.int = ...,
+        unlocks: _builtins.int = ...,
+        repeats_within_24_hours: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["repeats_within_24_hours", b"repeats_within_24_hours", "unlocked", b"unlocked", "unlocks", b"unlocks", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SavingsGroup: _TypeAlias = SavingsGroup  # noqa: Y015
+
+@_typing.final
+class Adoption(_message.Message):
+    """How far an organisation's holders unlock their cards themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    ELIGIBLE_HOLDERS_FIELD_NUMBER: _builtins.int
+    USERS_FIELD_NUMBER: _builtins.int
+    UNLOCKS_FIELD_NUMBER: _builtins.int
+    PER_CENT_FIELD_NUMBER: _builtins.int
+    MINUTES_TO_BE_HAD_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """Organisation code."""
+    eligible_holders: _builtins.int
+    """Holders who could, by the organisation's last import."""
+    users: _builtins.int
+    """Holders who did, in the period."""
+    unlocks: _builtins.int
+    """Their unlocks that saved a visit."""
+    per_cent: _builtins.str
+    """Users among the eligible, in per cent with one decimal; empty where nobody is eligible."""
+    minutes_to_be_had: _builtins.int
+    """Minutes more if the other eligible holders unlocked as often as the users do."""
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+        eligible_holders: _builtins.int = ...,
+        users: _builtins.int = ...,
+        unlocks: _builtins.int = ...,
+        per_cent: _builtins.str = ...,
+        minutes_to_be_had: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["eligible_holders", b"eligible_holders", "minutes_to_be_had", b"minutes_to_be_had", "organisation", b"organisation", "per_cent", b"per_cent", "unlocks", b"unlocks", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Adoption: _TypeAlias = Adoption  # noqa: Y015
+
+@_typing.final
+class Stage(_message.Message):
+    """A point of the journey."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """In words."""
+    sessions: _builtins.int
+    """How many sessions came to it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        sessions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stage: _TypeAlias = Stage  # noqa: Y015

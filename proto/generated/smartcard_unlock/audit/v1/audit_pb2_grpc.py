@@ -50,6 +50,11 @@ class AuditServiceStub:
                 request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptResponse.FromString,
                 _registered_method=True)
+        self.GetSavings = channel.unary_unary(
+                '/smartcard_unlock.audit.v1.AuditService/GetSavings',
+                request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -84,6 +89,15 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSavings(self, request, context):
+        """Sums the time saved in groups, with adoption and where sessions end. R20, R21, R22, R29, R59, R61.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -101,6 +115,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetReceipt,
                     request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptRequest.FromString,
                     response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptResponse.SerializeToString,
+            ),
+            'GetSavings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSavings,
+                    request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -185,6 +204,33 @@ class AuditService:
             '/smartcard_unlock.audit.v1.AuditService/GetReceipt',
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptRequest.SerializeToString,
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSavings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.audit.v1.AuditService/GetSavings',
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsRequest.SerializeToString,
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,6 +32,11 @@ class AuditServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    GetSavings: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetSavingsRequest, _audit_pb2.GetSavingsResponse]
+    """Sums the time saved in groups, with adoption and where sessions end. R20, R21, R22, R29, R59, R61.
+
+    Callers: web. Idempotent; reads only.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Read only: what was recorded, and what it saves."""
@@ -66,6 +71,17 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_audit_pb2.GetReceiptResponse]:
         """Gives the receipt of a session's last word, which anybody can verify without us. That it is not
         ready yet is an answer.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSavings(
+        self,
+        request: _audit_pb2.GetSavingsRequest,
+        context: _aio.ServicerContext[_audit_pb2.GetSavingsRequest, _abc.Awaitable[_audit_pb2.GetSavingsResponse]],
+    ) -> _abc.Awaitable[_audit_pb2.GetSavingsResponse]:
+        """Sums the time saved in groups, with adoption and where sessions end. R20, R21, R22, R29, R59, R61.
 
         Callers: web. Idempotent; reads only.
         """
