@@ -119,6 +119,8 @@ SIGN_IN_WORDS = {"words_confirmed": True, "reason": Reason.SIGN_IN}
 SIGNED_IN = {"profile_grant": "profile-grant"}
 ADDRESSLESS = replace(World().profile, address="", mobile="", nudge="NO_EMAIL")
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
+DELAYED = code_status(Delivery.QUEUED, delivery_reason="MAIL_UNREACHABLE")
+BOUNCED = code_status(Delivery.BOUNCED, delivery_reason="MAILBOX_FULL")
 SHOWN = [
     Shown("start", "/", newcomer=True),
     Shown("start-go-on", "/", AUTHORISED),
@@ -137,6 +139,9 @@ SHOWN = [
     Shown("code-queued", "/code", READ, code_status()),
     Shown("code-sent", "/code", READ, code_status(Delivery.SENT)),
     Shown("code-not-sent", "/code", READ, NOT_SENT),
+    Shown("code-delayed", "/code", READ, DELAYED),
+    Shown("code-delivered", "/code", READ, code_status(Delivery.DELIVERED)),
+    Shown("code-bounced", "/code", READ, BOUNCED),
     Shown("code-wrong", "/code", READ, code_status(Delivery.SENT), act=wrong_code),
     Shown("locked-to-ra", "/code", READ, code_status(entries_left=0)),
     Shown("passcode", "/passcode", AUTHORISED),
