@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, TextIO
 
 from services.card_gateway.cards_file import Row, rows
 from services.card_gateway.importing import Import, Remark
-from services.card_gateway.progress import Progress
+from services.runtime.progress import Progress
 
 REASONS = {
     "BAD_CARD_REF": "card_ref is not 32 hex digits",

@@ -7,9 +7,9 @@ from services.card_gateway import hsm
 from services.card_gateway.hsm import TokenAddress
 from services.card_gateway.key_uses import Uses, key_uses, missing, rewrap
 from services.card_gateway.master_keys import KEY_LENGTH, write_key
-from services.card_gateway.progress import Progress
 from services.card_gateway.vault import MasterVault
 from services.runtime.database import Database
+from services.runtime.progress import Progress
 from services.runtime.randomness import Randomness
 
 

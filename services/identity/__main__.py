@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from smartcard_unlock.identity.v1 import identity_pb2_grpc
 from services.identity import allow_list_command
 from services.identity.access import ACCESS
 from services.identity.approved_domains import ApprovedDomains
-from services.identity.directory import Import, report_line
 from services.identity.events import event_of
+from services.identity.feeds import Feeds
 from services.identity.finding import Finder
+from services.identity.import_command import Asked, Delta, import_directory
 from services.identity.mobile_numbers import LibphonenumberNumbers
 from services.identity.name_index import NameIndex
-from services.identity.registry import SqlRegistry
+from services.identity.registry import Rehearsal, SqlRegistry
 from services.identity.servicer import IdentityServicer
 from services.identity.settings import DatabaseSettings, IdentitySettings
 from services.identity.storage import PROCESS, SqlStore
@@ -85,23 +86,25 @@ async def migrate(_: argparse.Namespace) -> int:
     return 0
 
 
-def import_file(options: argparse.Namespace) -> int:
+async def import_file(options: argparse.Namespace) -> int:
     """Import organisations, holders and cards; print remarks as JSON lines; 1 where rows were refused."""
-    with Path(options.file).open(encoding="utf-8-sig", errors="replace") as lines:
-        return asyncio.run(import_lines(settings.load(DatabaseSettings), lines))
-
-
-async def import_lines(read: DatabaseSettings, lines: Iterable[str]) -> int:
-    """Import lines and print the report; 1 where rows were refused."""
-    opened, clock = Database(read.IDENTITY_DATABASE_URL), SystemClock()
-    run = Import(SqlRegistry(opened, event_of, SystemRandomness(), clock))
+    opened, clock = Database(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL), SystemClock()
+    parts = (opened, event_of, SystemRandomness(), clock)
     try:
-        async for remark in run.run(lines):
-            print(report_line(remark))
+        registry = Rehearsal(*parts).rehearsed() if options.dry_run else nullcontext(SqlRegistry(*parts))
+        return await import_directory(_asked(options), registry, Feeds(opened, clock))
     finally:
         await opened.close()
-    print(json.dumps(run.counts))
-    return 1 if run.counts["refused"] else 0
+
+
+def _asked(options: argparse.Namespace) -> Asked:
+    """Return what the command was asked for. Raises SystemExit (2) for a delta without its feed or number."""
+    if bool(options.feed) != bool(options.number) or not (options.number or "1").isdecimal():
+        print("--feed NAME and --number N belong together; N counts a feed's deltas", file=sys.stderr)
+        raise SystemExit(2)
+    delta = Delta(options.feed, int(options.number)) if options.feed else None
+    report = Path(options.report) if options.report else None
+    return Asked(Path(options.file), options.kind or "", options.dry_run, report, delta)
 
 
 @asynccontextmanager
@@ -169,7 +172,7 @@ if __name__ == "__main__":
             "check-config": check_config,
         },
         arguments={
-            "import": ["file"],
+            "import": ["file", "--kind KIND", "--dry-run", "--report FILE", "--feed NAME", "--number N"],
             "allow-list add": ["domain", "--exact", "--organisation CODE", "--by NAME"],
             "allow-list remove": ["domain", "--organisation CODE", "--by NAME"],
         },

@@ -1,4 +1,4 @@
-"""Import of organisations, holders and cards from JSON lines: streaming, and safe to run again.
+"""Import of organisations, holders and cards, line by line: streaming, and safe to run again.
 
 A line is one record; organisations come before their holders, holders before their cards. A row
 that cannot be taken is reported with its line and reason and never ends the import; so is a
@@ -7,7 +7,7 @@ no address is in a report.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Literal, Protocol
@@ -127,15 +127,17 @@ class Registry(Protocol):
 class Import:
     """One run over one file."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, read: Callable[[str], Record] | None = None) -> None:
+        """`read` makes a record of a line; without it lines are JSON."""
         self._registry = registry
+        self._read = read or record_of
         self.counts = {"lines": 0, "taken": 0, "refused": 0, "remarks": 0}
 
     async def run(self, lines: Iterable[str]) -> AsyncIterator[Remark]:
         """Import the lines, a batch a transaction; yield remarks as they arise."""
         numbered = enumerate(lines, 1)
         while batch := list(islice(numbered, BATCH)):
-            rows, remarks = read_rows(batch)
+            rows, remarks = read_rows(batch, self._read)
             remarks += await self._registry.take(rows)
             self._count(batch, remarks)
             for remark in sorted(remarks, key=lambda remark: remark.line):
@@ -151,7 +153,9 @@ class Import:
         self.counts["remarks"] += len(remarks) - refused
 
 
-def read_rows(batch: Iterable[tuple[int, str]]) -> tuple[list[Row], list[Remark]]:
+def read_rows(
+    batch: Iterable[tuple[int, str]], read: Callable[[str], Record]
+) -> tuple[list[Row], list[Remark]]:
     """Return the records among some lines, and a remark for every line that is none."""
     rows: list[Row] = []
     remarks: list[Remark] = []
@@ -159,7 +163,7 @@ def read_rows(batch: Iterable[tuple[int, str]]) -> tuple[list[Row], list[Remark]
         if blank(line):
             continue
         try:
-            rows.append(Row(number, record_of(line)))
+            rows.append(Row(number, read(line)))
         except ValueError as error:
             remarks.append(Remark(number, str(error)))
     return rows, remarks
@@ -182,6 +186,14 @@ def record_of(line: str) -> Record:
         raise ValueError(_reason(error.errors(include_input=False, include_url=False)[0])) from None
 
 
+def record_from(fields: Mapping[str, Any]) -> Record:
+    """Return the record that has these fields, each as text. Raises ValueError, as `record_of`."""
+    try:
+        return _RECORD.validate_python(fields)
+    except ValidationError as error:
+        raise ValueError(_reason(error.errors(include_input=False, include_url=False)[0])) from None
+
+
 def _reason(problem: Any) -> str:
     """Return `FIELD_WRONG email`, or what is wrong with the whole line."""
     if problem["type"] == "json_invalid":
@@ -195,6 +207,7 @@ def _reason(problem: Any) -> str:
     )
 
 
-def report_line(remark: Remark) -> str:
-    """Return a remark as one JSON line."""
-    return json.dumps({"line": remark.line, "reason": remark.reason, "taken": remark.taken})
+def report_line(remark: Remark, meaning: str) -> str:
+    """Return a remark as one JSON line, with what its reason means."""
+    said = {"line": remark.line, "reason": remark.reason, "taken": remark.taken, "meaning": meaning}
+    return json.dumps(said)

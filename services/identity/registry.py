@@ -3,16 +3,27 @@
 A batch is a dozen statements whatever its size, so a million rows pass in bounded memory.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Select, Table, func, or_, select
+from sqlalchemy import Select, Table, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import approved_domains
 from services.identity.approved_domains import ChangeWriter
-from services.identity.directory import Card, Contact, Domain, Holder, Organisation, Remark, Role, Row
+from services.identity.directory import (
+    Card,
+    Contact,
+    Domain,
+    Holder,
+    Organisation,
+    Registry,
+    Remark,
+    Role,
+    Row,
+)
 from services.identity.domain.address import domain_of
 from services.identity.domain.allow_list import ListChange, on_list
 from services.identity.domain.facts import Fact, HoldersImported
@@ -59,17 +70,23 @@ class SqlRegistry:
 
     async def take(self, rows: list[Row]) -> list[Remark]:
         """Store the rows in one transaction; return remarks on some."""
-        async with self._database.begin("identity.import") as connection:
+        async with self._begin() as connection:
             plan = await self._known(connection, rows)
             remarks = [remark for row in rows if (remark := plan.take(row)) is not None]
             await self._write(connection, plan)
         self._touched |= plan.touched
         return remarks
 
+    def _begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self._database.begin("identity.import")
+
     async def finish(self) -> int:
         """Tell how many holders the touched organisations have now; return how many those are."""
         now = self._clock.now()
-        async with self._database.begin("identity.import") as connection:
+        async with self._begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # Counts over every holder: of millions they take longer than a call may.
+                await connection.execute(text("SET LOCAL statement_timeout = 0"))
             all_of, eligible = await _holders_by_organisation(connection), await self._eligible(connection)
             facts = [
                 HoldersImported(code, all_of.get(code, 0), eligible.get(code, 0), now)
@@ -135,6 +152,27 @@ class SqlRegistry:
             if on_list(listed, organisation, domain):
                 eligible[organisation] = eligible.get(organisation, 0) + count
         return eligible
+
+
+class Rehearsal(SqlRegistry):
+    """The same, in one transaction that is undone: what an import would do, to its last row.
+
+    The rows it changes are locked until it ends; on SQLite the whole database is.
+    """
+
+    @asynccontextmanager
+    async def rehearsed(self) -> AsyncIterator[Registry]:
+        """Take rows inside; nothing of it stays."""
+        async with self._database.engine.connect() as connection:
+            self._connection = connection
+            try:
+                yield self
+            finally:
+                await connection.rollback()
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        yield self._connection
 
 
 async def _holders_by_organisation(connection: AsyncConnection) -> dict[str, int]:

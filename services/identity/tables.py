@@ -1,6 +1,17 @@
 """The tables of identity, as code sees them; `migrations/` makes them."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 
 from services.runtime.database import UtcDateTime
 from services.runtime.outbox import outbox_tables
@@ -106,6 +117,15 @@ allow_list_changes = Table(
     Column("changed_at", UtcDateTime, nullable=False),
 )
 """Never changed, never deleted from; an empty `organisation`: for all. In order of their ids (UUIDv7)."""
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("feed", String(64), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("taken_at", UtcDateTime, nullable=False),
+)
+"""The number of the last delta that each feed of changes brought."""
 
 told_outcomes = Table(
     "told_outcomes",

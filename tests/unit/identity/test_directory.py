@@ -65,8 +65,8 @@ async def test_a_holder_is_not_lost_for_an_address_that_cannot_be_used(world: Wo
 
 
 def test_a_report_names_nobody() -> None:
-    assert report_line(Remark(3, "EMAIL_MALFORMED", True)) == (
-        '{"line": 3, "reason": "EMAIL_MALFORMED", "taken": true}'
+    assert report_line(Remark(3, "EMAIL_MALFORMED", True), "in words") == (
+        '{"line": 3, "reason": "EMAIL_MALFORMED", "taken": true, "meaning": "in words"}'
     )
 
 
