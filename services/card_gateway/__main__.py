@@ -1,4 +1,4 @@
-"""Composition root of card_gateway: serve, migrate, check-config, import, vault."""
+"""Composition root of card_gateway: serve, migrate, check-config, import, reconcile, vault."""
 
 import argparse
 import asyncio
@@ -25,6 +25,7 @@ from services.card_gateway.importing import Import
 from services.card_gateway.key_uses import key_uses, missing
 from services.card_gateway.key_watch import KeyWatch
 from services.card_gateway.master_keys import FileKeyProvider, KeyProvider, KeysAway
+from services.card_gateway.reconciling import NotTheRefs, reconcile
 from services.card_gateway.servicer import AgentServicer, SessionServicer
 from services.card_gateway.settings import (
     CatchUpSettings,
@@ -217,6 +218,18 @@ async def import_(options: argparse.Namespace) -> int:
     return await _with_vault(act)
 
 
+async def reconcile_(options: argparse.Namespace) -> int:
+    """Compare the vault with what `identity cards refs` wrote, - for standard input; 1 on a difference."""
+    opened = Database(settings.load(DatabaseSettings).CARD_GATEWAY_DATABASE_URL)
+    try:
+        with sys.stdin.buffer if options.file == "-" else _opened(options.file) as stream:
+            return await reconcile(opened, stream)
+    except (OSError, NotTheRefs) as error:
+        return _told(error)
+    finally:
+        await opened.close()
+
+
 def _opened(path: str) -> BinaryIO:
     return Path(path).open("rb")
 
@@ -287,9 +300,12 @@ async def catch_up_with_hole(options: argparse.Namespace) -> int:
 if __name__ == "__main__":
     commands: dict[str, process.Command] = {
         "serve": serve, "migrate": migrate, "check-config": check_config, "import": import_,
+        "reconcile": reconcile_,
         "vault new-key": new_key, "vault keys": keys, "vault rewrap": rewrap, "vault catch-up": catch_up_,
         "vault catch-up-with-hole": catch_up_with_hole,
     }  # fmt: skip
     process.main(
-        SOURCE, commands, {"import": ["file", "--dry-run", "--report FILE"], "vault new-key": ["kid"]}
+        SOURCE,
+        commands,
+        {"import": ["file", "--dry-run", "--report FILE"], "reconcile": ["file"], "vault new-key": ["kid"]},
     )

@@ -13,6 +13,7 @@ from smartcard_unlock.identity.v1 import identity_pb2_grpc
 from services.identity import allow_list_command
 from services.identity.access import ACCESS
 from services.identity.approved_domains import ApprovedDomains
+from services.identity.card_refs import write_refs
 from services.identity.events import event_of
 from services.identity.feeds import Feeds
 from services.identity.finding import Finder
@@ -107,6 +108,15 @@ def _asked(options: argparse.Namespace) -> Asked:
     return Asked(Path(options.file), options.kind or "", options.dry_run, report, delta)
 
 
+async def cards_refs(_: argparse.Namespace) -> int:
+    """Print the card references that are known here, for `reconcile` of card_gateway."""
+    opened = Database(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL)
+    try:
+        return await write_refs(opened)
+    finally:
+        await opened.close()
+
+
 @asynccontextmanager
 async def _approved_domains() -> AsyncIterator[ApprovedDomains]:
     opened = Database(settings.load(DatabaseSettings).IDENTITY_DATABASE_URL)
@@ -165,6 +175,7 @@ if __name__ == "__main__":
             "serve": serve,
             "migrate": migrate,
             "import": import_file,
+            "cards refs": cards_refs,
             "allow-list show": list_show,
             "allow-list add": list_add,
             "allow-list remove": list_remove,
