@@ -111,8 +111,8 @@ def test_R16_a_dry_run_says_what_would_be_and_writes_nothing(command: Command) -
 def test_refused_rows_are_reported_by_line_with_what_is_wrong_and_never_with_what_they_say(
     command: Command, tmp_path: Path
 ) -> None:
-    secret = "test-holder-9999@example.org"
-    spoilt = CSV + f'holder;;x;;NONE;{secret};;{secret};;;;\nholder;"{secret};;;;;;;;;;\n'
+    personal = "test-holder-9999@example.org"
+    spoilt = CSV + f'holder;;x;;NONE;{personal};;{personal};;;;\nholder;"{personal};;;;;;;;;;\n'
     report = tmp_path / "report"
 
     code, said, errors = command.run(spoilt, "--report", str(report))
@@ -125,7 +125,7 @@ def test_refused_rows_are_reported_by_line_with_what_is_wrong_and_never_with_wha
     ]
     assert all(line["meaning"] == REASONS[line["reason"]] for line in lines)
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
-    assert secret not in report.read_text() + "".join(said) + errors
+    assert personal not in report.read_text() + "".join(said) + errors
 
 
 def test_a_header_that_cannot_be_read_ends_with_2_and_writes_nothing(command: Command) -> None:
