@@ -76,7 +76,9 @@ async def test_R64_a_frozen_card(world: World) -> None:
 @pytest.mark.parametrize(
     ("registry", "card"), [(-1, 400), (400, -1), (-400, -400)], ids=["registry", "card", "both"]
 )
-async def test_R5_the_earlier_of_both_dates_counts(world: World, registry: int, card: int) -> None:
+async def test_R5_R9_the_earlier_of_both_dates_counts_by_our_clock(
+    world: World, registry: int, card: int
+) -> None:
     date = (NOON + timedelta(days=registry)).isoformat()
     await world.populate(card={"certificate_expires_at": date})
 
