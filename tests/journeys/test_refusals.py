@@ -243,9 +243,11 @@ def at_agent(stack: Stack) -> Iterator[Stack]:
         {"PIN_ENTRY": "agent", "AGENTS": "enrolled", "AGENT_CA_FILE": str(stack.keys.ca)},
         {"PIN_ENTRY": "page", "AGENTS": "any"},
     ):
+        stack.agent.stop()  # else it waits longer and longer for a gateway that goes twice
         gateway.stop()
         gateway.env |= settings
         gateway.start()
+        stack.agent.start()
         if settings["AGENTS"] == "enrolled":
             yield stack
 
