@@ -66,15 +66,8 @@ class PinForm(ttk.Frame):
 
     def _lay_out(self) -> None:
         of_new = (self._new_label, self.new, self._again_label, self.again)
-        for widgets, asked in (
-            ((self._current_label, self.current), self._asks_current),
-            (of_new, self._asks_new),
-        ):
-            for widget in widgets:
-                if asked:
-                    widget.grid()
-                else:
-                    widget.grid_remove()
+        _show_or_hide(self._asks_current, self._current_label, self.current)
+        _show_or_hide(self._asks_new, *of_new)
         self._submit_button.configure(text=SET if self._asks_new else SIGN_IN)
         self._shows.set(False)
         self._mask()

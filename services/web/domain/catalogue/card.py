@@ -99,7 +99,7 @@ ENTRIES: tuple[Entry, ...] = (
     report(
         "CURRENT_PIN_WRONG",
         "That is not the passcode your smartcard has now",
-        "Your smartcard refused the current passcode you entered. Your passcode was not changed, and one try"
+        "Your smartcard refused the passcode you entered as the one it has now. Nothing was changed, and one try"
         " is used up.",
         "Enter your current passcode again. If you do not know it, set a new one with a security code.",
     ),
