@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.protocol.admin import CreateAclsRequest
+from aiokafka.protocol.admin import CreateAclsRequest, DescribeAclsRequest
 
 from deploy.local.child import free_port
 from deploy.local.kafka import Kafka
@@ -25,6 +25,7 @@ ROLES = {process: role for process, role in roles().items() if role.uses_kafka}
 KINDS = {"topic": 2, "group": 3}
 OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8}
 LITERAL = ALLOW = 3
+ANY = 1
 """Kafka's own numbers (its protocol's ResourceType, AclOperation, PatternType, AclPermissionType)."""
 
 MTLS = """
@@ -86,17 +87,31 @@ def certify(folder: Path, name: str, keys: Keys) -> None:
 
 
 async def grant(bootstrap: str) -> None:
-    """What the operator makes of each KafkaUser."""
+    """What the operator makes of each KafkaUser; returns when the broker keeps to it."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        for name, user in of_kind("production", "KafkaUser").items():
-            for acl in user["spec"]["authorization"]["acls"]:
-                kind, resource = KINDS[acl["resource"]["type"]], acl["resource"]["name"]
-                for operation in acl["operations"]:
-                    wanted = kind, resource, LITERAL, f"User:{name}", "*", OPERATIONS[operation], ALLOW
-                    # aiokafka has the message and no method for it.
-                    answer = await admin._send_request(CreateAclsRequest(*wanted))
-                    assert [code for code, _ in answer.creation_responses] == [0]
+        # aiokafka has the messages and no method for them.
+        for wanted in (granted := list(rights())):
+            answer = await admin._send_request(CreateAclsRequest(*wanted))
+            assert [code for code, _ in answer.creation_responses] == [0]
+        async with asyncio.timeout(30):
+            while await rights_in_force(admin) < len(granted):
+                await asyncio.sleep(0.05)
     finally:
         await admin.close()
+
+
+def rights() -> Iterator[tuple[int, str, int, str, str, int, int]]:
+    """Each right of the manifests, as Kafka's protocol wants it."""
+    for name, user in of_kind("production", "KafkaUser").items():
+        for acl in user["spec"]["authorization"]["acls"]:
+            kind, resource = KINDS[acl["resource"]["type"]], acl["resource"]["name"]
+            for operation in acl["operations"]:
+                yield kind, resource, LITERAL, f"User:{name}", "*", OPERATIONS[operation], ALLOW
+
+
+async def rights_in_force(admin: AIOKafkaAdminClient) -> int:
+    """How many the broker judges by: the controller has a right some time before the broker does."""
+    answer = await admin._send_request(DescribeAclsRequest(ANY, None, ANY, None, None, ANY, ANY))
+    return sum(len(acls) for *_, acls in answer.resources)
