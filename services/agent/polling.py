@@ -13,13 +13,20 @@ POLL_SECONDS = 25
 
 
 async def poll(
-    gateway: Gateway, watch: Watch, session: Session, facts: Facts, *news: asyncio.Event
+    gateway: Gateway,
+    watch: Watch,
+    session: Session,
+    facts: Facts,
+    *news: asyncio.Event,
+    seconds: int = POLL_SECONDS,
 ) -> Order | Idle | Over | None:
     """Ask for something to do, telling `facts`; None when the readers changed or any of `news` is set.
 
+    `seconds`: how long the gateway may wait; with 0 it says at once how the session stands.
+
     Raises what `Gateway.next_step` raises.
     """
-    asked = asyncio.ensure_future(gateway.next_step(session, facts, POLL_SECONDS))
+    asked = asyncio.ensure_future(gateway.next_step(session, facts, seconds))
     others: list[asyncio.Future[Any]] = [
         asyncio.ensure_future(watch.differs(facts)),
         *(asyncio.ensure_future(event.wait()) for event in news),

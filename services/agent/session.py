@@ -12,7 +12,7 @@ from contextlib import suppress
 from services.agent import enrolment
 from services.agent.backoff import Backoff
 from services.agent.journal import Journal
-from services.agent.polling import poll
+from services.agent.polling import POLL_SECONDS, poll
 from services.agent.ports import (
     Doing,
     Gateway,
@@ -64,6 +64,8 @@ class Agent:
         self._reports: dict[str, Report] = {}
         self._unreported: list[str] = []
         self._first_offer = True
+        self._recalls = False
+        """The session is of a run before this one: nobody here knows yet whether a page uses it."""
 
     def stop(self) -> None:
         """End soon: after the step under way and one try to report it."""
@@ -85,6 +87,7 @@ class Agent:
         if remembered is None:
             return None
         self._reports, self._unreported = remembered.reports, remembered.unacknowledged
+        self._recalls = True
         return remembered.session
 
     async def _next(self) -> Session | None:
@@ -125,7 +128,7 @@ class Agent:
 
     def _remember_session(self, session: Session) -> None:
         self._journal.begin_session(session)
-        self._reports, self._unreported = {}, []
+        self._reports, self._unreported, self._recalls = {}, [], False
 
     async def _serve(self, session: Session) -> None:
         """Do what the session asks until it ends, is lost, or we are stopped."""
@@ -173,8 +176,11 @@ class Agent:
         """Ask for something to do; None as soon as there is news that the gateway must hear first."""
         facts = self._watch.facts
         self._window.readers(facts)
-        answer = await poll(self._gateway, self._watch, session, facts, self._stop, self._spare.taken)
+        seconds = 0 if self._recalls else POLL_SECONDS
+        news = self._stop, self._spare.taken
+        answer = await poll(self._gateway, self._watch, session, facts, *news, seconds=seconds)
         if answer is not None:
+            self._recalls = False
             self._backoff.reset()
         return answer
 

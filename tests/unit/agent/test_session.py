@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.agent.backoff import Backoff
 from services.agent.journal import Journal
+from services.agent.polling import POLL_SECONDS
 from services.agent.ports import GatewayAway, Idle, Order, OrderRefused, Over, SessionLost
 from services.agent.session import Agent
 from services.agent.spare import Spare
@@ -141,6 +142,17 @@ async def test_F15_a_killed_run_is_reported_first_thing_under_the_same_session(t
     assert (session, step) == (SESSION.session_id, "reset-1")
     assert report == Report((Answer("select", 0x9000),), End.INTERRUPTED, "unblock")
     assert life.gateway.attached == 0
+
+
+async def test_a_run_that_remembers_a_session_asks_at_once_how_it_stands(tmp_path: Path) -> None:
+    Journal(tmp_path).begin_session(SESSION)
+    life = Life(tmp_path)
+    life.gateway.steps = [Idle(None, claimed=True), Idle(None, claimed=True)]
+
+    async with life.lived():
+        await life.told("spare session-1")
+
+    assert life.gateway.waits == [0, POLL_SECONDS]
 
 
 async def test_a_step_that_was_interrupted_is_not_run_when_it_is_given_again(tmp_path: Path) -> None:

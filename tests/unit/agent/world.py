@@ -163,6 +163,8 @@ class FakeGateway:
         self.refusals: list[Exception | None] = []
         """How the first Attach calls are answered; None as any other."""
         self.asked_at: list[float] = []
+        self.waits: list[int] = []
+        """How long it was allowed to wait with each answer; seconds."""
 
     async def attach(self, public_key: bytes, facts: Facts, attempt_id: str) -> tuple[str, str, Pairing]:
         self.asked_at.append(asyncio.get_running_loop().time())
@@ -175,6 +177,7 @@ class FakeGateway:
     async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:
         if session.session_id not in (SESSION.session_id, "session-1") or not self.steps:
             await asyncio.Event().wait()
+        self.waits.append(wait_seconds)
         step = self.steps.pop(0)
         if isinstance(step, Exception):
             raise step

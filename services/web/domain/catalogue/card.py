@@ -99,8 +99,8 @@ ENTRIES: tuple[Entry, ...] = (
     report(
         "CURRENT_PIN_WRONG",
         "That is not the passcode your smartcard has now",
-        "Your smartcard refused the passcode you entered as the one it has now. Nothing was changed, and one try"
-        " is used up.",
+        "Your smartcard refused the passcode you entered as the one it has now. Nothing was changed, and one"
+        " try is used up.",
         "Enter your current passcode again. If you do not know it, set a new one with a security code.",
     ),
     report(
