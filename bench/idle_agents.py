@@ -26,6 +26,7 @@ from smartcard_unlock.common.v1 import common_pb2
 from deploy.local.addresses import Addresses, Surroundings
 from deploy.local.child import Child, free_port
 from deploy.local.keys import Keys, make_keys
+from services.agent.enrolment import Enrolment
 from services.agent.over_https import OverHttps
 from services.agent.transport import ATTACH, NEXT_STEP, REPORT_STEP, A, Method, Transport
 from services.runtime.grpc_client import connect
@@ -72,7 +73,7 @@ class OwnConnection:
 
 
 def transport(kind: str, address: str, ca: Path) -> Transport:
-    return OwnConnection(address, ca) if kind == "grpc" else OverHttps(address, ca, "")
+    return OwnConnection(address, ca) if kind == "grpc" else OverHttps(address, Enrolment(ca), "")
 
 
 async def attach(one: Transport, facts: pb.ReaderFacts) -> pb.AttachResponse:

@@ -49,8 +49,8 @@ LETTERS = TemplateLetters(ZoneInfo("Europe/London"))
 class OneAddress:
     """identity, which always answers at once."""
 
-    async def address_of(self, delivery: Delivery) -> str:
-        return RECIPIENT
+    async def address_of(self, delivery: Delivery) -> tuple[str, str]:
+        return RECIPIENT, ""
 
 
 @dataclass

@@ -89,7 +89,7 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
     ATTACH_BURST: int = Field(1_000, ge=1, description="workstations of one network that may attach at once")
     ATTACH_PER_SECOND: float = Field(20.0, gt=0, le=10_000, description="and then, for each network")
     MOST_ON_OFFER: int = Field(
-        MOST_ON_OFFER, ge=1, le=MOST_ON_OFFER, description="workstations that wait for a page at once, in all"
+        100_000, ge=1, le=MOST_ON_OFFER, description="workstations that wait for a page at once, in all"
     )
     BUDGET_TRIES_FLOOR: int = Field(
         FLOOR, ge=FLOOR, le=FULL, description="believed tries of a card's secret below which nothing is sent"

@@ -15,7 +15,7 @@ from services.identity.access import ACCESS
 from services.identity.approved_domains import ApprovedDomains
 from services.identity.card_refs import write_refs
 from services.identity.events import event_of
-from services.identity.feeds import Feeds
+from services.identity.feeds import FIRST, Feeds
 from services.identity.finding import Finder
 from services.identity.import_command import Asked, Delta, import_directory
 from services.identity.mobile_numbers import LibphonenumberNumbers
@@ -99,13 +99,22 @@ async def import_file(options: argparse.Namespace) -> int:
 
 
 def _asked(options: argparse.Namespace) -> Asked:
-    """Return what the command was asked for. Raises SystemExit (2) for a delta without its feed or number."""
-    if bool(options.feed) != bool(options.number) or not (options.number or "1").isdecimal():
-        print("--feed NAME and --number N belong together; N counts a feed's deltas", file=sys.stderr)
-        raise SystemExit(2)
-    delta = Delta(options.feed, int(options.number)) if options.feed else None
+    """Return what the command was asked for. Raises SystemExit (2) for half a delta."""
+    delta = _delta(options) if options.feed or options.number or options.accept_refused else None
     report = Path(options.report) if options.report else None
     return Asked(Path(options.file), options.kind or "", options.dry_run, report, delta)
+
+
+def _delta(options: argparse.Namespace) -> Delta:
+    number = options.number or ""
+    if not options.feed or not number.isdecimal() or int(number) < FIRST:
+        print(
+            "--feed NAME and --number N belong together, and --accept-refused to them; N counts a feed's"
+            f" deltas from {FIRST}",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    return Delta(options.feed, int(number), options.accept_refused)
 
 
 async def cards_refs(_: argparse.Namespace) -> int:
@@ -183,7 +192,15 @@ if __name__ == "__main__":
             "check-config": check_config,
         },
         arguments={
-            "import": ["file", "--kind KIND", "--dry-run", "--report FILE", "--feed NAME", "--number N"],
+            "import": [
+                "file",
+                "--kind KIND",
+                "--dry-run",
+                "--report FILE",
+                "--feed NAME",
+                "--number N",
+                "--accept-refused",
+            ],
             "allow-list add": ["domain", "--exact", "--organisation CODE", "--by NAME"],
             "allow-list remove": ["domain", "--organisation CODE", "--by NAME"],
         },

@@ -13,6 +13,9 @@ from services.identity.tables import feeds
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 
+FIRST = 1
+"""The lowest number of a delta; 0 says that none was taken."""
+
 
 class Turn(Enum):
     """What a delta's number says."""
@@ -38,19 +41,23 @@ class Feeds:
             return int(found.scalar() or 0)
 
     async def turn(self, feed: str, number: int) -> Turn:
-        """Tell whether a delta is to be taken now."""
+        """Tell whether a delta is to be taken now. Raises ValueError for a number below FIRST."""
+        if number < FIRST:
+            raise ValueError("a feed's numbers start at 1")
         position = await self.position(feed)
         if position and number <= position:
             return Turn.TAKEN
         return Turn.GAP if position and number > position + 1 else Turn.NEXT
 
     async def moved(self, feed: str, number: int) -> None:
-        """Write down that a delta was taken; a run that died before it is run again."""
+        """Write down that a delta was taken; a run that died before it is run again. Never goes back."""
         async with self._database.begin("identity.feed") as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             now = self._clock.now()
             new = dialect.insert(feeds).values(feed=feed, position=number, taken_at=now)
             stands = new.on_conflict_do_update(
-                index_elements=["feed"], set_={"position": number, "taken_at": now}
+                index_elements=["feed"],
+                set_={"position": number, "taken_at": now},
+                where=feeds.c.position < number,
             )
             await connection.execute(stands)

@@ -44,6 +44,9 @@ class Delta:
 
     feed: str
     number: int
+    """From 1."""
+    accept_refused: bool = False
+    """It counts as taken even where rows of it were refused."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class Asked:
 async def import_directory(
     asked: Asked, registry: AbstractAsyncContextManager[Registry], feeds: Feeds
 ) -> int:
-    """Import a file; 1 where rows were refused or a delta is missing, 2 for a file that cannot be read."""
+    """Import a file; 1 where rows were refused or a delta is missing, 2 for a file that cannot be read.
+
+    A delta with refused rows does not count as taken, unless that was asked for: its good rows are
+    stored, and it may be run again, mended.
+    """
     if asked.delta:
         turn = await feeds.turn(asked.delta.feed, asked.delta.number)
         if turn is not Turn.NEXT:
@@ -75,9 +82,16 @@ async def import_directory(
         print(f"UNREADABLE: {error}", file=sys.stderr)
         return 2
     if asked.delta and not asked.dry_run:
-        await feeds.moved(asked.delta.feed, asked.delta.number)
+        await _move(feeds, asked.delta, counts["refused"])
     print(("nothing written, as it would be: " if asked.dry_run else "") + json.dumps(counts))
     return 1 if counts["refused"] else 0
+
+
+async def _move(feeds: Feeds, delta: Delta, refused: int) -> None:
+    if refused and not delta.accept_refused:
+        print(_not_moved(refused, await feeds.position(delta.feed)))
+    else:
+        await feeds.moved(delta.feed, delta.number)
 
 
 async def _run(asked: Asked, stream: BinaryIO, into: Registry) -> dict[str, int]:
@@ -102,6 +116,13 @@ def _not_its_turn(turn: Turn, position: int) -> str:
     if turn is Turn.TAKEN:
         return f"FEED_ALREADY_TAKEN: the feed stands at {position}; nothing was done"
     return f"FEED_GAP: the feed stands at {position}, so {position + 1} comes next; nothing was done"
+
+
+def _not_moved(refused: int, position: int) -> str:
+    return (
+        f"FEED_NOT_MOVED: refused rows: {refused}; the others are stored. The feed stands at {position}:"
+        " run this delta again once it is mended, or as it is with --accept-refused"
+    )
 
 
 def _watched(lines: Iterator[str], read: "_Counted", bar: Progress) -> Iterator[str]:

@@ -72,6 +72,9 @@ class Plan:
     changed_organisations: set[str] = field(default_factory=set)
     changed_holders: set[str] = field(default_factory=set)
     changed_cards: set[str] = field(default_factory=set)
+    lifted: set[str] = field(default_factory=set)
+    """Cards that were frozen until a row of this batch gave them another status."""
+
     list_changes: list[tuple[AllowedDomain, Change]] = field(default_factory=list)
     new_addresses: list[NewAddress] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
@@ -171,6 +174,8 @@ class Plan:
         # What somebody froze, no import thaws.
         stays = known is not None and known.status == "FROZEN" and record.status is CardStatus.ACTIVE
         status = CardStatus.FROZEN if stays else record.status
+        if known is not None and known.status == "FROZEN" and status is not CardStatus.FROZEN:
+            self.lifted.add(record.card_ref)
         card = StoredCard(record.card_ref, holder.holder_ref, status.value, record.certificate_expires_at)
         self.touched.add(holder.organisation)
         if card != known:

@@ -5,9 +5,10 @@ A batch is a dozen statements whatever its size, so a million rows pass in bound
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Select, Table, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +28,7 @@ from services.identity.directory import (
 from services.identity.domain.address import domain_of
 from services.identity.domain.allow_list import ListChange, on_list
 from services.identity.domain.facts import Fact, HoldersImported
+from services.identity.domain.holder import CardStatus
 from services.identity.import_plan import IMPORT, NewAddress, Plan, StoredCard, StoredHolder
 from services.identity.storage import PROCESS, STANDING
 from services.identity.tables import (
@@ -39,7 +41,7 @@ from services.identity.tables import (
     roles,
 )
 from services.runtime.clock import Clock
-from services.runtime.database import Database
+from services.runtime.database import Database, for_update
 from services.runtime.outbox import Event, tell_all
 from services.runtime.randomness import Randomness
 
@@ -53,6 +55,9 @@ _ORGANISATIONS = select(organisations, registration_authorities).outerjoin(
 
 class SqlRegistry:
     """The directory's records in identity's database."""
+
+    _locks = True
+    """Whether nobody else may change what a batch is about, from its first read to its end."""
 
     def __init__(
         self,
@@ -106,9 +111,11 @@ class SqlRegistry:
             plan.organisations[row.code] = _organisation(row)
         ids = {r.id for r in records if isinstance(r, Holder)}
         ids |= {r.holder for r in records if isinstance(r, Card | Role)}
+        refs = {r.card_ref for r in records if isinstance(r, Card)}
+        if self._locks:
+            await _lock(connection, ids, refs)
         for row in await connection.execute(_HOLDERS.where(holders.c.holder_id.in_(ids))):
             plan.holders[row.holder_id] = StoredHolder(**row._mapping)
-        refs = {r.card_ref for r in records if isinstance(r, Card)}
         for row in await connection.execute(select(cards).where(cards.c.card_ref.in_(refs))):
             plan.cards[row.card_ref] = StoredCard(**row._mapping)
         plan.allow_list = {
@@ -129,7 +136,10 @@ class SqlRegistry:
             connection, holders, [_holder(plan.holders[each]) for each in sorted(plan.changed_holders)]
         )
         await _put(connection, addresses, [_address(each) | {"set_at": now} for each in plan.new_addresses])
-        await _put(connection, cards, [vars(plan.cards[each]) for each in sorted(plan.changed_cards)])
+        lifted = plan.changed_cards & plan.lifted
+        kept = [vars(plan.cards[each]) for each in sorted(plan.changed_cards - lifted)]
+        await _put(connection, cards, kept, {"status": _stays_frozen})
+        await _put(connection, cards, [vars(plan.cards[each]) for each in sorted(lifted)])
         await _put(connection, roles, [_role(key, plan.roles[key]) for key in sorted(plan.roles)])
 
     async def _eligible(self, connection: AsyncConnection) -> dict[str, int]:
@@ -157,8 +167,11 @@ class SqlRegistry:
 class Rehearsal(SqlRegistry):
     """The same, in one transaction that is undone: what an import would do, to its last row.
 
-    The rows it changes are locked until it ends; on SQLite the whole database is.
+    The rows it changes are locked until it ends; on SQLite the whole database is. Those that it only reads
+    are not: it may run for long, and nobody is to wait for it with a freeze.
     """
+
+    _locks = False
 
     @asynccontextmanager
     async def rehearsed(self) -> AsyncIterator[Registry]:
@@ -184,8 +197,30 @@ async def _holders_by_organisation(connection: AsyncConnection) -> dict[str, int
     return {organisation: count for organisation, count in await connection.execute(counts)}  # noqa: C416
 
 
-async def _put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert rows, or set what differs where their key is there already."""
+async def _lock(connection: AsyncConnection, ids: set[str], refs: set[str]) -> None:
+    """Lock holders, then cards, each in the order of their keys, so that no two wait for each other.
+
+    By statements of their own: one that waited for a row reads that row anew, but what it joins as it was.
+    """
+    held = select(holders.c.holder_id).where(holders.c.holder_id.in_(ids)).order_by(holders.c.holder_id)
+    carried = select(cards.c.card_ref).where(cards.c.card_ref.in_(refs)).order_by(cards.c.card_ref)
+    for wanted in (held, carried):
+        await connection.execute(for_update(wanted, connection))
+
+
+def _stays_frozen(new: ColumnElement[str]) -> ColumnElement[str]:
+    """The status that stands: what somebody froze is not thawed, whatever this batch knew of it (R64)."""
+    frozen, active = CardStatus.FROZEN.value, CardStatus.ACTIVE.value
+    return case((and_(cards.c.status == frozen, new == active), frozen), else_=new)
+
+
+async def _put(
+    connection: AsyncConnection,
+    table: Table,
+    rows: Iterable[Mapping[str, Any]],
+    kept: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[Any]]] = MappingProxyType({}),
+) -> None:
+    """Insert rows, or set what differs where their key is there already; `kept` says what else counts."""
     rows = list(rows)
     if not rows:
         return
@@ -193,6 +228,7 @@ async def _put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping
     new = dialect.insert(table)
     keys = [column.name for column in table.primary_key]
     others = {name: new.excluded[name] for name in rows[0] if name not in keys}
+    others |= {name: rule(new.excluded[name]) for name, rule in kept.items()}
     await connection.execute(new.on_conflict_do_update(index_elements=keys, set_=others), rows)
 
 

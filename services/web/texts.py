@@ -29,7 +29,7 @@ REASONS = (
 
 REASON_MISSING = "Select why you need a new passcode"
 WAY_MISSING = "Select what you want to do"
-PAIRING_MISSING = "Enter the 8 characters that the unlock program shows"
+PAIRING_MISSING = "Enter the 10 characters that the unlock program shows"
 PAIRING_UNKNOWN = "That code does not work. Enter the code that the unlock program shows now"
 ADDRESS_SPENT = "The link from the unlock program was too old. Enter the code that the program shows now"
 WORDS_NOT_CONFIRMED = "Confirm that the unlock program on this computer shows these 3 words"
@@ -95,6 +95,17 @@ SIGN_IN_REFUSED = {
     "CURRENT_FORM": "Your passcode must be 4 to 8 digits, 0 to 9",
     "NOT_SEALED": PASSCODE_REFUSED["NOT_SEALED"],
 }
+
+
+SIGN_IN_STOPPED = {
+    "DECLINED": "The unlock program asked whether you want to sign in, and got no yes in time. Enter your"
+    " passcode again if you want to go on.",
+    "PROOF_TIMED_OUT": "The smartcard did not answer in time. Leave it in the reader and enter your passcode"
+    " again.",
+    "PIN_REFUSED": "What you entered cannot be a passcode, or it did not arrive as your browser sent it. Your"
+    " smartcard did not see it. Enter your passcode again.",
+}
+"""What a stopped sign-in says of codes whose own words are of a new passcode."""
 
 
 def tries(count: int) -> str:

@@ -1,4 +1,4 @@
-"""How a page finds its agent: a one-time address or an 8-character code, and how often one may guess.
+"""How a page finds its agent: a one-time address or a 10-character code, and how often one may guess.
 
 Pure: callers bring the MAC that addresses and codes are made of. Nothing here is ever stored in
 clear; the database keeps digests. Source: quality S13.
@@ -13,9 +13,9 @@ LIFETIME = timedelta(seconds=120)
 RENEW_WITHIN = timedelta(seconds=30)
 """A poll lasts up to 25 s, so a pairing with less than this is renewed at the start of one."""
 
-CODE_LENGTH = 8
+CODE_LENGTH = 10
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""32 characters nobody mixes up; 8 of them are 40 bits."""
+"""32 characters nobody mixes up; 10 of them are 50 bits (ADR 0017)."""
 
 _LIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "U": "V"})
 
@@ -23,10 +23,10 @@ GUESS_WINDOW = timedelta(minutes=10)
 GUESSES_PER_SOURCE = 10
 """Wrong codes one source may enter in a window."""
 GUESSES_IN_ALL = 2000
-"""Wrong codes all sources may enter in a window: against 5,000 live codes that is one hit in 100,000."""
+"""Wrong codes all sources may enter in a window."""
 
-MOST_ON_OFFER = 10_000
-"""Sessions on offer at once. Each has one live code, or two for 30 s: at most one hit in 25,000 windows."""
+MOST_ON_OFFER = 1_000_000
+"""Sessions on offer at once. Each has one live code, or two for 30 s: at most one hit in 280,000 windows."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Pairing:
 
 
 def code_of(mac: bytes) -> str:
-    """Eight characters out of a MAC of at least 8 bytes; 40 bits, uniform."""
-    value = int.from_bytes(mac[:5], "big")
-    return "".join(ALPHABET[value >> shift & 31] for shift in range(35, -1, -5))
+    """Ten characters out of a MAC of at least 8 bytes; 50 bits, uniform."""
+    value = int.from_bytes(mac[:7], "big") >> 6
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(45, -1, -5))
 
 
 def shown(code: str) -> str:
-    """The code as people read it: `ABCD-EFGH`."""
-    return f"{code[:4]}-{code[4:]}"
+    """The code as people read it: `ABCDE-FGHJK`."""
+    return f"{code[:5]}-{code[5:]}"
 
 
 def typed(text: str) -> str | None:

@@ -76,7 +76,8 @@ class Wish:
 def prove_step(outside: Outside, session_id: str, wish: Wish, now: datetime) -> Step:
     """A PROVE, which keeps what was sealed until the card has proved itself."""
     random = outside.randomness
-    within = steps.PROVE_BEGINS_WITHIN if wish.sealed_pin else steps.PIN_TYPED_WITHIN
+    is_typed_already = wish.sealed_pin or wish.sealed_current_pin
+    within = steps.PROVE_BEGINS_WITHIN if is_typed_already else steps.PIN_TYPED_WITHIN
     return Step(
         random.uuid7(), session_id, StepKind.PROVE, random.token(NONCE_LENGTH), now,
         not_before=now, begin_before=now + within,

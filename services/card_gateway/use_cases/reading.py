@@ -66,7 +66,7 @@ class Reading:
         if profiles.BY_KIND[card.profile].PROVES_IN_READ:
             await self._closing.settle_others(work, card.card_ref, step, blocked, now)
         taken = sessions.take_card(session, self._card_of(card, facts))
-        if taken.reason is Reason.SIGN_IN and not can_sign_in(card):
+        if taken.reason is Reason.SIGN_IN and not blocked and not can_sign_in(card):
             await self._closing.end(work, session, taken, State.FAILED, UNSUPPORTED, now)
             return
         code = await self._why_not(work, card, facts, now)

@@ -67,7 +67,7 @@ class Claim(Asked):
         pattern="^[ -]*([A-Za-z0-9][ -]*){8}$",
         max_length=40,
         repr=False,
-        description="The 8 characters that the unlock program shows; spaces and hyphens do not matter.",
+        description="The 10 characters that the unlock program shows; spaces and hyphens do not matter.",
         examples=["K7QM 2XWD"],
     )
     address_token: str = Field(

@@ -32,7 +32,7 @@ async def choose_other_reason(visit: Visit) -> Response:
     )
     if refused:
         raise Stop(refused.code)
-    visit.step_up(reason=Reason(chosen), code_asked=False, last_try=False)
+    visit.step_up(reason=Reason(chosen), code_asked=False, last_try=False, words_confirmed=False)
     return visit.move(place_of(visit, await session_of(visit)))
 
 

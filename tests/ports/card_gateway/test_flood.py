@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from deploy.local.keys import Keys
 from services.agent.calls import GatewayCalls
+from services.agent.enrolment import Enrolment
 from services.agent.facts import Facts
 from services.agent.over_grpc import OverGrpc
 from services.agent.over_https import OverHttps
@@ -59,7 +60,7 @@ class Flooded:
 
     def calls(self, transport: type) -> GatewayCalls:
         address = self.grpc if transport is OverGrpc else self.https
-        carried: Transport = transport(address, self.keys.ca, "")
+        carried: Transport = transport(address, Enrolment(self.keys.ca), "")
         return GatewayCalls(carried, "0.1.0", SystemClock().now)
 
     async def attach(self, calls: GatewayCalls) -> str:

@@ -135,7 +135,7 @@ def environment(keys: Keys) -> dict[str, str]:
         ("BUDGET_FAILED_RESETS", "6"),
         ("BUDGET_FAILED_RESETS", "0"),
         ("BUDGET_USES_KEPT", "0"),
-        ("MOST_ON_OFFER", "10001"),
+        ("MOST_ON_OFFER", "1000001"),
         ("ATTACH_PER_SECOND", "0"),
     ],
 )

@@ -370,7 +370,7 @@ class Pairing(_message.Message):
     page_address: _builtins.str
     """The one-time page address. SECRET."""
     pairing_code: _builtins.str
-    """The 8-character code, written `ABCD-EFGH`. SECRET."""
+    """The 10-character code, written `ABCDE-FGHJK`. SECRET."""
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """First instant at which both are refused; UTC."""

@@ -140,7 +140,7 @@ class StartSessionRequest(_message.Message):
     address_token: _builtins.str
     """Token of the one-time page address that the agent opened. SECRET."""
     pairing_code: _builtins.str
-    """The 8-character code the agent shows; case, spaces and hyphens do not matter. SECRET."""
+    """The 10-character code the agent shows; case, spaces and hyphens do not matter. SECRET."""
     reason: _common_pb2.Reason.ValueType
     """Why the holder came."""
     route: _common_pb2.Route.ValueType
