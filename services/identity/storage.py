@@ -37,7 +37,7 @@ from services.identity.tables import (
     roles,
     told_outcomes,
 )
-from services.runtime.database import Database
+from services.runtime.database import Database, for_update
 from services.runtime.outbox import Event, tell_all
 from services.runtime.randomness import Randomness
 
@@ -234,6 +234,9 @@ class SqlWork(SqlView):
         mine = and_(cards.c.holder_ref == token.holder_ref, cards.c.status == CardStatus.ACTIVE.value)
         if token.card_ref:
             mine = and_(mine, cards.c.card_ref == token.card_ref)
+        # In the order in which an import locks them, so that neither waits for the other.
+        locked = select(cards.c.card_ref).where(mine).order_by(cards.c.card_ref)
+        await self._connection.execute(for_update(locked, self._connection))
         frozen = update(cards).where(mine).values(status=CardStatus.FROZEN.value).returning(cards.c.card_ref)
         return sorted((await self._connection.execute(frozen)).scalars())
 

@@ -19,6 +19,7 @@ import pytest
 
 from services.identity.directory import Import
 from services.identity.events import event_of
+from services.identity.feeds import Feeds
 from services.identity.import_command import REASONS
 from services.identity.registry import Rehearsal
 from services.identity.use_cases import Resolved
@@ -161,8 +162,38 @@ def test_deltas_of_a_feed_are_taken_in_turn_once_each_and_none_is_left_out(comma
     assert name() == "Eight"
 
 
-def test_a_feed_needs_a_number(command: Command) -> None:
-    assert command.run(CSV, "--feed", "staff")[0] == 2
+def test_a_delta_with_refused_rows_does_not_count_as_taken_unless_that_is_accepted(command: Command) -> None:
+    spoilt = CSV + "card;;;zz;;;test-holder-0001;;;;;\n"
+
+    def delta(content: str, number: int, *options: str) -> tuple[int, str]:
+        code, said, _ = command.run(content, "--feed", "staff", "--number", str(number), *options)
+        return code, next((line.partition(":")[0] for line in said if line.startswith("FEED")), "")
+
+    assert delta(CSV, 1) == (0, "")
+    for _ in range(2):
+        assert delta(spoilt, 2) == (1, "FEED_NOT_MOVED")
+    assert command.count("cards") == 1
+    assert delta(CSV, 3) == (1, "FEED_GAP")
+    assert delta(spoilt, 2, "--accept-refused") == (1, "")
+    assert delta(spoilt, 2) == (0, "FEED_ALREADY_TAKEN")
+    assert delta(CSV, 3) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "half", ["--feed staff", "--number 1", "--feed staff --number 0", "--accept-refused", "--number 0"]
+)
+def test_a_feed_needs_a_number_from_1(command: Command, half: str) -> None:
+    assert command.run(CSV, *half.split())[0] == 2
+
+
+async def test_a_feed_only_moves_forwards_and_its_numbers_start_at_1(world: World) -> None:
+    feeds = Feeds(world.database, world.clock)
+    for number in (8, 7):
+        await feeds.moved("staff", number)
+
+    assert await feeds.position("staff") == 8
+    with pytest.raises(ValueError, match="start at 1"):
+        await feeds.turn("staff", 0)
 
 
 async def test_R16_a_holder_of_a_delta_may_unlock_at_once(world: World) -> None:
