@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,6 +27,8 @@ class AgentWindow:
         self._environment, self._log = {"AGENT_WINDOW": "console", **environment}, log
         self._process: subprocess.Popen[bytes] | None = None
         self._terminal = -1
+        self._open = threading.Lock()
+        """Held while the terminal is written to or closed: its number may soon be another file's."""
         self._text = ""
         self._news = threading.Condition()
 
@@ -46,7 +49,9 @@ class AgentWindow:
 
     def start(self) -> None:
         """Start the agent; returns at once. After `kill` or `stop` it starts anew, in the same window."""
-        self._terminal, inside = pty.openpty()
+        terminal, inside = pty.openpty()
+        with self._open:
+            self._terminal = terminal
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 # No code of ours between fork and exec: the caller may have threads, and then it hangs.
@@ -58,7 +63,7 @@ class AgentWindow:
                 env={**os.environ, **self._environment},
             )
         os.close(inside)
-        threading.Thread(target=self._read, args=(self._terminal,), daemon=True).start()
+        threading.Thread(target=self._read, args=(terminal,), daemon=True).start()
 
     def wait_for(self, what: str, seconds: float, *, after: int = 0) -> int:
         """Return where in `text` the words end, as soon as they stand there after position `after`.
@@ -71,8 +76,9 @@ class AgentWindow:
             return self._text.index(what, after) + len(what)
 
     def type(self, line: str) -> None:
-        """Type a line, as the person does."""
-        os.write(self._terminal, line.encode() + b"\n")
+        """Type a line, as the person does; what is typed to an agent that has just ended nobody reads."""
+        with self._open, suppress(OSError):
+            os.write(self._terminal, line.encode() + b"\n")
 
     def ended(self, seconds: float = 30.0) -> int:
         """Return the exit status of an agent that ends by itself. Raises TimeoutExpired."""
@@ -107,7 +113,10 @@ class AgentWindow:
                 text = read.decode(errors="replace").replace("\r\n", "\n")
                 self._text = (self._text + text)[-self.LONGEST_TEXT :]
                 self._news.notify_all()
-        os.close(terminal)
+        with self._open:
+            os.close(terminal)
+            if self._terminal == terminal:
+                self._terminal = -1
 
 
 def _bytes(terminal: int) -> bytes:

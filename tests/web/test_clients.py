@@ -121,8 +121,8 @@ async def test_a_session_is_claimed_by_address_or_by_code(channel: Any, answers:
     assert await start(gateway, token="t") == Claimed("s", "c", INSTANT)
     assert answers.asked.WhichOneof("pairing") == "address_token"
     assert (answers.asked.reason, answers.asked.route) == (common_pb2.REASON_FORGOTTEN, common_pb2.ROUTE_SELF)
-    await start(gateway, code="K7QM2XWD")
-    assert answers.asked.pairing_code == "K7QM2XWD"
+    await start(gateway, code="K7QM2XWD4C")
+    assert answers.asked.pairing_code == "K7QM2XWD4C"
 
 
 async def test_a_refused_claim_is_an_answer(channel: Any, answers: Answers) -> None:

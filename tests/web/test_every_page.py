@@ -67,7 +67,7 @@ def no_reason(page: Page) -> None:
 
 
 def wrong_pairing(page: Page) -> None:
-    page.get_by_label("Code from the unlock program").fill("ABCDEFGH")
+    page.get_by_label("Code from the unlock program").fill("ABCDEFGHJK")
     go_on(page)
 
 

@@ -131,7 +131,7 @@ def test_R1_the_whole_way_by_keyboard_from_the_start_page_to_the_last(page: Page
     press(page, "form button", "Enter")
     page.wait_for_url("**/pair")
     tab_to(page, "#pairing_code")
-    page.keyboard.type(f"{PAIRING_CODE[:4]}-{PAIRING_CODE[4:]}")
+    page.keyboard.type(f"{PAIRING_CODE[:5]}-{PAIRING_CODE[5:]}")
     press(page, "form button", "Enter")
     page.wait_for_url("**/card")
     site.world.change(state=State.CARD_READ)

@@ -64,11 +64,11 @@ class Claim(Asked):
     pairing_code: str = Field(
         "",
         json_schema_extra=_may_be_left_out,
-        pattern="^[ -]*([A-Za-z0-9][ -]*){8}$",
+        pattern="^[ -]*([A-Za-z0-9][ -]*){10}$",
         max_length=40,
         repr=False,
         description="The 10 characters that the unlock program shows; spaces and hyphens do not matter.",
-        examples=["K7QM 2XWD"],
+        examples=["K7QM2 XWD4C"],
     )
     address_token: str = Field(
         "",

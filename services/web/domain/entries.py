@@ -5,7 +5,7 @@ Whether a code is right is for `otp` and `card_gateway` to say.
 
 import re
 
-PAIRING_LENGTH = 8
+PAIRING_LENGTH = 10
 CODE_LENGTHS = range(7, 11)
 """Digits of a code in any deployment; `otp` knows how many it has in this one."""
 ORGANISATION_CODE = re.compile(r"[!-~]{1,16}")

@@ -59,7 +59,7 @@ async def test_the_same_attempt_claims_the_same_session(front_end: FrontEnd, wor
 
 
 async def test_an_unknown_code_is_refused_with_what_to_do(front_end: FrontEnd) -> None:
-    answer = await front_end.post("/sessions", {"pairing_code": "ABCDEFGH", "reason": "LOCKED"})
+    answer = await front_end.post("/sessions", {"pairing_code": "ABCDEFGHJK", "reason": "LOCKED"})
 
     assert refused(answer) == (404, "PAIRING_UNKNOWN")
     assert "the code that the unlock program shows now" in problem(answer)["next_step"]

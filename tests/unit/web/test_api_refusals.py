@@ -57,7 +57,7 @@ async def call(front_end: FrontEnd, path: str) -> httpx.Response:
 
 
 async def test_every_refusal_is_problem_details_with_a_code_of_the_catalogue(front_end: FrontEnd) -> None:
-    told = problem(await front_end.post("/sessions", {"pairing_code": "ABCDEFGH", "reason": "LOCKED"}))
+    told = problem(await front_end.post("/sessions", {"pairing_code": "ABCDEFGHJK", "reason": "LOCKED"}))
 
     entry = CATALOGUE["PAIRING_UNKNOWN"]
     assert told["type"] == f"{ORIGIN}/help/errors/PAIRING_UNKNOWN"

@@ -107,7 +107,7 @@ async def test_R2_no_reason_is_asked_again(visitor: Visitor, world: World) -> No
     assert world.calls == []
 
 
-@pytest.mark.parametrize("typed", ["k7qm2xwd", "K7QM-2XWD", " k7qm 2xwd "])
+@pytest.mark.parametrize("typed", ["k7qm2xwd4c", "K7QM2-XWD4C", " k7qm2 xwd4c "])
 async def test_the_agents_code_is_accepted_as_people_type_it(
     visitor: Visitor, world: World, typed: str
 ) -> None:
@@ -122,10 +122,10 @@ async def test_the_agents_code_is_accepted_as_people_type_it(
 async def test_a_wrong_agents_code_can_be_typed_again(visitor: Visitor, world: World) -> None:
     await visitor.open("/reason")
     await visitor.submit("/reason", reason="LOCKED")
-    page = await visitor.submit("/pair", pairing_code="WRONGONE")
+    page = await visitor.submit("/pair", pairing_code="WRONGONE99")
 
     assert "That code does not work" in page.text
-    await visitor.submit("/pair", pairing_code="K7QM2XWD")
+    await visitor.submit("/pair", pairing_code="K7QM2XWD4C")
     assert visitor.at() == "/card"
 
 

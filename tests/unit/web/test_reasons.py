@@ -17,7 +17,7 @@ async def reach(visitor: Visitor, world: World, reason: Reason, **card: object) 
     """Choose a reason and have the card read."""
     await visitor.open("/reason")
     await visitor.submit("/reason", reason=reason.value)
-    await visitor.submit("/pair", pairing_code="K7QM2XWD")
+    await visitor.submit("/pair", pairing_code="K7QM2XWD4C")
     world.change(state=State.CARD_READ, reader=Reader.CARD, tries_left=3, **card)
     await visitor.open("/card")
 
