@@ -1,6 +1,6 @@
 """The passcodes that a person types here: the rules of the page, by the same names. Pure. R51."""
 
-from services.card_gateway.card.pin_policy import Weakness, change_weakness, weakness
+from services.card_gateway.card.pin_policy import change_weakness, current_weakness, weakness
 
 CURRENT_MISSING, MISSING, DIFFERENT = "CURRENT_MISSING", "MISSING", "DIFFERENT"
 
@@ -9,8 +9,8 @@ def current_objection(current: str) -> str:
     """Why this can be no current passcode, before a try is spent on it; empty where it can."""
     if not current:
         return CURRENT_MISSING
-    wrong = change_weakness(current, "")
-    return wrong.value if wrong is Weakness.CURRENT_FORM else ""
+    wrong = current_weakness(current)
+    return wrong.value if wrong else ""
 
 
 def objection(new: str, current: str) -> str:
