@@ -107,12 +107,17 @@ CHANGE_STEPS = (*(("select", "chuid", "clear", "tries") if os.environ.get("SOAK"
 CHANGE_POINTS = tuple(f"agent.{name}.{when}" for name in CHANGE_STEPS for when in ("sending", "answered"))
 RANDOM_RUNS = 200 if os.environ.get("SOAK") else int(os.environ.get("RANDOM_KILLS", "4"))
 RANDOM_CARDS = [f"random-{number}" for number in range(RANDOM_RUNS)]
+ADMIN_KEY_RUNS = 60 if os.environ.get("SOAK") else 2
+ADMIN_KEY_CARDS = [f"admin-key-{number}" for number in range(ADMIN_KEY_RUNS)]
 
 PLANS = [
     Plan(card, f"Card {card} of the kill matrix", "SUCCESS")
     for cards in (*THEME_CARDS.values(), *AGENT_CARDS.values(), [KAFKA_CARD], RANDOM_CARDS)
     for card in cards
-] + [CHANGED_CARD]
+] + [
+    CHANGED_CARD,
+    *(Plan(card, f"Minidriver card {card}", "SUCCESS", profile="GIDS") for card in ADMIN_KEY_CARDS),
+]
 
 
 pytestmark = pytest.mark.xdist_group("kills")
@@ -173,13 +178,14 @@ def test_F15_the_agent_killed_at_a_command_to_the_card(
 
 @pytest.mark.pcsc
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("cards", [RANDOM_CARDS, ADMIN_KEY_CARDS], ids=["PUK", "admin key"])
 def test_F15_F1_agent_and_gateway_killed_at_random_instants_of_a_reset(
-    stack: ArmedStack, record_property: Callable[[str, object], None]
+    stack: ArmedStack, cards: list[str], record_property: Callable[[str, object], None]
 ) -> None:
     seed = int(os.environ.get("SEED", "0")) or secrets.randbits(32)
     chance = random.Random(seed)
     seen = []
-    for card in RANDOM_CARDS:
+    for card in cards:
         kill = random_kill(chance)
         try:
             seen.append(killed_at_random(stack, card, kill))

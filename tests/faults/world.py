@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
+from deploy.local.demo_data import DemoCard
 from deploy.local.stack import Stack
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.master_keys import FileKeyProvider
@@ -44,7 +45,7 @@ def check_world(stack: Stack, *, unlocked: Iterable[str] = (), still_blocked: It
     _codes_are_used_once(stack)
     _no_change_let_a_secret_out(stack)
     for name in (*unlocked, *still_blocked):
-        _puk_is_known(stack, name)
+        _card_secret_is_known(stack, name)
         assert stack.slots.counters(name)["wrong_puk_tries"] <= 1, f"I4: {name}"
 
 
@@ -138,9 +139,25 @@ def mails_are_repeats(stack: Stack, name: str, most: int) -> None:
     assert len(codes) <= most, f"I11: {len(codes)} mails"
 
 
-def _puk_is_known(stack: Stack, name: str) -> None:
-    """I3: the PUK in the card is the vault's current, or the next of an open row."""
+def _card_secret_is_known(stack: Stack, name: str) -> None:
+    """I3: the PUK in the card is known; an admin key stands as it was imported, and was never wrong."""
     card = stack.card(name)
+    if card.plan.profile == "PIV":
+        _puk_is_known(stack, card)
+    else:
+        _admin_key_stands(stack, card)
+
+
+def _admin_key_stands(stack: Stack, card: DemoCard) -> None:
+    name = card.name
+    state = json.loads((stack.pcsc.cards / f"{name}.card").read_text())
+    assert bytes.fromhex(state["admin_key"]) == card.facts.admin_key, f"I3: {name}"
+    assert state["wrong_admin_tries"] == 0, f"I4: {name}"
+
+
+def _puk_is_known(stack: Stack, card: DemoCard) -> None:
+    """I3: the PUK in the card is the vault's current, or the next of an open row."""
+    name = card.name
     secret = rows(stack, "card_gateway", "select * from secrets where card_ref = ?", card.card_ref)[0]
     open_rows = rows(
         stack,
