@@ -12,12 +12,10 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notifier.reports import LARGEST_REPORT, read_report
+from services.notifier.room import Conversation, Room
 from services.notifier.use_cases import Deliveries, Taking
 from services.runtime import logs
 from services.runtime.database import TransientDatabaseError
-
-IDLE_SECONDS = 60.0
-MOST_CONNECTIONS = 50
 
 EMPTY = (None, "", "<>")
 """An empty reverse-path, as aiosmtpd may say it."""
@@ -39,6 +37,7 @@ class Returns:
         self._handler = _Handler(deliveries, re.compile(pattern, re.IGNORECASE))
         host, _, port = listen.rpartition(":")
         self._host, self._wanted, self._tls = host, int(port), tls
+        self._room = Room()
         self._server: asyncio.Server | None = None
 
     @property
@@ -56,15 +55,15 @@ class Returns:
         del grace_seconds
         if self._server:
             self._server.close()
-        self._handler.hang_up()
+        self._room.hang_up()
 
     def _conversation(self) -> SMTP:
-        return SMTP(
+        return Conversation(
+            self._room,
             self._handler,
             data_size_limit=LARGEST_REPORT,
             hostname="returns",
             ident="returns",
-            timeout=IDLE_SECONDS,
             tls_context=self._tls,
         )
 
@@ -75,22 +74,6 @@ class _Handler:
     def __init__(self, deliveries: Deliveries, address: re.Pattern[str]) -> None:
         self._deliveries = deliveries
         self._address = address
-        self._open: set[SMTP] = set()
-
-    def hang_up(self) -> None:
-        for server in self._open:
-            if server.transport:
-                server.transport.close()
-
-    async def handle_EHLO(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        self._open = {each for each in self._open if each.transport and not each.transport.is_closing()}
-        if server not in self._open and len(self._open) >= MOST_CONNECTIONS:
-            return ["421 4.3.2 too many connections"]
-        self._open.add(server)
-        session.host_name = hostname
-        return responses
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str | None, options: list[str]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import aiosmtplib
 import pytest
 
-from services.notifier.returns import MOST_CONNECTIONS, Returns
+from services.notifier.returns import Returns
 from tests.ports.notifier.test_deliveries import queue
 from tests.ports.notifier.world import World
 from tests.unit.notifier.test_reports import dsn, recipient
@@ -119,16 +119,3 @@ async def test_S42_a_report_has_a_largest_size(returned: Returned) -> None:
     await returned.world.send_due()
 
     assert await returned.bring(FAILED + b"x" * 70 + (b"\r\n" + b"x" * 70) * 4_000) == 552
-
-
-async def test_S42_no_more_than_so_many_talk_at_once(returned: Returned) -> None:
-    clients = [aiosmtplib.SMTP(hostname="127.0.0.1", port=returned.port) for _ in range(MOST_CONNECTIONS)]
-    for client in clients:
-        await client.connect()
-        await client.ehlo()
-
-    with pytest.raises(aiosmtplib.SMTPException):
-        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=returned.port) as one_more:
-            await one_more.mail("")
-    for client in clients:
-        client.close()
