@@ -14,6 +14,7 @@ from services.audit.access import ACCESS
 from services.audit.consumer import GROUP, TOPICS, eligible_in, outcome_in, read
 from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, as_hours
 from services.audit.domain.savings import Figure, Savings
+from services.audit.domain.segment import Segment
 from services.audit.events import SOURCE, event_of
 from services.audit.heads_file import HeadsFolder, heads_in
 from services.audit.log_storage import SqlLog
@@ -143,6 +144,26 @@ async def explain(options: argparse.Namespace) -> int:
     return 0
 
 
+async def export(options: argparse.Namespace) -> int:
+    """Write every signed record as Parquet into a folder, for analysts; goes on where it was stopped."""
+    from services.audit import exporting, parquet  # pyarrow is large, and no other command needs it
+
+    records = open_read_only(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
+    try:
+        done = await exporting.export(records, parquet.Folder(Path(options.folder)), _print_segment)
+    except OSError as error:
+        print(f"{options.folder}: {type(error).__name__}", file=sys.stderr)
+        return 2
+    finally:
+        await records.close()
+    print(f"{done.records} signed records are there; {done.written} segments were written")
+    return 0
+
+
+def _print_segment(segment: Segment, size: int) -> None:
+    print(f"{segment.end:>12,} of {size:,} records ({100 * segment.end // size} %)", flush=True)
+
+
 async def gaps(_: argparse.Namespace) -> int:
     """Print every offset that the ledger misses; 1 where there is one."""
     records = open_read_only(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
@@ -256,10 +277,15 @@ if __name__ == "__main__":
             "check-config": check_config,
             "saved": saved,
             "explain": explain,
+            "export": export,
             "gaps": gaps,
             "repair": repair_gaps,
             "rebuild": rebuild,
             "verify": verify,
         },
-        {"verify": ("public_key", "--heads FOLDER"), "explain": ("figure", "--organisation CODE")},
+        {
+            "verify": ("public_key", "--heads FOLDER"),
+            "explain": ("figure", "--organisation CODE"),
+            "export": ("folder",),
+        },
     )

@@ -114,4 +114,20 @@ HEADS = Table(
     Column("signed_us", BigInteger, nullable=False),
 )
 
+ANALYST_RECORDS = Table(
+    "analyst_records",
+    MetaData(),  # a view: no migration makes it from here
+    Column("place", BigInteger),
+    Column("event_id", Text),
+    Column("event_type", Text),
+    *(
+        Column(RECORDS.c[name].name, RECORDS.c[name].type)
+        for name in (
+            "source", "subject", "occurred_us", "stored_us", "session_id", "kind", "rank", "code", "reason",
+            "route", "card_ref", "holder_ref", "organisation", "actor_kind", "resolved_success", "took_ms",
+        )
+    ),
+)  # fmt: skip
+"""What analysts see: records with their places; no body, no trace, not which RA acted."""
+
 OUTBOX, OUTBOX_POSITION = outbox_tables(METADATA)

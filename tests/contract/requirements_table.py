@@ -86,7 +86,6 @@ OPEN = {
     "R33": "RA edits",
     "R43": "codes of a registration",
     "R48": "clearing by the RA, and failed security questions",
-    "D2": "exports for analysts",
 }
 """Rows with tests that do not yet prove all of it: what is missing."""
 
