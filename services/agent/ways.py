@@ -98,9 +98,9 @@ class Ways:
         self._trying = None
 
 
-def is_proxied(settings: AgentSettings) -> bool:
-    """Tell whether the gateway is reached through a proxy by these settings."""
-    return bool(proxy_for(settings.CARD_GATEWAY_ADDRESS, settings.HTTPS_PROXY, settings.NO_PROXY))
+def is_proxied(settings: AgentSettings, address: str) -> bool:
+    """Tell whether the gateway's address, host:port, is reached through a proxy by these settings."""
+    return bool(proxy_for(address, settings.HTTPS_PROXY, settings.NO_PROXY))
 
 
 def way_of(settings: AgentSettings) -> Transport:

@@ -137,6 +137,27 @@ async def test_a_wrong_clock_is_told(environment: dict[str, str], gateway: Scrip
     assert (status, found["clock"], found["card"]) == (1, "CLOCK_WRONG", "NO_CARD")
 
 
+@pytest.mark.parametrize("transport", ["https", "auto"])
+async def test_where_only_https_gets_through_that_door_is_looked_at(
+    environment: dict[str, str], gateway: ScriptedGateway, transport: str
+) -> None:
+    shut = f"127.0.0.1:{free_port()}"
+    https = {"CARD_GATEWAY_HTTPS_ADDRESS": gateway.https_address, "CARD_GATEWAY_TRANSPORT": transport}
+    _, found = await doctor(environment | {"CARD_GATEWAY_ADDRESS": shut} | https)
+
+    assert {found[check] for check in found if check.startswith("gateway")} == {"ok"}
+
+
+async def test_both_doors_shut_is_told(environment: dict[str, str]) -> None:
+    shut = {
+        name: f"127.0.0.1:{free_port()}" for name in ("CARD_GATEWAY_ADDRESS", "CARD_GATEWAY_HTTPS_ADDRESS")
+    }
+    status, found = await doctor(environment | shut)
+
+    assert (status, found["gateway connection"]) == (1, "GATEWAY_UNREACHABLE")
+    assert found["gateway"] == "not checked"
+
+
 async def test_missing_settings_are_named_and_the_reader_is_looked_at_all_the_same(
     environment: dict[str, str],
 ) -> None:

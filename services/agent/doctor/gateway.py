@@ -1,14 +1,13 @@
 """Checks of the way to the gateway: name, connection, TLS, its answer, its clock and version."""
 
 import asyncio
-import socket
-import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from grpc import StatusCode
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as pb
 
+from services.agent.doctor.doors import Stopped, doors_of, through
 from services.agent.doctor.finding import Finding, Overdue, fault, not_checked, note, ok, within
 from services.agent.enrolment import BAD, EXPIRED, REFUSED, BadCertificate, Enrolment
 from services.agent.enrolment import CODES as CERTIFICATE_CODES
@@ -18,35 +17,13 @@ from services.agent.settings import AgentSettings
 from services.agent.transport import ATTACH, PROXY_CODES
 from services.agent.ways import is_proxied, way_of
 from services.runtime.errors import ServiceError
-from services.runtime.grpc_tls import server_name
 from services.runtime.randomness import Randomness
 
-RESOLVE_SECONDS = 3.0
-CONNECT_SECONDS = 3.0
-HANDSHAKE_SECONDS = 4.0
 ANSWER_SECONDS = 5.0
 TOLERATED_SKEW = timedelta(seconds=30)
 """The agent counts the gateway's deadlines on a clock of its own; certificates and people need no better."""
 
-# Verification errors that have a code of their own. Source: OpenSSL x509_vfy.h.
-_VERIFY = {
-    9: "CLOCK_WRONG",  # not yet valid
-    10: "GATEWAY_CERTIFICATE_EXPIRED",
-    18: "GATEWAY_CA_UNKNOWN",
-    19: "GATEWAY_CA_UNKNOWN",
-    20: "GATEWAY_CA_UNKNOWN",
-    21: "GATEWAY_CA_UNKNOWN",
-    62: "GATEWAY_NAME_WRONG",
-}
 _CHECKS = ("certificate", "gateway name", "gateway connection", "gateway TLS", "gateway", "clock", "version")
-
-
-class Stopped(Exception):
-    """A check failed that the following ones need; carries its finding."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.code)
-        self.finding = finding
 
 
 class GatewayExamination:
@@ -58,8 +35,7 @@ class GatewayExamination:
         self._settings, self._ca_file, self._version = settings, settings.TLS_CA_FILE, version
         self._wall, self._randomness = wall, randomness
         self._enrolment = Enrolment.of(settings)
-        host, _, port = settings.CARD_GATEWAY_ADDRESS.rpartition(":")
-        self._host, self._port = host.strip("[]"), int(port)
+        self._doors = doors_of(settings)
 
     def findings(self) -> Iterator[Finding]:
         """Look at one thing after the other; after a fault the rest is not checked."""
@@ -75,8 +51,7 @@ class GatewayExamination:
 
     def _steps(self) -> Iterator[Finding]:
         yield self._certificate()
-        if not is_proxied(self._settings):  # what lies behind a proxy, only it can look at
-            yield from self._reached()
+        yield from self._reached()
         before = self._wall()
         answer = self._answer()
         after = self._wall()
@@ -100,53 +75,16 @@ class GatewayExamination:
         return ok("certificate", **until)
 
     def _reached(self) -> Iterator[Finding]:
-        addresses = self._resolved()
-        yield ok("gateway name", host=self._host)
-        with self._connected(addresses) as connection:
-            yield ok("gateway connection", address=connection.getpeername()[0], port=self._port)
-            ends = self._shaken_hands(connection)
-        yield ok("gateway TLS", **{"certificate until": ends.date().isoformat()})
-
-    def _resolved(self) -> list[str]:
-        def ask() -> list[str]:
-            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-            return [str(sockaddr[0]) for *_, sockaddr in found]
-
-        try:
-            return within(RESOLVE_SECONDS, ask)
-        except (OSError, UnicodeError, Overdue):
-            raise Stopped(fault("gateway name", "GATEWAY_NAME_UNKNOWN", host=self._host)) from None
-
-    def _connected(self, addresses: list[str]) -> socket.socket:
-        why = "no address"
-        for address in addresses[:4]:
+        """Look at the first door, and at the next one only where the way to it is shut."""
+        for door in self._doors:
+            if is_proxied(self._settings, door.address):  # what lies behind a proxy, only it can look at
+                return
             try:
-                return socket.create_connection((address, self._port), CONNECT_SECONDS / len(addresses[:4]))
-            except TimeoutError:
-                why = "no answer"
-            except OSError:
-                why = "refused"
-        finding = fault("gateway connection", "GATEWAY_UNREACHABLE", port=self._port, why=why)
-        raise Stopped(finding)
-
-    def _shaken_hands(self, connection: socket.socket) -> datetime:
-        """Return when the gateway's certificate ends."""
-        connection.settimeout(HANDSHAKE_SECONDS)
-        try:
-            context = ssl.create_default_context(cafile=str(self._ca_file))
-        except OSError:
-            raise Stopped(fault("gateway TLS", "CA_FILE_BAD")) from None
-        context.set_alpn_protocols(["h2"])
-        self._enrolment.show_in(context)
-        try:
-            with context.wrap_socket(connection, server_hostname=server_name("card_gateway")) as tls:
-                shown = tls.getpeercert() or {}
-        except ssl.SSLCertVerificationError as error:
-            code = _VERIFY.get(error.verify_code, "GATEWAY_CA_UNKNOWN")
-            raise Stopped(fault("gateway TLS", code, openssl=error.verify_code)) from None
-        except (OSError, ValueError):
-            raise Stopped(fault("gateway TLS", "GATEWAY_NOT_TLS")) from None
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
+                yield from list(through(door, self._ca_file, self._enrolment))
+                return
+            except Stopped:
+                if door is self._doors[-1]:
+                    raise
 
     def _answer(self) -> pb.AttachResponse:
         try:
