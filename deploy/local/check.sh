@@ -35,14 +35,25 @@ letters_are_current() {
 no_breaking_change() { (cd proto && buf breaking --against baseline.binpb); }
 buf_lint() { (cd proto && buf lint); }
 
+events_are_asyncapi() { node deploy/events/judge.mjs docs/asyncapi.json; }
+planted_mistakes_are_found() {
+  local mistake
+  for mistake in 's/"channels": {/"chanels": {/' 's/uint32 partition/uint33 partition/' 's|#/channels/otp.events.v1|#/channels/opt.events.v1|'; do
+    sed "$mistake" docs/asyncapi.json >"$scratch/planted.json"
+    ! node deploy/events/judge.mjs "$scratch/planted.json" || return 1
+  done
+}
+
 # Lock files, scripts and documents work from any registry and any folder.
 no_registry_hosts() {
   ! git grep -nIE 'registry\.npmjs|pypi\.org|pythonhosted\.org|repo1?\.maven\.|deb\.debian\.org|proxy\.golang|"resolved": "http' -- . ':!deploy/local/check.sh'
 }
 no_machine_paths() { ! git grep -nIE '(^|[^.[:alnum:]])/(work|home|root|Users)/[a-z]' -- . ':!deploy/local/check.sh' ':!deploy/Dockerfile' ':!deploy/k8s'; }
 
+# Samples and the documents made of them are held by a contract test to what made-up facts give.
 no_secrets() {
-  git ls-files -z | grep -zvE '\.lock$|package-lock.json|\.secrets.baseline|^proto/generated/' |
+  git ls-files -z |
+    grep -zvE '\.lock$|package-lock.json|\.secrets.baseline|^proto/generated/|^docs/(samples/events/|asyncapi.json|events.md)' |
     xargs -0 detect-secrets-hook --baseline .secrets.baseline
 }
 # A scan that finds nothing proves something only when it finds what was planted.
@@ -60,6 +71,8 @@ check "contracts (buf lint)" buf_lint
 check "no breaking change (buf breaking)" no_breaking_change
 check "generated code is current" generated_is_current
 check "letters are made of their MJML" letters_are_current
+check "events (AsyncAPI's parser)" events_are_asyncapi
+check "planted mistakes in it are found" planted_mistakes_are_found
 check "no registry hosts" no_registry_hosts
 check "no paths of one machine" no_machine_paths
 check "no secrets" no_secrets

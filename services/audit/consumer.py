@@ -8,7 +8,6 @@ from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import identity_events_pb2
 
 from services.audit.domain.record import (
-    ActorKind,
     Message,
     Outcome,
     OutcomeKind,
@@ -84,7 +83,6 @@ def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:
     kind = _name(common_pb2.OutcomeKind, told.kind)
     if kind not in OutcomeKind.__members__:
         return None
-    actor = _name(common_pb2.ActorKind, told.actor.kind)
     return Outcome(
         session_id=_word(told.session_id),
         kind=OutcomeKind(kind),
@@ -94,7 +92,7 @@ def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:
         card_ref=_word(told.card_ref),
         holder_ref=_word(told.holder_ref),
         organisation=_word(told.organisation),
-        actor_kind=ActorKind(actor) if actor in ActorKind.__members__ else None,
+        actor_kind=_name(common_pb2.ActorKind, told.actor.kind),
         actor_ref=_word(told.actor.ref),
         occurred_at=_instant(told.occurred_at),
         started_at=_instant(told.started_at) if told.HasField("started_at") else None,

@@ -170,7 +170,7 @@ def outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "card_ref": outcome.card_ref,
         "holder_ref": outcome.holder_ref,
         "organisation": outcome.organisation,
-        "actor_kind": outcome.actor_kind.value if outcome.actor_kind else None,
+        "actor_kind": outcome.actor_kind or None,
         "actor_ref": outcome.actor_ref,
         "resolved_success": outcome.resolved_success,
         "took_ms": took // timedelta(milliseconds=1) if took is not None else None,

@@ -83,7 +83,8 @@ class Outcome:
     card_ref: str
     holder_ref: str
     organisation: str
-    actor_kind: ActorKind | None
+    actor_kind: str
+    """A word of ActorKind; the number of one that only newer services know; empty: nobody."""
     actor_ref: str
     occurred_at: datetime
     started_at: datetime | None
@@ -139,6 +140,4 @@ def _owner(topic: str) -> str:
 
 def _somebody_acted(outcome: Outcome) -> bool:
     """Tell whether the outcome names an actor; only a holder may be without a reference."""
-    return outcome.actor_kind is ActorKind.HOLDER or (
-        outcome.actor_kind is not None and outcome.actor_ref != ""
-    )
+    return outcome.actor_kind == ActorKind.HOLDER or (outcome.actor_kind != "" and outcome.actor_ref != "")
