@@ -47,6 +47,8 @@ class Plan:
     has_secret: bool = True
     genuine: bool = True
     profile: str = "PIV"
+    ra: bool = False
+    """The holder is a Registration Authority of the organisation."""
 
 
 PLANS = (
@@ -54,6 +56,7 @@ PLANS = (
     Plan("blocked-2", "Blocked card of holder 2", "SUCCESS"),
     Plan("blocked-3", "Blocked card of holder 3", "SUCCESS"),
     Plan("forgotten", "Working card, passcode forgotten", "SUCCESS", blocked=False),
+    Plan("ra", "Working card of a Registration Authority", "SUCCESS", blocked=False, ra=True),
     Plan("minidriver", "Blocked minidriver card, with an admin key", "SUCCESS", profile="GIDS"),
     Plan("no-address", "Blocked, holder has no e-mail address", "NO_EMAIL", mailbox=None),
     Plan(
@@ -98,7 +101,8 @@ class DemoData:
     def identity_lines(self) -> list[dict[str, object]]:
         """For `services.identity import`: organisation and list, then holders, then cards."""
         known = [card for card in self.cards.values() if card.plan.known]
-        return [ORGANISATION, ALLOWED, *map(_holder, known), *map(_registered, known)]
+        roles = [_ra(card) for card in known if card.plan.ra]
+        return [ORGANISATION, ALLOWED, *map(_holder, known), *map(_registered, known), *roles]
 
     def gateway_lines(self) -> list[dict[str, object]]:
         """For `services.card_gateway import`. SECRET: holds the PUKs and admin keys."""
@@ -157,6 +161,10 @@ def _holder(card: DemoCard) -> dict[str, object]:
         "status": "ACTIVE",
     }
     return line | ({"email": card.address} if card.address else {})
+
+
+def _ra(card: DemoCard) -> dict[str, object]:
+    return {"kind": "role", "holder": card.holder, "role": "RA", "organisation": ORGANISATION["code"]}
 
 
 def _registered(card: DemoCard) -> dict[str, object]:

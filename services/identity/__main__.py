@@ -3,17 +3,20 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from smartcard_unlock.identity.v1 import identity_pb2_grpc
+import grpc
+from smartcard_unlock.identity.v1 import identity_pb2_grpc, ra_desk_pb2_grpc
 
 from services.identity import allow_list_command
 from services.identity.access import ACCESS
 from services.identity.approved_domains import ApprovedDomains
 from services.identity.card_refs import write_refs
+from services.identity.desk_servicer import RaDeskServicer
 from services.identity.events import event_of
 from services.identity.feeds import FIRST, Feeds
 from services.identity.finding import Finder
@@ -26,6 +29,7 @@ from services.identity.settings import DatabaseSettings, IdentitySettings
 from services.identity.storage import PROCESS, SqlStore
 from services.identity.tables import outbox, outbox_position
 from services.identity.use_cases import Holders, Parts
+from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.profiles import Profiles
 from services.identity.use_cases.telling import Telling
 from services.runtime import database, logs, process, settings
@@ -65,8 +69,12 @@ async def serve(_: argparse.Namespace) -> int:
     holders, profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
     finder = Finder(parts.store, SystemClock(), NameIndex)
     servicer = IdentityServicer(holders, finder, profiles, Telling(parts, holders))
-    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer)
-    server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
+    desk = RaDeskServicer(Desk(parts, NameIndex))
+    registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
+        (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
+        (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, desk),
+    ]
+    server = build_server(PROCESS, registrations, ACCESS, read.tls, read.LISTEN_ADDRESS)
     relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers)
     return await process.serve([server], [relay.run, partial(sweep, holders)], [opened.close])
 

@@ -1,6 +1,7 @@
 """Who may call which RPC of identity."""
 
 _SERVICE = "/smartcard_unlock.identity.v1.IdentityService"
+_DESK = "/smartcard_unlock.identity.v1.RaDeskService"
 
 ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/ResolveHolder": frozenset({"web"}),
@@ -12,4 +13,6 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/GetProfile": frozenset({"web"}),
     f"{_SERVICE}/UpdateContact": frozenset({"web"}),
     f"{_SERVICE}/FreezeCard": frozenset({"web"}),
+    f"{_DESK}/FindHolders": frozenset({"web"}),
+    f"{_DESK}/GetHolder": frozenset({"web"}),
 }

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain.allow_list import EVERYWHERE, AllowedDomain, Change, ListChange
 from services.identity.domain.facts import AllowListChanged, Fact
-from services.identity.storage import PROCESS, STANDING
+from services.identity.storage import PROCESS
 from services.identity.tables import (
+    STANDING,
     addresses,
     allow_list,
     allow_list_changes,

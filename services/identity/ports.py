@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from services.identity.domain.allow_list import AllowedDomain
+from services.identity.domain.desk import FoundHolder, HolderRecord
 from services.identity.domain.facts import Fact
 from services.identity.domain.holder import (
     Address,
@@ -29,7 +30,33 @@ class KnownHolder:
     organisation: str
 
 
-class View(Protocol):
+class DeskView(Protocol):
+    """What an RA may read: holders of the organisations that are named, and of no other."""
+
+    async def holders_by_id(self, ids: Sequence[str], organisations: Sequence[str]) -> list[FoundHolder]:
+        """Return the holders that the directory calls so."""
+        ...
+
+    async def holders_by_card(
+        self, reference: str, organisations: Sequence[str], most: int
+    ) -> list[FoundHolder]:
+        """Return the holders of cards whose reference begins so, at most so many."""
+        ...
+
+    async def holders_by_ref(self, refs: Sequence[str], organisations: Sequence[str]) -> list[FoundHolder]:
+        """Return holders by reference, in the order that was asked for."""
+        ...
+
+    async def names_of_holders(self, organisation: str) -> Sequence[tuple[str, str]]:
+        """Return reference and name of every holder of an organisation."""
+        ...
+
+    async def holder_record(self, holder_ref: str, organisations: Sequence[str]) -> HolderRecord | None:
+        """Return a holder of these organisations with their cards; None where there is none."""
+        ...
+
+
+class View(DeskView, Protocol):
     """What can be read."""
 
     async def held_card(self, card_ref: str) -> HeldCard | None:

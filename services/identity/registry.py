@@ -30,8 +30,9 @@ from services.identity.domain.allow_list import ListChange, on_list
 from services.identity.domain.facts import Fact, HoldersImported
 from services.identity.domain.holder import CardStatus
 from services.identity.import_plan import IMPORT, NewAddress, Plan, StoredCard, StoredHolder
-from services.identity.storage import PROCESS, STANDING
+from services.identity.storage import PROCESS
 from services.identity.tables import (
+    STANDING,
     addresses,
     cards,
     holders,

@@ -44,14 +44,14 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
                 nudge=answer.nudge,
             )
             return identity.ResolveHolderResponse(resolved=resolved)
-        return identity.ResolveHolderResponse(refused=_refused(answer))
+        return identity.ResolveHolderResponse(refused=refused_message(answer))
 
     async def ReportNoMailbox(  # noqa: N802
         self, request: identity.ReportNoMailboxRequest, context: Any
     ) -> identity.ReportNoMailboxResponse:
         """Take the holder's word that they cannot read their mail."""
         answer = await self._holders.no_mailbox(request.card_grant)
-        return identity.ReportNoMailboxResponse(refused=_refused(answer))
+        return identity.ReportNoMailboxResponse(refused=refused_message(answer))
 
     async def GetDeliveryAddress(  # noqa: N802
         self, request: identity.GetDeliveryAddressRequest, context: Any
@@ -99,7 +99,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         """Sign a proven holder in."""
         answer = await self._profiles.sign_in(request.card_grant)
         if isinstance(answer, Refused):
-            return identity.SignInResponse(refused=_refused(answer))
+            return identity.SignInResponse(refused=refused_message(answer))
         signed_in = identity.SignedIn(
             profile_grant=answer.profile_grant, expires_at=timestamp_of(answer.expires_at)
         )
@@ -111,7 +111,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         """Show a holder their own profile."""
         answer = await self._profiles.profile(request.profile_grant)
         if isinstance(answer, Refused):
-            return identity.GetProfileResponse(refused=_refused(answer))
+            return identity.GetProfileResponse(refused=refused_message(answer))
         return identity.GetProfileResponse(profile=_profile(answer))
 
     async def UpdateContact(  # noqa: N802
@@ -120,7 +120,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         """Set contact details."""
         answer = await self._profiles.update_contact(request.profile_grant, request.address, request.mobile)
         if isinstance(answer, Refused):
-            return identity.UpdateContactResponse(refused=_refused(answer))
+            return identity.UpdateContactResponse(refused=refused_message(answer))
         if isinstance(answer, ContactRefused):
             refused = identity.ContactRefused(
                 address_code=answer.address_code, mobile_code=answer.mobile_code
@@ -133,7 +133,8 @@ def _domain(entry: AllowedDomain) -> identity.ApprovedDomain:
     return identity.ApprovedDomain(domain=entry.domain, subdomains=entry.subdomains)
 
 
-def _refused(answer: Refused) -> identity.HolderRefused:
+def refused_message(answer: Refused) -> identity.HolderRefused:
+    """Return why a card is not good, with whom to ask."""
     known = answer.registration_authority
     return identity.HolderRefused(
         code=answer.code, registration_authority=_authority(known) if known else None

@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, delete, insert, literal, select, union_a
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.desk_statements import DeskReads
 from services.identity.domain.address import domain_of
 from services.identity.domain.allow_list import EVERYWHERE, AllowedDomain, candidates
 from services.identity.domain.facts import Fact
@@ -25,6 +26,7 @@ from services.identity.domain.holder import (
 )
 from services.identity.ports import KnownHolder
 from services.identity.tables import (
+    STANDING,
     addresses,
     allow_list,
     cards,
@@ -45,10 +47,6 @@ PROCESS = "identity"
 
 OUTCOMES_KEPT = timedelta(days=30)
 """As long as the sessions they are of. Source: architecture §7."""
-
-STANDING = and_(
-    addresses.c.holder_ref == holders.c.holder_ref, addresses.c.version == holders.c.address_version
-)
 
 _ADDRESS = (addresses.c.version, addresses.c.address, addresses.c.set_at, addresses.c.set_by)
 
@@ -136,7 +134,7 @@ _AUTHORITIES = (
 )
 
 
-class SqlView:
+class SqlView(DeskReads):
     """Reads; each is one statement by primary keys."""
 
     def __init__(self, connection: AsyncConnection) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
 )
 
 from services.runtime.database import UtcDateTime
@@ -59,6 +60,11 @@ addresses = Table(
     Column("set_by", String(64), nullable=False),
 )
 """Every version a holder's address ever had; `holders.address_version` stands, 0: none ever set."""
+
+STANDING = and_(
+    addresses.c.holder_ref == holders.c.holder_ref, addresses.c.version == holders.c.address_version
+)
+"""Joins a holder with the address that stands."""
 
 roles = Table(
     "roles",

@@ -15,6 +15,7 @@ MAX_REPEATED = 64
 EXCEPTIONS: dict[str, int] = {
     "smartcard_unlock.otp.v1.RedeemCodeRequest.typed": 32,
     "smartcard_unlock.identity.v1.FindRARequest.query": 100,
+    "smartcard_unlock.identity.v1.FindHoldersRequest.query": 100,
     "smartcard_unlock.otp.v1.RedeemCodeRequest.client_address": 64,
     "smartcard_unlock.otp.v1.IssueCodeRequest.client_address": 64,
     "smartcard_unlock.otp.v1.CodeParticulars.card_last_four": 8,

@@ -271,6 +271,11 @@ class Profile:
     roles: tuple[str, ...]
     registration_authority: RegistrationAuthority
 
+    @property
+    def is_ra(self) -> bool:
+        """True where they act for the holders of an organisation: a role such as `RA@X26`."""
+        return any(role.startswith("RA@") for role in self.roles)
+
 
 @dataclass(frozen=True)
 class ContactRefused:
@@ -401,6 +406,65 @@ class Audit(Protocol):
 
 
 @dataclass(frozen=True)
+class FoundHolder:
+    """A holder in a list, for the RA who asked."""
+
+    holder_ref: str
+    name: str = field(repr=False)
+    holder_id: str = field(repr=False)
+    organisation: str
+
+
+@dataclass(frozen=True)
+class FoundHolders:
+    """Holders of the RA's organisations that fit a search, the best one first."""
+
+    holders: tuple[FoundHolder, ...]
+    more: bool = False
+    """More fit than are told."""
+
+
+@dataclass(frozen=True)
+class HolderCard:
+    """A card of a holder."""
+
+    card_ref: str
+    status: str
+    certificate_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class HolderRecord:
+    """A holder as an RA sees them; empty where nothing is kept."""
+
+    holder_ref: str
+    name: str = field(repr=False)
+    holder_id: str = field(repr=False)
+    organisation: str
+    status: str
+    oneself: bool
+    masked_address: str = field(repr=False)
+    mail_code: str
+    """Why no code could be sent; empty where one could."""
+    address_set_by: str
+    """`import`, `holder` or `ra`."""
+    address_set_at: datetime | None
+    cards: tuple[HolderCard, ...]
+
+
+class Desk(Protocol):
+    """identity, as far as the pages of a signed-in RA may call it."""
+
+    async def find_holders(self, profile_grant: str, typed: str) -> FoundHolders | Refused:
+        """Find holders of the RA's organisations by name, identifier or card, 100 characters at most."""
+        ...
+
+    async def holder(self, profile_grant: str, holder_ref: str) -> HolderRecord | Refused:
+        """Show a holder of the RA's organisations; HOLDER_NOT_FOUND for all others."""
+        ...
+
+
+@dataclass(frozen=True)
 class Peers:
     """The processes that pages and the JSON API ask."""
 
@@ -408,3 +472,4 @@ class Peers:
     identity: Identity
     otp: Otp
     audit: Audit
+    desk: Desk

@@ -26,6 +26,7 @@ from services.web.pages import (
     help,  # noqa: A004
     passcode,
     profile,
+    ra_desk,
     reasons,
     receipt,
     saved_hours,
@@ -57,6 +58,8 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/freeze/{token}", freeze.show_freeze, freeze.freeze),
     ("/profile/contact", profile.show_contact, profile.update_contact),
     ("/profile/updated", profile.show_updated, None),
+    ("/ra", ra_desk.show_desk, ra_desk.find_holder),
+    ("/ra/holders/{holder_ref}", ra_desk.show_holder, None),
     ("/address", address.show_address, address.send_code),
     ("/no-mailbox", address.show_no_mailbox, address.report_no_mailbox),
     ("/code", code.show_code, code.enter_code),

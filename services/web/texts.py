@@ -1,6 +1,6 @@
 """Short English texts that code chooses between; whole pages' texts stand in `templates/`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from urllib.parse import quote
 
@@ -41,6 +41,9 @@ CODE_DEAD = "That code no longer works. Ask for another code"
 ORGANISATION_MISSING = "Enter the name or code of your organisation"
 ORGANISATION_TOO_LONG = "The name or code must be 100 characters or fewer"
 
+HOLDER_MISSING = "Enter a name, a user identifier or a smartcard reference"
+HOLDER_TOO_LONG = "What you enter must be 100 characters or fewer"
+
 OTHER_REASONS = {
     "LOCKED": ("Unlock my smartcard", "We send a security code to the email address on your profile"),
     "FORGOTTEN": (
@@ -56,6 +59,26 @@ NUDGES = {
     "EMAIL_DOMAIN_NOT_ALLOWED": "We cannot send security codes to the email address on your profile.",
 }
 """Why a holder whose card works could not unlock it here. R30, R34."""
+
+NUDGES_OF_ANOTHER = {
+    "NO_EMAIL": "No security code can be mailed: there is no email address on the profile.",
+    "EMAIL_DOMAIN_NOT_ALLOWED": "No security code can be mailed: the domain of the address is not approved.",
+}
+"""What an RA is told of a holder who could not unlock a card here. R7, R25."""
+
+SET_BY = {
+    "import": "By the directory",
+    "holder": "By the holder",
+    "ra": "By a Registration Authority",
+}
+
+CARD_STATUS = {
+    "ACTIVE": "In use",
+    "LOST": "Reported lost",
+    "REPLACED": "Replaced by another one",
+    "REVOKED": "Cancelled",
+    "FROZEN": "Frozen: nobody can unlock it or sign in here with it",
+}
 
 CONTACT_REFUSED = {
     "": "",
@@ -122,6 +145,11 @@ def minutes(span: timedelta) -> str:
     """Return a span in words, rounded up to whole minutes."""
     count = max(1, ceil(span.total_seconds() / 60))
     return "1 minute" if count == 1 else f"{count} minutes"
+
+
+def day(instant: datetime) -> str:
+    """Return an instant's date, as in a letter."""
+    return f"{instant.day} {instant:%B %Y}"
 
 
 def seconds(span: timedelta) -> str:

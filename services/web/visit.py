@@ -34,6 +34,7 @@ PATHS = frozenset({
     "/no-mailbox", "/code", "/passcode",
     "/working", "/done", "/unknown", "/stopped", "/receipt",
     "/sign-in", "/sign-in/words", "/sign-in/passcode", "/profile", "/profile/contact", "/profile/updated",
+    "/ra",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
 COMPONENTS = frozenset({

@@ -20,7 +20,11 @@ from services.web.ports import (
     ContactRefused,
     Delivery,
     FoundAuthorities,
+    FoundHolder,
+    FoundHolders,
     Holder,
+    HolderCard,
+    HolderRecord,
     Profile,
     Reader,
     Receipt,
@@ -48,6 +52,23 @@ AGENT_KEY = bytes(range(32))
 RA = RegistrationAuthority("Test Trust", "01632 960 001", "smartcards@example.org", "Weekdays, 9 to 5", "T01")
 
 Peer = errors.ServiceError
+HOLDER_REF = "ab" * 16
+HOLDER = HolderRecord(
+    holder_ref=HOLDER_REF,
+    name="Test Holder Two",
+    holder_id="test-holder-0002",
+    organisation="T01",
+    status="ACTIVE",
+    oneself=False,
+    masked_address="",
+    mail_code="NO_EMAIL",
+    address_set_by="",
+    address_set_at=None,
+    cards=(HolderCard("c2" * 16, "ACTIVE", NOW + timedelta(days=400)), HolderCard("d3" * 16, "LOST")),
+)
+RA_PROFILE = Profile(
+    "Test Registrar", "test-holder-0009@example.org", "", "", ("RA@T01",), RA
+)  # fmt: skip
 
 
 @dataclass
@@ -80,6 +101,13 @@ class World:
     profile: Profile = field(
         default_factory=lambda: Profile(
             "Test Holder One", "test-holder-0001@example.org", "+447700900123", "", (), RA
+        )
+    )
+    record: HolderRecord = HOLDER
+    refused_desk: Refused | None = None
+    found_holders: FoundHolders = field(
+        default_factory=lambda: FoundHolders(
+            (FoundHolder(HOLDER_REF, "Test Holder Two", "test-holder-0002", "T01"),)
         )
     )
     nudge: str = ""
@@ -330,3 +358,16 @@ class FakeAudit:
     async def receipt(self, session_id: str) -> Receipt | None:
         self._world.called("receipt", session_id)
         return self._world.receipt
+
+
+class FakeDesk:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def find_holders(self, profile_grant: str, typed: str) -> FoundHolders | Refused:
+        self._world.called("find_holders", (profile_grant, typed))
+        return self._world.refused_desk or self._world.found_holders
+
+    async def holder(self, profile_grant: str, holder_ref: str) -> HolderRecord | Refused:
+        self._world.called("holder", (profile_grant, holder_ref))
+        return self._world.refused_desk or self._world.record

@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.card_gateway.v1 import card_gateway_pb2, card_gateway_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
-from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
+from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc, ra_desk_pb2, ra_desk_pb2_grpc
 from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
 
 from deploy.local.keys import Keys
@@ -21,14 +21,18 @@ from services.runtime import errors
 from services.runtime.grpc_client import connect
 from services.runtime.grpc_server import build_server
 from services.runtime.grpc_tls import TlsFiles
-from services.web.clients import GrpcAudit, GrpcGateway, GrpcIdentity, GrpcOtp
+from services.web.clients import GrpcAudit, GrpcDesk, GrpcGateway, GrpcIdentity, GrpcOtp
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
     Adoption,
     Asked,
     Claimed,
     Delivery,
+    FoundHolder,
+    FoundHolders,
     Holder,
+    HolderCard,
+    HolderRecord,
     Reader,
     Receipt,
     Refused,
@@ -69,6 +73,7 @@ class Answers:
 REGISTRATIONS: list[tuple[Any, Any]] = [
     (card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, card_gateway_pb2.DESCRIPTOR),
     (identity_pb2_grpc.add_IdentityServiceServicer_to_server, identity_pb2.DESCRIPTOR),
+    (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, ra_desk_pb2.DESCRIPTOR),
     (otp_pb2_grpc.add_OtpServiceServicer_to_server, otp_pb2.DESCRIPTOR),
     (audit_pb2_grpc.add_AuditServiceServicer_to_server, audit_pb2.DESCRIPTOR),
 ]
@@ -285,3 +290,33 @@ async def test_an_error_of_a_process_keeps_its_code(channel: Any, answers: Answe
         await GrpcGateway(channel).get_session("s", "c")
 
     assert raised.value.code == "SESSION_UNKNOWN"
+
+
+REFUSED = identity_pb2.HolderRefused(code="CARD_FROZEN")
+
+
+async def test_R7_a_search_for_holders_comes_back_in_the_pages_words(channel: Any, answers: Answers) -> None:
+    one = ra_desk_pb2.FoundHolder(holder_ref="r", name="n", holder_id="i", organisation="T01")
+    answers.answer = ra_desk_pb2.FindHoldersResponse(found=[one], more=True)
+    desk = GrpcDesk(channel)
+    found = FoundHolders((FoundHolder("r", "n", "i", "T01"),), more=True)
+
+    assert await desk.find_holders("grant", "typed") == found
+    assert (answers.asked.profile_grant, answers.asked.query) == ("grant", "typed")
+    answers.answer = ra_desk_pb2.FindHoldersResponse(refused=REFUSED)
+    assert await desk.find_holders("grant", "typed") == Refused("CARD_FROZEN")
+
+
+async def test_R7_a_holder_comes_back_with_cards_or_with_why_not(channel: Any, answers: Answers) -> None:
+    card = ra_desk_pb2.HolderCard(card_ref="c", status="ACTIVE", certificate_expires_at=STAMP)
+    record = ra_desk_pb2.HolderRecord(holder_ref="r", address_set_by="ra", address_set_at=STAMP, cards=[card])
+    answers.answer = ra_desk_pb2.GetHolderResponse(holder=record)
+    desk = GrpcDesk(channel)
+    holder = await desk.holder("grant", "r")
+
+    assert isinstance(holder, HolderRecord)
+    assert (holder.address_set_at, holder.cards) == (INSTANT, (HolderCard("c", "ACTIVE", INSTANT),))
+    answers.answer = ra_desk_pb2.GetHolderResponse(refused=REFUSED)
+    assert await desk.holder("grant", "r") == Refused("CARD_FROZEN")
+    answers.answer = ra_desk_pb2.GetHolderResponse(refused_code="HOLDER_NOT_FOUND")
+    assert await desk.holder("grant", "r") == Refused("HOLDER_NOT_FOUND")

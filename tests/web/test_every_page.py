@@ -25,7 +25,7 @@ from services.web.ports import (
     Refused,
     RegistrationAuthority,
 )
-from tests.fakes.web_peers import RA, WRONG_CODE, World, code_status
+from tests.fakes.web_peers import HOLDER_REF, RA, RA_PROFILE, WRONG_CODE, World, code_status
 from tests.web.conftest import ROOT, Site
 from tests.web.steps import change, choose, enter_session
 
@@ -103,6 +103,17 @@ def wrong_contact(page: Page) -> None:
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
 
 
+def find_holder(page: Page) -> None:
+    page.get_by_label("Name, user identifier or smartcard reference").fill("two")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("link", name="Test Holder Two")).to_be_visible()
+
+
+def find_nobody(page: Page) -> None:
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
 def in_state(state: State, **more: object) -> dict[str, object]:
     return {"state": state, "reader": Reader.CARD, **more}
 
@@ -116,6 +127,7 @@ WORDS = {"words_confirmed": True, "reason": Reason.CHANGE}
 AT_AGENT = {"pin_at_agent": True}
 SIGNING_IN = CHANGING | {"reason": Reason.SIGN_IN}
 SIGN_IN_WORDS = {"words_confirmed": True, "reason": Reason.SIGN_IN}
+RA_HOLDER = f"/ra/holders/{HOLDER_REF}"
 SIGNED_IN = {"profile_grant": "profile-grant"}
 ADDRESSLESS = replace(World().profile, address="", mobile="", nudge="NO_EMAIL")
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
@@ -180,6 +192,12 @@ SHOWN = [
     Shown("contact", "/profile/contact", cookie=SIGNED_IN),
     Shown("contact-refused", "/profile/contact", cookie=SIGNED_IN, act=wrong_contact),
     Shown("contact-updated", "/profile/updated", cookie=SIGNED_IN),
+    Shown("profile-of-an-ra", "/profile", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("ra-desk", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("ra-found", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE, act=find_holder),
+    Shown("ra-error", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE, act=find_nobody),
+    Shown("ra-only", "/ra", cookie=SIGNED_IN),
+    Shown("ra-holder", RA_HOLDER, cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
     Shown("at-agent-declined", "/passcode", AUTHORISED | AT_AGENT | {"code": "DECLINED"}),

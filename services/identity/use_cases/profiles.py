@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from services.identity.domain.address import domain_of
 from services.identity.domain.contact import AddressTrouble, Contact, trouble_with, typed_address
-from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal
+from services.identity.domain.eligibility import Refusal, mail_refusal
 from services.identity.domain.facts import ContactChanged
 from services.identity.domain.holder import Address, OwnProfile, RegistrationAuthority
 from services.identity.ports import NoNumber, Numbers, View, Work
 from services.identity.use_cases import NO_ADDRESS, SHORTEST_GRANT, Parts, Refused, refuse
+from services.identity.use_cases.signed_in import against, profile_grant, refused_now
 from services.runtime.grants import PURPOSE_PROFILE, CardGrant, GrantRefused, ProfileGrant
 
 SIGNED_IN_FOR = timedelta(minutes=10)
@@ -68,7 +69,7 @@ class Profiles:
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:
             known = await view.own_profile(card.card_ref)
-        refusal = _against(known, card.certificate_expires_at, now)
+        refusal = against(known, card.certificate_expires_at, now)
         if known is None or refusal is not None:
             held = known.held if known else None
             return await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
@@ -95,10 +96,10 @@ class Profiles:
 
     async def profile(self, token: str) -> Profile | Refused:
         """Show the profile of whoever is signed in. Raises GrantRefused."""
-        grant = self._signed_in(token)
+        grant = profile_grant(self._parts, token)
         async with self._parts.store.read() as view:
             known = await view.own_profile(grant.card_ref)
-            refused = self._refused(grant, known)
+            refused = refused_now(self._parts, grant, known)
             if known is None or refused is not None:
                 return refused or Refused(Refusal.CARD_UNKNOWN.value, None)
             return await _shown(view, known)
@@ -107,11 +108,11 @@ class Profiles:
         self, token: str, address: str, mobile: str
     ) -> Profile | Refused | ContactRefused:
         """Let what was typed stand, and tell of what changed. Raises GrantRefused."""
-        grant = self._signed_in(token)
+        grant = profile_grant(self._parts, token)
         async with self._parts.store.begin("identity.update_contact") as work:
             await work.lock_holder(grant.holder_ref)
             known = await work.own_profile(grant.card_ref)
-            refused = self._refused(grant, known)
+            refused = refused_now(self._parts, grant, known)
             if known is None or refused is not None:
                 return refused or Refused(Refusal.CARD_UNKNOWN.value, None)
             contact = await self._judged(work, known, address, mobile)
@@ -120,23 +121,6 @@ class Profiles:
             await self._store(work, grant, known, contact)
             after = await work.own_profile(grant.card_ref)
             return await _shown(work, after or known)
-
-    def _signed_in(self, token: str) -> ProfileGrant:
-        grant = self._parts.grants.verify(token, ProfileGrant)
-        if grant.purpose != PURPOSE_PROFILE:
-            raise GrantRefused
-        return grant
-
-    def _refused(self, grant: ProfileGrant, known: OwnProfile | None) -> Refused | None:
-        """Why the card does not speak for its holder any more. Raises GrantRefused for another holder's."""
-        if known is not None and known.held.holder_ref != grant.holder_ref:
-            raise GrantRefused
-        now = self._parts.clock.now()
-        registered = known.held.certificate_expires_at if known else None
-        refusal = _against(known, registered or grant.expires_at, now)
-        if refusal is None:
-            return None
-        return Refused(refusal.value, known.held.registration_authority if known else None)
 
     async def _judged(
         self, work: Work, known: OwnProfile, address: str, mobile: str
@@ -185,10 +169,6 @@ class Profiles:
                     at=now,
                 )
             )
-
-
-def _against(known: OwnProfile | None, certificate_expires_at: datetime, now: datetime) -> Refusal | None:
-    return card_refusal(known.held, certificate_expires_at, now) if known else Refusal.CARD_UNKNOWN
 
 
 def _standing(known: OwnProfile) -> Address:

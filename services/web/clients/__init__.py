@@ -1,8 +1,9 @@
 """The processes that pages ask, over gRPC: translation only, no rules."""
 
 from services.web.clients.audit import GrpcAudit
+from services.web.clients.desk import GrpcDesk
 from services.web.clients.gateway import GrpcGateway
 from services.web.clients.identity import GrpcIdentity
 from services.web.clients.otp import GrpcOtp
 
-__all__ = ["GrpcAudit", "GrpcGateway", "GrpcIdentity", "GrpcOtp"]
+__all__ = ["GrpcAudit", "GrpcDesk", "GrpcGateway", "GrpcIdentity", "GrpcOtp"]

@@ -31,26 +31,26 @@ class GrpcIdentity(ports.Identity):
             found = response.resolved
             ra = authority(found.registration_authority)
             return Holder(found.holder_grant, found.masked_address, ra, found.nudge)
-        return _refused(response.refused)
+        return refused_of(response.refused)
 
     async def no_mailbox(self, card_grant: str) -> Refused:
         """Pass on that the holder cannot read mail at their address."""
         request = identity_pb2.ReportNoMailboxRequest(card_grant=card_grant)
-        return _refused((await self._stub.ReportNoMailbox(request)).refused)
+        return refused_of((await self._stub.ReportNoMailbox(request)).refused)
 
     async def sign_in(self, card_grant: str) -> SignedIn | Refused:
         """Sign a proven holder in."""
         response = await self._stub.SignIn(identity_pb2.SignInRequest(card_grant=card_grant))
         if response.WhichOneof("verdict") == "signed_in":
             return SignedIn(response.signed_in.profile_grant)
-        return _refused(response.refused)
+        return refused_of(response.refused)
 
     async def profile(self, profile_grant: str) -> Profile | Refused:
         """Show a holder their own profile."""
         response = await self._stub.GetProfile(identity_pb2.GetProfileRequest(profile_grant=profile_grant))
         if response.WhichOneof("verdict") == "profile":
             return _profile(response.profile)
-        return _refused(response.refused)
+        return refused_of(response.refused)
 
     async def freeze_card(self, token: str) -> RegistrationAuthority | Refused:
         """Freeze a card."""
@@ -73,7 +73,7 @@ class GrpcIdentity(ports.Identity):
         if verdict == "contact_refused":
             refused = response.contact_refused
             return ContactRefused(refused.address_code, refused.mobile_code)
-        return _refused(response.refused)
+        return refused_of(response.refused)
 
     async def find_ra(self, typed: str) -> FoundAuthorities:
         """Find organisations by roughly their name or code."""
@@ -91,7 +91,8 @@ class GrpcIdentity(ports.Identity):
         )
 
 
-def _refused(refused: identity_pb2.HolderRefused) -> Refused:
+def refused_of(refused: identity_pb2.HolderRefused) -> Refused:
+    """Return why a card is not good, with whom to ask."""
     named = refused.HasField("registration_authority")
     return Refused(refused.code or "INTERNAL", authority(refused.registration_authority) if named else None)
 

@@ -21,7 +21,7 @@ async def show_profile(visit: Visit) -> Response:
     """Show who is signed in, and how they are reached; the first time, sign them in by their proof."""
     if not visit.journey.profile_grant:
         await _sign_in(visit)
-    return visit.page("profile.jinja", profile=await _profile(visit))
+    return visit.page("profile.jinja", profile=await own_profile(visit))
 
 
 async def _sign_in(visit: Visit) -> None:
@@ -33,23 +33,24 @@ async def _sign_in(visit: Visit) -> None:
         raise Elsewhere(place_of(visit, view))
     if not view.card_grant:
         raise Stop(SIGNED_OUT)
-    answer = await _answered(visit, lambda: visit.peers.identity.sign_in(view.card_grant))
+    answer = await answered(visit, lambda: visit.peers.identity.sign_in(view.card_grant))
     if isinstance(answer, Refused):
         raise Stop(answer.code, answer.registration_authority)
     visit.step_up(profile_grant=answer.profile_grant)
 
 
-async def _profile(visit: Visit) -> Profile:
+async def own_profile(visit: Visit) -> Profile:
+    """Return the profile of whoever is signed in; leads to the sign-in where nobody is."""
     grant = visit.journey.profile_grant
     if not grant:
         raise Elsewhere(SIGN_IN)
-    answer = await _answered(visit, lambda: visit.peers.identity.profile(grant))
+    answer = await answered(visit, lambda: visit.peers.identity.profile(grant))
     if isinstance(answer, Refused):
         raise Stop(answer.code, answer.registration_authority)
     return answer
 
 
-async def _answered(visit: Visit, ask: Callable[[], Awaitable[A]]) -> A:
+async def answered(visit: Visit, ask: Callable[[], Awaitable[A]]) -> A:
     """The answer of identity; a grant that has ended signs out."""
     try:
         return await ask()
@@ -62,7 +63,7 @@ async def _answered(visit: Visit, ask: Callable[[], Awaitable[A]]) -> A:
 
 async def show_contact(visit: Visit) -> Response:
     """Offer the contact details to be confirmed or overwritten."""
-    profile = await _profile(visit)
+    profile = await own_profile(visit)
     return visit.page("contact.jinja", address=profile.address, mobile=profile.mobile, errors={})
 
 
@@ -72,7 +73,7 @@ async def update_contact(visit: Visit) -> Response:
     grant = visit.journey.profile_grant
     if not grant:
         raise Elsewhere(SIGN_IN)
-    answer = await _answered(visit, lambda: visit.peers.identity.update_contact(grant, address, mobile))
+    answer = await answered(visit, lambda: visit.peers.identity.update_contact(grant, address, mobile))
     if isinstance(answer, Refused):
         raise Stop(answer.code, answer.registration_authority)
     if isinstance(answer, ContactRefused):
@@ -89,4 +90,4 @@ async def update_contact(visit: Visit) -> Response:
 
 async def show_updated(visit: Visit) -> Response:
     """Confirm what stands now, and who was told."""
-    return visit.page("contact_updated.jinja", profile=await _profile(visit))
+    return visit.page("contact_updated.jinja", profile=await own_profile(visit))

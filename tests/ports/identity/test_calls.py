@@ -1,13 +1,16 @@
 """identity over gRPC with real mTLS: one call each, and what a caller without a good grant learns."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+import grpc
 import pytest
-from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
+from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc, ra_desk_pb2_grpc
 
 from services.identity.access import ACCESS
+from services.identity.desk_servicer import RaDeskServicer
 from services.identity.servicer import IdentityServicer
 from services.runtime.errors import ServiceError
 from services.runtime.grpc_client import connect
@@ -25,6 +28,7 @@ class Served:
     web: identity_pb2_grpc.IdentityServiceStub
     notifier: identity_pb2_grpc.IdentityServiceStub
     address_of_server: str
+    desk: ra_desk_pb2_grpc.RaDeskServiceStub
 
     async def resolve(self, token: str) -> identity_pb2.ResolveHolderResponse:
         return await self.web.ResolveHolder(identity_pb2.ResolveHolderRequest(card_grant=token))
@@ -40,13 +44,17 @@ class Served:
 async def served(world: World) -> AsyncIterator[Served]:
     await world.populate()
     servicer = IdentityServicer(world.holders, world.finder, world.profiles, world.telling)
-    registration = (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer)
-    server = build_server("identity", [registration], ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")
+    registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
+        (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
+        (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, RaDeskServicer(world.desk)),
+    ]
+    server = build_server("identity", registrations, ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")
     await server.start()
     address = f"127.0.0.1:{server.port}"
     channels = [connect("identity", address, tls_of(world.keys, process)) for process in ("web", "notifier")]
     web, notifier = (identity_pb2_grpc.IdentityServiceStub(channel) for channel in channels)
-    yield Served(world, web, notifier, address)
+    desk = ra_desk_pb2_grpc.RaDeskServiceStub(channels[0])
+    yield Served(world, web, notifier, address, desk)
     for channel in channels:
         await channel.close()
     await server.stop(0)
@@ -81,7 +89,7 @@ async def test_F14_the_notifier_gets_the_address_of_the_version_that_stands(serv
 
 
 async def test_S26_each_call_has_its_own_caller(served: Served) -> None:
-    swapped = Served(served.world, served.notifier, served.web, served.address_of_server)
+    swapped = Served(served.world, served.notifier, served.web, served.address_of_server, served.desk)
 
     for call in (swapped.resolve(served.world.grant()), swapped.address(1)):
         with pytest.raises(ServiceError) as refused:

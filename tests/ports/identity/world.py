@@ -30,6 +30,7 @@ from services.identity.registry import SqlRegistry
 from services.identity.storage import SqlStore
 from services.identity.tables import cards, holders, outbox
 from services.identity.use_cases import Holders, Parts
+from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.profiles import Profiles, SignedIn
 from services.identity.use_cases.telling import Telling
 from services.runtime import grants
@@ -88,6 +89,19 @@ CARD = {
 }
 
 
+OTHER_ORGANISATION = ORGANISATION | {"code": "Y77", "name": "Other Clinic"}
+RA_CARD, NEIGHBOUR_CARD = "a1" * 16, "e5" * 16
+RA_RECORDS: tuple[dict[str, Any], ...] = (
+    HOLDER | {"id": "test-holder-0009", "name": "Test Registrar", "email": "registrar@example.org"},
+    CARD | {"card_ref": RA_CARD, "holder": "test-holder-0009"},
+    {"kind": "role", "holder": "test-holder-0009", "role": "RA", "organisation": "X26"},
+)
+NEIGHBOUR_RECORDS: tuple[dict[str, Any], ...] = (
+    HOLDER | {"id": "test-holder-0077", "name": "Test Holder One", "organisation": "Y77"},
+    CARD | {"card_ref": NEIGHBOUR_CARD, "holder": "test-holder-0077"},
+)
+
+
 @dataclass
 class World:
     """One identity service and its registry."""
@@ -109,6 +123,7 @@ class World:
         )
         self.holders, self.profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
         self.telling = Telling(parts, self.holders)
+        self.desk = Desk(parts, NameIndex)
         self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
         self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))
         event.listen(self.database.engine.sync_engine, "before_cursor_execute", self._count)
@@ -179,6 +194,15 @@ class World:
             signer._key if algorithm == grants.ALGORITHM else OctKey.import_key(b"the public key's bytes" * 2)
         )
         return jwt.encode(header, claims, key, algorithms=[algorithm])
+
+    async def populate_desk(self) -> str:
+        """A holder, a colleague who is the RA of their organisation, and a neighbour elsewhere.
+
+        Returns the RA's grant.
+        """
+        await self.populate()
+        await self.take(OTHER_ORGANISATION, *RA_RECORDS, *NEIGHBOUR_RECORDS)
+        return await self.profile_grant(card_ref=RA_CARD)
 
     async def move_card(self, holder_id: str) -> None:
         """Give every card to a holder, as no import does."""

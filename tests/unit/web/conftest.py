@@ -20,6 +20,7 @@ from tests.fakes.web_peers import (
     ADDRESS_TOKEN,
     NOW,
     FakeAudit,
+    FakeDesk,
     FakeGateway,
     FakeIdentity,
     FakeOtp,
@@ -110,7 +111,7 @@ def sealer() -> CookieSealer:
 def app(
     world: World, clock: FakeClock, sealer: CookieSealer, templates: Environment, tmp_path: Path
 ) -> ASGIApp:
-    peers = Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world))
+    peers = Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world), FakeDesk(world))
     house = House(peers, web_settings(tmp_path), clock, SeededRandomness(), templates)
     return build_app(house, sealer)
 

@@ -32,6 +32,7 @@ from tests.fakes.web_peers import (
     RA,
     SESSION_ID,
     FakeAudit,
+    FakeDesk,
     FakeGateway,
     FakeIdentity,
     FakeOtp,
@@ -78,7 +79,9 @@ def steered() -> Steered:
 @pytest.fixture(scope="module")
 def whole(steered: Steered, templates: Environment, tmp_path_factory: pytest.TempPathFactory) -> ASGIApp:
     folder: Path = tmp_path_factory.mktemp("web")
-    peers = Peers(FakeGateway(steered), FakeIdentity(steered), FakeOtp(steered), FakeAudit(steered))
+    peers = Peers(
+        FakeGateway(steered), FakeIdentity(steered), FakeOtp(steered), FakeAudit(steered), FakeDesk(steered)
+    )
     house = House(peers, web_settings(folder), FakeClock(NOW), SeededRandomness(), templates)
     return build_app(house, CookieSealer(COOKIE_KEY, SeededRandomness(7)))
 

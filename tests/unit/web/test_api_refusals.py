@@ -27,6 +27,7 @@ from tests.fakes.web_peers import (
     RA,
     RIGHT_CODE,
     FakeAudit,
+    FakeDesk,
     FakeGateway,
     FakeIdentity,
     FakeOtp,
@@ -377,7 +378,7 @@ def listed(
 ) -> ASGIApp:
     """The application with one website on its list."""
     chosen = web_settings(tmp_path).model_copy(update={"API_ALLOWED_ORIGINS": OTHER_SITE})
-    peers = Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world))
+    peers = Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world), FakeDesk(world))
     return build_app(House(peers, chosen, clock, SeededRandomness(), templates), sealer)
 
 

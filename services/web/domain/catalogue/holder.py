@@ -51,6 +51,18 @@ ENTRIES: tuple[Entry, ...] = (
         "You are signed in for 10 minutes after your smartcard took your passcode. That time is over.",
         "Sign in again. Your contact details are as you last saved them.",
     ),
+    ask_ra(
+        "RA_ONLY",
+        "This page is for Registration Authorities",
+        "You are signed in, but your organisation has not made you a Registration Authority here.",
+        "Ask your Registration Authority (smartcard team) to help, or to have that role given to you.",
+    ),
+    report(
+        "HOLDER_NOT_FOUND",
+        "There is no such holder in your organisation",
+        "A Registration Authority sees the smartcard holders of their own organisation, and no others.",
+        "Search again. Somebody of another organisation is helped by their own Registration Authority.",
+    ),
     report(
         "EMAIL_MISSING",
         "Enter your work email address",

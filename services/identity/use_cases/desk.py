@@ -1,0 +1,91 @@
+"""What an RA looks up: holders of their own organisations, found roughly, and shown one by one. R7, R25."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from services.identity.domain.address import domain_of, masked
+from services.identity.domain.desk import FoundHolder, HolderRecord, reference_of
+from services.identity.domain.eligibility import mail_refusal
+from services.identity.ports import View
+from services.identity.use_cases import Parts, Refused
+from services.identity.use_cases.holder_names import HolderNames, Names
+from services.identity.use_cases.signed_in import Ra, ra_now
+
+MOST_FOUND = 10
+"""Holders in one answer; who gets as many adds a word."""
+
+HOLDER_NOT_FOUND = "HOLDER_NOT_FOUND"
+"""Nobody, or nobody in the RA's organisations: the same, so that nobody learns who is elsewhere."""
+
+
+@dataclass(frozen=True)
+class FoundHolders:
+    """The holders that fit best, the best one first."""
+
+    found: list[FoundHolder]
+    more: bool
+    """More fit than are told."""
+
+
+@dataclass(frozen=True)
+class ShownHolder:
+    """A holder as an RA sees them."""
+
+    record: HolderRecord
+    oneself: bool
+    masked_address: str = field(repr=False)
+    mail_code: str
+    """Why no code could be sent; empty where one could."""
+
+
+class Desk:
+    """FindHolders and GetHolder."""
+
+    def __init__(self, parts: Parts, index: Callable[[Iterable[tuple[str, str]]], Names]) -> None:
+        self._parts = parts
+        self._names = HolderNames(parts.clock, index)
+
+    async def find(self, token: str, typed: str) -> FoundHolders | Refused:
+        """Return holders by identifier, by a card's reference, or roughly by name. Raises GrantRefused."""
+        async with self._parts.store.read() as view:
+            ra = await ra_now(self._parts, view, token)
+            if isinstance(ra, Refused):
+                return ra
+            found = await self._exactly(view, ra, typed) or await self._roughly(view, ra, typed)
+        return FoundHolders(found[:MOST_FOUND], len(found) > MOST_FOUND)
+
+    async def _exactly(self, view: View, ra: Ra, typed: str) -> list[FoundHolder]:
+        bare, reference = typed.strip(), reference_of(typed)
+        found = await view.holders_by_id((bare, bare.lower(), bare.upper()), ra.organisations)
+        if found or not reference:
+            return found
+        return await view.holders_by_card(reference, ra.organisations, MOST_FOUND + 1)
+
+    async def _roughly(self, view: View, ra: Ra, typed: str) -> list[FoundHolder]:
+        refs: list[str] = []
+        for organisation in ra.organisations:
+            names = await self._names.of(view, organisation)
+            refs += await names.search(typed, MOST_FOUND + 1)
+        return await view.holders_by_ref(refs[: MOST_FOUND + 1], ra.organisations)
+
+    async def show(self, token: str, holder_ref: str) -> ShownHolder | Refused | str:
+        """Return a holder of the RA's organisations, or HOLDER_NOT_FOUND. Raises GrantRefused."""
+        async with self._parts.store.read() as view:
+            ra = await ra_now(self._parts, view, token)
+            if isinstance(ra, Refused):
+                return ra
+            record = await view.holder_record(holder_ref, ra.organisations)
+            return HOLDER_NOT_FOUND if record is None else await shown(view, ra, record)
+
+
+async def shown(view: View, ra: Ra, record: HolderRecord) -> ShownHolder:
+    """Return the holder as the RA sees them: the address masked, and whether a code can go to it."""
+    address = record.address.address if record.address else None
+    entries = await view.allow_list_for(domain_of(address), record.organisation) if address else ()
+    against = mail_refusal(record.address, entries)
+    return ShownHolder(
+        record=record,
+        oneself=record.holder_ref == ra.holder_ref,
+        masked_address=masked(address) if address else "",
+        mail_code=against.value if against else "",
+    )

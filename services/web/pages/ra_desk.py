@@ -1,0 +1,64 @@
+"""The desk of a Registration Authority: who may be here, finding a holder, and the holder's page. R7, R25."""
+
+import re
+
+from starlette.responses import Response
+
+from services.web import texts
+from services.web.pages.profile import answered, own_profile
+from services.web.ports import HolderRecord, Profile, Refused
+from services.web.search_limit import LONGEST_SEARCH
+from services.web.visit import Stop, Visit
+
+REFERENCE = re.compile(r"[0-9a-f]{32}")
+
+
+async def ra_of(visit: Visit) -> Profile:
+    """Return the RA who is signed in; leads to the sign-in, or stops whoever is none."""
+    profile = await own_profile(visit)
+    if not profile.is_ra:
+        raise Stop("RA_ONLY", profile.registration_authority, status=403)
+    return profile
+
+
+async def show_desk(visit: Visit) -> Response:
+    """Say what an RA can do here, and offer to find a holder."""
+    return visit.page("ra/desk.jinja", ra=await ra_of(visit), typed="", found=None, error="")
+
+
+async def find_holder(visit: Visit) -> Response:
+    """List the holders that fit. By a form that is posted: a name is in no address, and so in no log."""
+    ra, typed = await ra_of(visit), visit.form.get("holder", "").strip()
+    error = _error(typed)
+    if error:
+        return visit.page("ra/desk.jinja", status=400, ra=ra, typed=typed[:LONGEST_SEARCH], error=error)
+    grant = visit.journey.profile_grant
+    found = await answered(visit, lambda: visit.peers.desk.find_holders(grant, typed))
+    if isinstance(found, Refused):
+        raise Stop(found.code, found.registration_authority)
+    return visit.page("ra/desk.jinja", ra=ra, typed=typed, found=found, error="")
+
+
+def _error(typed: str) -> str:
+    if not typed:
+        return texts.HOLDER_MISSING
+    return texts.HOLDER_TOO_LONG if len(typed) > LONGEST_SEARCH else ""
+
+
+async def holder_of(visit: Visit) -> HolderRecord:
+    """Return the holder whom the address names, as the RA who is signed in may see them."""
+    await ra_of(visit)
+    holder_ref = visit.request.path_params["holder_ref"]
+    if not REFERENCE.fullmatch(holder_ref):
+        raise Stop("HOLDER_NOT_FOUND", status=404)
+    grant = visit.journey.profile_grant
+    holder = await answered(visit, lambda: visit.peers.desk.holder(grant, holder_ref))
+    if isinstance(holder, Refused):
+        status = 404 if holder.code == "HOLDER_NOT_FOUND" else 200
+        raise Stop(holder.code, holder.registration_authority, status=status)
+    return holder
+
+
+async def show_holder(visit: Visit) -> Response:
+    """Show a holder: their cards, and how they are reached."""
+    return visit.page("ra/holder.jinja", holder=await holder_of(visit))
