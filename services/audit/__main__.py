@@ -35,6 +35,7 @@ from services.audit.settings import (
 from services.audit.signing import BadKey, NoteSigner
 from services.audit.storage import SqlStore, open_read_only
 from services.audit.tables import OUTBOX, OUTBOX_POSITION
+from services.audit.tail_command import tail
 from services.audit.use_cases import KeepRecords, ReadRecords
 from services.audit.verify import audit_verify
 from services.runtime import database, logs, process, settings
@@ -282,10 +283,12 @@ if __name__ == "__main__":
             "repair": repair_gaps,
             "rebuild": rebuild,
             "verify": verify,
+            "tail": tail,
         },
         {
             "verify": ("public_key", "--heads FOLDER"),
             "explain": ("figure", "--organisation CODE"),
             "export": ("folder",),
+            "tail": ("--session ID", "--follow"),
         },
     )

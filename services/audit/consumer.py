@@ -80,19 +80,19 @@ def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:
     """Return what an outcome says; None for a kind that only newer services know."""
     if told.kind == common_pb2.OUTCOME_KIND_UNSPECIFIED or not told.session_id:
         raise Unreadable("outcome")
-    kind = _name(common_pb2.OutcomeKind, told.kind)
+    kind = word_of(common_pb2.OutcomeKind, told.kind)
     if kind not in OutcomeKind.__members__:
         return None
     return Outcome(
         session_id=_word(told.session_id),
         kind=OutcomeKind(kind),
         code=_word(told.code),
-        reason=_name(common_pb2.Reason, told.reason),
-        route=_name(common_pb2.Route, told.route),
+        reason=word_of(common_pb2.Reason, told.reason),
+        route=word_of(common_pb2.Route, told.route),
         card_ref=_word(told.card_ref),
         holder_ref=_word(told.holder_ref),
         organisation=_word(told.organisation),
-        actor_kind=_name(common_pb2.ActorKind, told.actor.kind),
+        actor_kind=word_of(common_pb2.ActorKind, told.actor.kind),
         actor_ref=_word(told.actor.ref),
         occurred_at=_instant(told.occurred_at),
         started_at=_instant(told.started_at) if told.HasField("started_at") else None,
@@ -100,7 +100,7 @@ def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:
     )
 
 
-def _name(enum: type, number: int) -> str:
+def word_of(enum: type, number: int) -> str:
     """Return `SUCCESS` for OUTCOME_KIND_SUCCESS; empty for unspecified; the number for a newer word."""
     descriptor = enum.DESCRIPTOR  # type: ignore[attr-defined]
     value = descriptor.values_by_number.get(number)

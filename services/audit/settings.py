@@ -31,6 +31,14 @@ class RepairSettings(DatabaseSettings, KafkaSettings):
     """What `audit repair` needs."""
 
 
+class TailSettings(KafkaSettings):
+    """What `audit tail` needs: the right to read, and no database."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True
+    )
+
+
 class StoreSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
     """What `audit store` needs."""
 
