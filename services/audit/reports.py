@@ -2,8 +2,9 @@
 
 import itertools
 from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import CTE, ColumnElement, FromClause, and_, case, func, or_, select
+from sqlalchemy import CTE, ColumnElement, FromClause, and_, case, exists, func, or_, select, tuple_
 
 from services.audit.domain.ledger import Run
 from services.audit.domain.saved_time import (
@@ -19,6 +20,8 @@ from services.audit.storage import instant_of, microseconds
 from services.audit.tables import IS_OUTCOME, LEDGER, RECORDS
 from services.runtime.database import Database
 
+_REPEAT_US = REPEAT_WITHIN // timedelta(microseconds=1)
+
 
 class SqlReports:
     """Reports from SQLite or PostgreSQL."""
@@ -28,20 +31,14 @@ class SqlReports:
 
     async def counted(self, period: Period) -> Counted:
         """Sum the outcomes of a period by last word."""
-        last = last_words()
-        unlocks = _unlocks(last)
-        repeat = case((unlocks.c.since_us < REPEAT_WITHIN.total_seconds() * 1_000_000, 1), else_=0)
-        sums = select(func.count(), func.sum(repeat), func.sum(unlocks.c.took_ms)).where(
-            within(unlocks, period)
-        )
-        words = select(last.c.kind, last.c.code, func.count()).where(last.c.place == 1, within(last, period))
+        rows = ended(period)
+        sums = select(func.sum(rows.c.saves), func.sum(rows.c.again), func.sum(rows.c.took_ms * rows.c.saves))
+        words = select(rows.c.kind, rows.c.code, func.count()).group_by(rows.c.kind, rows.c.code)
         async with self._database.read() as connection:
             count, repeats, took = (await connection.execute(sums)).one()
-            groups = await connection.execute(
-                words.group_by(last.c.kind, last.c.code).order_by(last.c.kind, last.c.code)
-            )
+            groups = await connection.execute(words.order_by(rows.c.kind, rows.c.code))
             found = tuple(LastWords(kind, code, sessions) for kind, code, sessions in groups)
-        return Counted(count, int(repeats or 0), int(took or 0), found)
+        return Counted(int(count or 0), int(repeats or 0), int(took or 0), found)
 
     async def session_records(self, session_id: str) -> Sequence[StoredRecord]:
         """Return the outcomes of one session in the order they happened."""
@@ -82,25 +79,47 @@ class SqlReports:
             return [Run(topic, part, first, last) for topic, part, _, first, last in rows]
 
 
-def last_words() -> CTE:
-    """All outcomes; `place` 1 is the last word of its session, by rank and not by time."""
-    place = func.row_number().over(
-        partition_by=RECORDS.c.session_id, order_by=(RECORDS.c.rank, RECORDS.c.ce_id)
-    )
-    return select(RECORDS, place.label("place")).where(IS_OUTCOME).cte("last_words")
+def last_words(period: Period) -> CTE:
+    """The last word of each session, by rank and not by time, of a period and the day before it.
+
+    The day before: it holds unlocks whose repeats are in the period.
+    """
+    limits = [IS_OUTCOME, _outranks_all(probing=period.start is not None)]
+    if period.start:
+        limits.append(RECORDS.c.occurred_us >= microseconds(period.start - REPEAT_WITHIN))
+    if period.end:
+        limits.append(RECORDS.c.occurred_us < microseconds(period.end))
+    columns = [column for column in RECORDS.c if column.name not in ("body", "traceparent", "topic")]
+    return select(*columns).where(*limits).cte("last_words")
 
 
-def _unlocks(last: CTE) -> CTE:
-    """The sessions that count, with the time since the unlock before of the same card."""
+def _outranks_all(*, probing: bool) -> ColumnElement[bool]:
+    """An outcome is its session's last word.
+
+    `probing`: by one probe of an index each, so that a month's report reads a month and not all there is.
+    Over everything, comparing all with all is quicker (1,000,000 records: less than half the time).
+    """
+    others = RECORDS.alias("others")
+    same = and_(others.c.session_id == RECORDS.c.session_id, others.c.kind.is_not(None))
+    if probing:
+        best = select(others.c.ce_id).where(same).order_by(others.c.rank, others.c.ce_id).limit(1)
+        return RECORDS.c.ce_id == best.scalar_subquery()
+    better = tuple_(others.c.rank, others.c.ce_id) < tuple_(RECORDS.c.rank, RECORDS.c.ce_id)
+    return ~exists().where(same, better)
+
+
+def ended(period: Period) -> CTE:
+    """Last words; what saved a visit has the time since the unlock before of its card."""
+    last = last_words(period)
+    saving = case((saves(last), 1), else_=0)
     before = func.lag(last.c.occurred_us).over(
-        partition_by=last.c.card_ref, order_by=(last.c.occurred_us, last.c.session_id)
+        partition_by=(last.c.card_ref, saving), order_by=(last.c.occurred_us, last.c.session_id)
     )
-    columns = (last.c.organisation, last.c.occurred_us, last.c.took_ms)
-    return (
-        select(*columns, (last.c.occurred_us - before).label("since_us"))
-        .where(last.c.place == 1, saves(last))
-        .cte("unlocks")
-    )
+    since = (last.c.occurred_us - before).label("since_us")
+    done = case((unlocked(last), 1), else_=0).label("unlocked")
+    rows = select(last, saving.label("saves"), done, since).subquery("rows")
+    again = case((and_(rows.c.saves == 1, rows.c.since_us < _REPEAT_US), 1), else_=0).label("again")
+    return select(rows, again).where(within(rows, period)).cte("ended")
 
 
 def unlocked(last: CTE) -> ColumnElement[bool]:

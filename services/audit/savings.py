@@ -1,14 +1,14 @@
 """The report on saved hours as SQL over the records. Reads only."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Text, and_, case, cast, distinct, func, select
+from sqlalchemy import CTE, ColumnElement, Text, and_, cast, distinct, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.saved_time import REPEAT_WITHIN, Period, SavedTime
+from services.audit.domain.saved_time import Period, SavedTime
 from services.audit.domain.savings import Adoption, By, CountedRecord, Figure, Group, Savings, Stage
-from services.audit.reports import SqlReports, last_words, saves, unlocked, within
+from services.audit.reports import SqlReports, ended, within
 from services.audit.storage import instant_of
 from services.audit.tables import LEAVES, RECORDS
 from services.runtime.database import Database
@@ -40,7 +40,7 @@ class SqlSavings:
         """Sum everything for a period."""
         counted = await SqlReports(self._database).counted(period)
         async with self._database.read() as connection:
-            groups = {by: await _groups(connection, by, period) for by in By}
+            groups = await _groups(connection, period)
             by_route = {group.value: group for group in groups[By.ROUTE]}
             in_person = by_route["RA_IN_PERSON"].unlocked if "RA_IN_PERSON" in by_route else 0
             adoption = await self._adoption(connection, period)
@@ -50,16 +50,16 @@ class SqlSavings:
 
     async def explain(self, figure: Figure, period: Period) -> AsyncIterator[CountedRecord]:
         """Give the records that a figure counts, in the order they happened."""
-        ended = _ended()
+        rows = ended(period)
         chosen = (
-            select(ended, LEAVES.c.leaf_index)
-            .outerjoin(LEAVES, LEAVES.c.ce_id == ended.c.ce_id)
-            .where(_counts(figure, ended), within(ended, period))
-            .order_by(ended.c.occurred_us, ended.c.ce_id)
+            select(rows, LEAVES.c.leaf_index)
+            .outerjoin(LEAVES, LEAVES.c.ce_id == rows.c.ce_id)
+            .where(_counts(figure, rows))
+            .order_by(rows.c.occurred_us, rows.c.ce_id)
         )
         async with self._database.read() as connection:
-            rows = await connection.stream(chosen.execution_options(yield_per=PAGE))
-            async for row in rows:
+            found = await connection.stream(chosen.execution_options(yield_per=PAGE))
+            async for row in found:
                 words = (row.kind, row.code, row.reason, row.route, row.organisation)
                 occurred = instant_of(row.occurred_us).isoformat()
                 said = " ".join(word for word in words if word)
@@ -67,12 +67,10 @@ class SqlSavings:
 
     async def _adoption(self, connection: AsyncConnection, period: Period) -> tuple[Adoption, ...]:
         eligible = await self._eligible_holders(connection)
-        ended = _ended()
-        used = select(ended.c.organisation, func.count(distinct(ended.c.holder_ref)), func.count())
-        rows = await connection.execute(
-            used.where(ended.c.saves == 1, within(ended, period)).group_by(ended.c.organisation)
-        )
-        users = {organisation: (holders, unlocks) for organisation, holders, unlocks in rows}
+        rows = ended(period)
+        used = select(rows.c.organisation, func.count(distinct(rows.c.holder_ref)), func.count())
+        found = await connection.execute(used.where(rows.c.saves == 1).group_by(rows.c.organisation))
+        users = {organisation: (holders, unlocks) for organisation, holders, unlocks in found}
         names = {period.organisation} if period.organisation else eligible.keys() | users.keys()
         return tuple(
             Adoption(name, eligible.get(name, 0), *users.get(name, (0, 0))) for name in sorted(names - {""})
@@ -90,63 +88,49 @@ class SqlSavings:
         return {subject: self._eligible(bytes(body)) for subject, body in rows}
 
 
-def _ended() -> CTE:
-    """The last word of each session; what saved a visit has the time since the unlock before of its card."""
-    last = last_words()
-    saving = case((saves(last), 1), else_=0)
-    before = func.lag(last.c.occurred_us).over(
-        partition_by=(last.c.card_ref, saving), order_by=(last.c.occurred_us, last.c.session_id)
-    )
-    return (
-        select(
-            last,
-            saving.label("saves"),
-            case((unlocked(last), 1), else_=0).label("unlocked"),
-            (last.c.occurred_us - before).label("since_us"),
-        )
-        .where(last.c.place == 1)
-        .cte("ended")
-    )
-
-
-def _is_repeat(ended: CTE) -> ColumnElement[bool]:
-    return and_(ended.c.saves == 1, ended.c.since_us < REPEAT_WITHIN.total_seconds() * 1_000_000)
-
-
-def _counts(figure: Figure, ended: CTE) -> ColumnElement[bool]:
+def _counts(figure: Figure, rows: CTE) -> ColumnElement[bool]:
     match figure:
         case Figure.UNLOCKS:
-            return ended.c.saves == 1
+            return rows.c.saves == 1
         case Figure.REPEATS:
-            return _is_repeat(ended)
+            return rows.c.again == 1
         case Figure.IN_PERSON:
-            return and_(ended.c.unlocked == 1, ended.c.route == "RA_IN_PERSON")
+            return and_(rows.c.unlocked == 1, rows.c.route == "RA_IN_PERSON")
         case Figure.ENDED:
-            return ended.c.kind.is_not(None)
+            return rows.c.kind.is_not(None)
 
 
-async def _groups(connection: AsyncConnection, by: By, period: Period) -> tuple[Group, ...]:
-    ended = _ended()
-    value = _value(ended, by, connection.dialect.name).label("value")
-    again = case((_is_repeat(ended), 1), else_=0).label("again")
+async def _groups(connection: AsyncConnection, period: Period) -> dict[By, tuple[Group, ...]]:
+    """Read the records once, and sum what they say in each way."""
+    rows = ended(period)
+    values = [_value(rows, by, connection.dialect.name).label(by.value.lower()) for by in By]
     # Named first and grouped then: PostgreSQL does not see that an expression with parameters is the same.
-    chosen = (
-        select(value, again, ended.c.saves).where(ended.c.unlocked == 1, within(ended, period)).cte("chosen")
-    )
-    sums = select(chosen.c.value, func.count(), func.sum(chosen.c.saves), func.sum(chosen.c.again))
-    rows = await connection.execute(sums.group_by(chosen.c.value).order_by(chosen.c.value))
-    return tuple(Group(name or "", count, int(saving), int(repeats)) for name, count, saving, repeats in rows)
+    named = select(*values, rows.c.saves, rows.c.again).where(rows.c.unlocked == 1).cte("named")
+    keys = [named.c[by.value.lower()] for by in By]
+    sums = select(*keys, func.count(), func.sum(named.c.saves), func.sum(named.c.again)).group_by(*keys)
+    found = [tuple(row) for row in await connection.execute(sums)]
+    return {by: _summed(at, found) for at, by in enumerate(By)}
 
 
-def _value(ended: CTE, by: By, dialect: str) -> ColumnElement[Any]:
+def _summed(at: int, found: Sequence[tuple[Any, ...]]) -> tuple[Group, ...]:
+    """Sum counts by the key at that place."""
+    sums: dict[str, list[int]] = {}
+    for row in found:
+        of_value = sums.setdefault(row[at] or "", [0, 0, 0])
+        for place, count in enumerate(row[len(By) :]):
+            of_value[place] += int(count)
+    return tuple(Group(value, *sums[value]) for value in sorted(sums))
+
+
+def _value(rows: CTE, by: By, dialect: str) -> ColumnElement[Any]:
     if by is not By.MONTH:
-        column: ColumnElement[Any] = ended.c[by.value.lower()]
+        column: ColumnElement[Any] = rows.c[by.value.lower()]
         return column
     if dialect == "postgresql":
         return func.to_char(
-            func.timezone("UTC", func.to_timestamp(ended.c.occurred_us / 1_000_000)), "YYYY-MM"
+            func.timezone("UTC", func.to_timestamp(rows.c.occurred_us / 1_000_000)), "YYYY-MM"
         )
-    return cast(func.strftime("%Y-%m", ended.c.occurred_us / 1_000_000, "unixepoch"), Text)
+    return cast(func.strftime("%Y-%m", rows.c.occurred_us / 1_000_000, "unixepoch"), Text)
 
 
 async def _stages(connection: AsyncConnection, period: Period) -> tuple[Stage, ...]:

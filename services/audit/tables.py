@@ -58,6 +58,10 @@ IS_OUTCOME = RECORDS.c.kind.is_not(None)
 Index("one_outcome_of_a_kind", RECORDS.c.session_id, RECORDS.c.kind, unique=True,
       sqlite_where=IS_OUTCOME, postgresql_where=IS_OUTCOME)  # fmt: skip
 
+# For the reports: a month of outcomes, and events of one type.
+Index("outcomes_by_time", RECORDS.c.occurred_us, sqlite_where=IS_OUTCOME, postgresql_where=IS_OUTCOME)
+Index("records_by_type", RECORDS.c.ce_type, RECORDS.c.occurred_us)
+
 SET_ASIDE = Table(
     "set_aside",
     METADATA,

@@ -1,10 +1,13 @@
 """The databases of deploy/k8s on a real PostgreSQL: rules, roles and addresses as in the manifests."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.tables import ANALYST_RECORDS
 from services.runtime.database import Database
 from tests.architecture.cluster_postgres import ROLES, ClusterPostgres
 from tests.architecture.roles import package_of
@@ -105,6 +108,52 @@ async def test_S46_not_even_the_owner_changes_evidence_while_its_triggers_stand(
                         await connection.execute(text(act))
     finally:
         await database.close()
+
+
+@pytest.fixture
+def analyst(migrated: ClusterPostgres) -> Iterator[psycopg.Connection]:
+    """The role as it is declared, by its own certificate, with nothing set by the client."""
+    folder = migrated.folder / "audit_analyst"
+    files = f"sslrootcert={folder}/ca.crt sslcert={folder}/tls.crt sslkey={folder}/tls.key"
+    where = f"host=localhost port={migrated.server.port} dbname=audit user=audit_analyst sslmode=verify-full"
+    with psycopg.connect(f"{where} {files}", autocommit=True) as connection:
+        yield connection
+
+
+def test_D2_analysts_read_the_view_and_the_heads_and_a_question_ends_by_itself(
+    analyst: psycopg.Connection,
+) -> None:
+    columns = analyst.execute("SELECT * FROM analyst_records").description
+    limit = analyst.execute("SHOW statement_timeout").fetchone()
+
+    assert [column.name for column in columns or []] == list(ANALYST_RECORDS.columns.keys())
+    assert analyst.execute("SELECT count(*) FROM heads").fetchone() == (0,)
+    assert limit == ("1min",)
+
+
+@pytest.mark.parametrize("table", [*EVIDENCE, "unsequenced", "outbox", "outbox_position"])
+def test_S46_analysts_change_nothing_and_read_nothing_else(analyst: psycopg.Connection, table: str) -> None:
+    acts = [f"DELETE FROM {table}", f"TRUNCATE {table}", f"INSERT INTO {table} DEFAULT VALUES"]
+    if table in KEY:
+        acts.append(f"UPDATE {table} SET {KEY[table]} = NULL")
+    if table != "heads":
+        acts.append(f"SELECT * FROM {table}")
+    for act in acts:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            analyst.execute(act)
+
+
+def test_S46_analysts_make_nothing_and_reach_no_other_database(
+    analyst: psycopg.Connection, migrated: ClusterPostgres
+) -> None:
+    for act in ("CREATE TABLE mischief (id int)", "CREATE VIEW mischief AS SELECT 1", "SET ROLE audit_owner"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            analyst.execute(act)
+    assert "certificate authentication failed" in refused(
+        migrated.address("audit_reader", role="audit_analyst")
+    )
+    other = migrated.address("otp", role="audit_analyst").replace("://otp@", "://audit_analyst@")
+    assert "pg_hba.conf rejects" in refused(other)
 
 
 def refused(address: str) -> str:

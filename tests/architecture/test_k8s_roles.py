@@ -248,12 +248,15 @@ def test_S46_each_database_role_reaches_its_own_database_and_no_other() -> None:
     }
 
     databases = {role.process: package_of(role.process) for role in ROLES.values() if role.has_database}
-    pairs = {(owner, database) for database, owner in owners.items()} | set(databases.items())
+    people = {("audit_analyst", "audit")}  # no process: analysts, who read one view
+    pairs = {(owner, database) for database, owner in owners.items()} | set(databases.items()) | people
     assert owners == {database: f"{database}_owner" for database in databases.values()}
     assert rules[-1] == "host all all all reject"
     assert {tuple(rule.split()) for rule in rules[:-1]} == {
         ("hostssl", database, role, "all", "cert") for role, database in pairs
     }
     assert set(members) == {role for role, _ in pairs}
-    assert all(members[role] == {"pg_read_all_data"} for role in members if re.match("audit_(?!owner)", role))
+    processes = [role for role in members if re.match("audit_(?!owner|analyst)", role)]
+    assert all(members[role] == {"pg_read_all_data"} for role in processes)
+    assert not members["audit_analyst"]
     assert not any(members[owner] for owner in owners.values())
