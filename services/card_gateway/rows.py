@@ -20,7 +20,7 @@ _PLAIN = (
     "session_id", "version", "agent_public_key", "agent_token_digest", "created_at", "pairing_round",
     "pairing_kid",
     "pairing_ends_at", "claim_digest", "started_at", "deadline", "code", "still_blocked",
-    "resolved_success", "secret_version", "secret_kid", "ended_at",
+    "resolved_success", "secret_version", "secret_kid", "ended_at", "ra_ref",
 )  # fmt: skip
 """Columns that are fields of the same name and type."""
 

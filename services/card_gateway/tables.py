@@ -61,6 +61,7 @@ sessions = Table(
     Column("label", String(16), nullable=False),
     Column("ended_at", UtcDateTime, nullable=True),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("ra_ref", String(64), nullable=False, server_default=""),
     Index("ix_sessions_card_ref", "card_ref", "state"),
     Index("ix_sessions_deadline", "state", "deadline"),
     Index("ix_sessions_seen_at", "state", "seen_at"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from smartcard_unlock.identity.v1 import identity_pb2_grpc, ra_desk_pb2_grpc
+from smartcard_unlock.identity.v1 import identity_pb2_grpc, in_person_pb2_grpc, ra_desk_pb2_grpc
 
 from services.identity import allow_list_command
 from services.identity.access import ACCESS
@@ -21,6 +21,7 @@ from services.identity.events import event_of
 from services.identity.feeds import FIRST, Feeds
 from services.identity.finding import Finder
 from services.identity.import_command import Asked, Delta, import_directory
+from services.identity.in_person_servicer import InPersonServicer
 from services.identity.mobile_numbers import LibphonenumberNumbers
 from services.identity.name_index import NameIndex
 from services.identity.registry import Rehearsal, SqlRegistry
@@ -32,6 +33,7 @@ from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.profiles import Profiles
 from services.identity.use_cases.telling import Telling
+from services.identity.use_cases.vouching import Vouching
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
@@ -69,10 +71,11 @@ async def serve(_: argparse.Namespace) -> int:
     holders, profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
     finder = Finder(parts.store, SystemClock(), NameIndex)
     servicer = IdentityServicer(holders, finder, profiles, Telling(parts, holders))
-    desk = RaDeskServicer(Desk(parts, NameIndex))
+    desk, in_person = RaDeskServicer(Desk(parts, NameIndex)), InPersonServicer(Vouching(parts))
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
         (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, desk),
+        (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, in_person),
     ]
     server = build_server(PROCESS, registrations, ACCESS, read.tls, read.LISTEN_ADDRESS)
     relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers)

@@ -2,6 +2,7 @@
 
 _SERVICE = "/smartcard_unlock.identity.v1.IdentityService"
 _DESK = "/smartcard_unlock.identity.v1.RaDeskService"
+_IN_PERSON = "/smartcard_unlock.identity.v1.InPersonService"
 
 ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/ResolveHolder": frozenset({"web"}),
@@ -15,4 +16,6 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/FreezeCard": frozenset({"web"}),
     f"{_DESK}/FindHolders": frozenset({"web"}),
     f"{_DESK}/GetHolder": frozenset({"web"}),
+    f"{_IN_PERSON}/ShowPerson": frozenset({"web"}),
+    f"{_IN_PERSON}/VouchInPerson": frozenset({"web"}),
 }

@@ -10,6 +10,7 @@ from services.identity.domain.facts import (
     Fact,
     HolderRefused,
     HoldersImported,
+    VouchedInPerson,
 )
 from services.runtime.outbox import Event
 from services.runtime.timestamps import timestamp_of
@@ -25,6 +26,8 @@ def event_of(fact: Fact) -> Event:
     match fact:
         case HolderRefused():
             return _refused(fact)
+        case VouchedInPerson():
+            return _vouched(fact)
         case HoldersImported():
             return _imported(fact)
         case AllowListChanged():
@@ -45,10 +48,31 @@ def _refused(fact: HolderRefused) -> Event:
         card_ref=fact.card_ref,
         holder_ref=fact.holder_ref,
         organisation=fact.organisation,
-        actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref),
+        actor=_asked(fact),
         occurred_at=timestamp_of(fact.at),
     )
     return Event(EVENTS, fact.session_id, message, fact.at)
+
+
+def _asked(fact: HolderRefused) -> common.Actor:
+    if fact.ra_ref:
+        return common.Actor(kind=common.ACTOR_KIND_RA, ref=fact.ra_ref)
+    return common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref)
+
+
+def _vouched(fact: VouchedInPerson) -> Event:
+    vouch = fact.vouch
+    message = told.VouchedInPerson(
+        session_id=vouch.session_id,
+        card_ref=vouch.card_ref,
+        holder_ref=vouch.holder_ref,
+        organisation=fact.organisation,
+        actor=common.Actor(kind=common.ACTOR_KIND_RA, ref=vouch.ra_ref),
+        basis=vouch.basis.value,
+        signed_in_by=fact.signed_in_by,
+        occurred_at=timestamp_of(vouch.vouched_at),
+    )
+    return Event(EVENTS, vouch.session_id, message, vouch.vouched_at)
 
 
 def _imported(fact: HoldersImported) -> Event:

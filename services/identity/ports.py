@@ -17,6 +17,7 @@ from services.identity.domain.holder import (
     PastAddress,
     RegistrationAuthority,
 )
+from services.identity.domain.vouch import Vouch
 from services.runtime.grants import Grant
 
 G = TypeVar("G", bound=Grant)
@@ -83,6 +84,10 @@ class View(DeskView, Protocol):
         """Return what is kept of a card's holder; None where the card is not known."""
         ...
 
+    async def vouch_of(self, session_id: str) -> Vouch | None:
+        """Return what an RA said in a session; None where none did."""
+        ...
+
     async def allow_list_for(self, domain: str, organisation: str) -> Sequence[AllowedDomain]:
         """Return the entries that could allow a canonical domain to a holder of an organisation."""
         ...
@@ -127,6 +132,14 @@ class Work(View, Protocol):
         """Store a locked holder's mobile number; empty for none."""
         ...
 
+    async def lock_card(self, card_ref: str) -> None:
+        """Let nobody else judge or change this card until the end."""
+        ...
+
+    async def keep_vouch(self, vouch: Vouch) -> None:
+        """Keep what an RA said; the first of its session."""
+        ...
+
     async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
         """Note that this outcome is told; False where it was before."""
         ...
@@ -136,7 +149,7 @@ class Work(View, Protocol):
         ...
 
     async def forget(self, now: datetime) -> None:
-        """Delete notes of outcomes that no session can ask for again."""
+        """Delete notes of outcomes and vouches that no session can ask for again."""
         ...
 
 

@@ -24,6 +24,7 @@ from services.identity.domain.holder import (
     PastAddress,
     RegistrationAuthority,
 )
+from services.identity.domain.vouch import Basis, Vouch
 from services.identity.ports import KnownHolder
 from services.identity.tables import (
     STANDING,
@@ -38,6 +39,7 @@ from services.identity.tables import (
     registration_authorities,
     roles,
     told_outcomes,
+    vouches,
 )
 from services.runtime.database import Database, for_update
 from services.runtime.outbox import Event, tell_all
@@ -100,6 +102,8 @@ _AUTHORITY = (
     .where(holders.c.holder_ref == bindparam("wanted"))
 )
 _FREEZE_TOKEN = select(freeze_tokens).where(freeze_tokens.c.digest == bindparam("digest"))
+
+_VOUCH = select(vouches).where(vouches.c.session_id == bindparam("wanted"))
 
 _NEXT = addresses.alias("next")
 _PAST_ADDRESS = (
@@ -175,6 +179,11 @@ class SqlView(DeskReads):
         named = tuple(f"{role.role}@{role.organisation}" for role in held)
         return OwnProfile(_held_card(row), row.holder_name, row.mobile or "", named)
 
+    async def vouch_of(self, session_id: str) -> Vouch | None:
+        """Return what an RA said in a session; None where none did."""
+        row = (await self._connection.execute(_VOUCH, {"wanted": session_id})).mappings().first()
+        return None if row is None else Vouch(**(dict(row) | {"basis": Basis(row["basis"])}))
+
     async def allow_list_for(self, domain: str, organisation: str) -> Sequence[AllowedDomain]:
         """Return the entries that could allow a canonical domain to a holder of an organisation."""
         wanted = {"domains": candidates(domain), "organisation": organisation}
@@ -246,6 +255,15 @@ class SqlWork(SqlView):
         mine = holders.c.holder_ref == holder_ref
         await self._connection.execute(update(holders).where(mine).values(columns))
 
+    async def lock_card(self, card_ref: str) -> None:
+        """Let nobody else judge or change this card until the end."""
+        locked = select(cards.c.card_ref).where(cards.c.card_ref == card_ref)
+        await self._connection.execute(for_update(locked, self._connection))
+
+    async def keep_vouch(self, vouch: Vouch) -> None:
+        """Keep what an RA said; the first of its session."""
+        await self._connection.execute(insert(vouches), asdict(vouch) | {"basis": vouch.basis.value})
+
     async def first_outcome(self, session_id: str, kind: str, now: datetime) -> bool:
         """Note that this outcome is told; False where it was before."""
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
@@ -260,9 +278,10 @@ class SqlWork(SqlView):
         await tell_all(self._connection, outbox, PROCESS, events)
 
     async def forget(self, now: datetime) -> None:
-        """Delete notes of outcomes that no session can ask for again."""
+        """Delete notes of outcomes and vouches that no session can ask for again."""
         old = told_outcomes.c.told_at < now - OUTCOMES_KEPT
         await self._connection.execute(delete(told_outcomes).where(old))
+        await self._connection.execute(delete(vouches).where(vouches.c.vouched_at < now - OUTCOMES_KEPT))
         await self._connection.execute(delete(freeze_tokens).where(freeze_tokens.c.expires_at <= now))
 
 

@@ -142,4 +142,17 @@ told_outcomes = Table(
 )
 """Which outcomes were told: unique by (session, kind)."""
 
+vouches = Table(
+    "vouches",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("grant_id", String(36), nullable=False),
+    Column("card_ref", String(32), nullable=False),
+    Column("holder_ref", String(32), nullable=False),
+    Column("ra_ref", String(32), nullable=False),
+    Column("basis", String(16), nullable=False),
+    Column("vouched_at", UtcDateTime, nullable=False, index=True),
+)
+"""What RAs said of whom they saw; the audit log keeps it for good."""
+
 outbox, outbox_position = outbox_tables(metadata)

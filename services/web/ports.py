@@ -125,6 +125,8 @@ class SessionView:
     code_needed: bool = True
     pin_at_agent: bool = False
     """Passcodes are typed in the agent's window; no page asks for one."""
+    in_person: bool = False
+    """An RA sits there and vouches for the holder; no code is mailed. R36."""
     card_grant: str = field(default="", repr=False)
 
 
@@ -289,9 +291,19 @@ class Gateway(Protocol):
     """card_gateway, as far as pages may call it."""
 
     async def start_session(
-        self, *, address_token: str, pairing_code: str, reason: Reason, attempt_id: str, client_address: str
+        self,
+        *,
+        address_token: str,
+        pairing_code: str,
+        reason: Reason,
+        attempt_id: str,
+        client_address: str,
+        profile_grant: str = "",
     ) -> Claimed | Refused:
-        """Claim the session an agent offers; one of token and code is empty."""
+        """Claim the session an agent offers; one of token and code is empty.
+
+        `profile_grant`: of the RA who sits there; it makes the route RA_IN_PERSON.
+        """
         ...
 
     async def get_session(self, session_id: str, claim: str, *, since: int = 0, wait: int = 0) -> SessionView:
@@ -452,6 +464,26 @@ class HolderRecord:
     cards: tuple[HolderCard, ...]
 
 
+@dataclass(frozen=True)
+class Person:
+    """Whose card lies in the RA's reader."""
+
+    name: str = field(repr=False)
+    organisation: str
+
+
+class InPerson(Protocol):
+    """identity, as far as the pages of an RA who unlocks a card in person may call it."""
+
+    async def person(self, profile_grant: str, card_grant: str) -> Person | Refused:
+        """Say whose card it is, to an RA who may vouch for them."""
+        ...
+
+    async def vouch(self, profile_grant: str, card_grant: str, basis: str) -> str | Refused:
+        """Give the RA's word, KNOWN or PHOTO_ID; the UnlockGrant for it."""
+        ...
+
+
 class Desk(Protocol):
     """identity, as far as the pages of a signed-in RA may call it."""
 
@@ -473,3 +505,4 @@ class Peers:
     otp: Otp
     audit: Audit
     desk: Desk
+    in_person: InPerson

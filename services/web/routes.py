@@ -15,6 +15,7 @@ from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
 from services.web.api.app import PREFIX, build_api
 from services.web.domain.guides import GUIDES
+from services.web.domain.journey import IN_PERSON, VOUCH
 from services.web.edge import SecureEdge
 from services.web.pages import (
     address,
@@ -24,6 +25,7 @@ from services.web.pages import (
     freeze,
     guides,
     help,  # noqa: A004
+    in_person,
     passcode,
     profile,
     ra_desk,
@@ -59,6 +61,8 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/profile/contact", profile.show_contact, profile.update_contact),
     ("/profile/updated", profile.show_updated, None),
     ("/ra", ra_desk.show_desk, ra_desk.find_holder),
+    (IN_PERSON, in_person.show_in_person, in_person.begin_in_person),
+    (VOUCH, in_person.show_vouch, in_person.vouch),
     ("/ra/holders/{holder_ref}", ra_desk.show_holder, None),
     ("/address", address.show_address, address.send_code),
     ("/no-mailbox", address.show_no_mailbox, address.report_no_mailbox),

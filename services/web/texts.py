@@ -54,6 +54,21 @@ OTHER_REASONS = {
 }
 """What is offered where the card is not as the holder thought: the choice, and what it takes."""
 
+OTHER_REASONS_IN_PERSON = {
+    "LOCKED": ("Unlock the smartcard", "You vouch for the holder, who then chooses a new passcode"),
+    "FORGOTTEN": ("Set a new passcode", "You vouch for the holder, who then chooses a new passcode"),
+}
+IN_PERSON_REASONS = {
+    "LOCKED": "Their smartcard is locked",
+    "FORGOTTEN": "They have forgotten their passcode",
+}
+IN_PERSON_REASON_MISSING = "Select why the holder needs a new passcode"
+VOUCH_BASES = {
+    "KNOWN": "I know them",
+    "PHOTO_ID": "I compared them with a document that has their photograph",
+}
+BASIS_MISSING = "Select how you know that it is them"
+
 NUDGES = {
     "NO_EMAIL": "There is no email address on your profile.",
     "EMAIL_DOMAIN_NOT_ALLOWED": "We cannot send security codes to the email address on your profile.",

@@ -94,6 +94,7 @@ def standing(view: SessionView, *, code_asked: bool, words_confirmed: bool, last
         code_needed=view.code_needed,
         code_asked=code_asked,
         signs_in=view.reason is Reason.SIGN_IN,
+        in_person=view.in_person,
         words_confirmed=words_confirmed,
         last_try_ahead=spends_tries and not last_try,
     )

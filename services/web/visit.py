@@ -34,7 +34,7 @@ PATHS = frozenset({
     "/no-mailbox", "/code", "/passcode",
     "/working", "/done", "/unknown", "/stopped", "/receipt",
     "/sign-in", "/sign-in/words", "/sign-in/passcode", "/profile", "/profile/contact", "/profile/updated",
-    "/ra",
+    "/ra", "/ra/in-person", "/ra/in-person/vouch",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
 COMPONENTS = frozenset({
@@ -43,6 +43,8 @@ COMPONENTS = frozenset({
     "radios", "skip-link",
 })  # fmt: skip
 """Of the NHS design system, what the pages use."""
+AGAIN_AT = {"OWN_CARD": "/ra/in-person"}
+"""Refusals after which another page is where one begins again."""
 JUDGED_ANEW = frozenset({"NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE"})
 """Refusals that the Registration Authority may have mended a minute later. R7, R25."""
 
@@ -154,6 +156,7 @@ class Visit:
         """Return the page of an error code, with whom to ask, and a way to try again where that may help."""
         path = self.request.url.path
         again = path if path in PATHS and (stop.status >= 500 or stop.code in JUDGED_ANEW) else ""
+        again = AGAIN_AT.get(stop.code, again)
         entry = entry_for(stop.code)
         return self.page(
             "stopped.jinja", status=stop.status, entry=entry, ra=stop.ra, code=stop.code, again=again

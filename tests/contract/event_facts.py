@@ -17,6 +17,7 @@ from services.identity import events as identity
 from services.identity.domain import facts as identity_facts
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.allow_list import Change as ListChange
+from services.identity.domain.vouch import Basis, Vouch
 from services.notifier import events as notifier
 from services.notifier.domain.delivery import Change, Delivery, News, Template
 from services.otp import events as otp
@@ -47,6 +48,12 @@ def told() -> Iterator[Told]:
     for change in (Change(News.SENT, "", LATER), Change(News.BOUNCED, "MAILBOX_FULL", LATER)):
         yield f"DeliveryChanged.{change.news.value}", "notifier", notifier.event_of(_delivery(), change)
     yield from _of_audit()
+    yield "VouchedInPerson", "identity", identity.event_of(_vouched())
+
+
+def _vouched() -> identity_facts.VouchedInPerson:
+    vouch = Vouch(SESSION, CODE_ID, CARD, HOLDER, RA, Basis.PHOTO_ID, NOON)
+    return identity_facts.VouchedInPerson(vouch, ORGANISATION, "0197c19f-0000-7000-8000-0000000000bb")
 
 
 def _of_identity() -> dict[str, identity_facts.Fact]:

@@ -25,6 +25,7 @@ from services.web.ports import (
     Holder,
     HolderCard,
     HolderRecord,
+    Person,
     Profile,
     Reader,
     Receipt,
@@ -104,6 +105,10 @@ class World:
         )
     )
     record: HolderRecord = HOLDER
+    ra_at_start: str = ""
+    """The ProfileGrant that the newest session was begun with."""
+    refused_person: Refused | None = None
+    refused_vouch: Refused | None = None
     refused_desk: Refused | None = None
     found_holders: FoundHolders = field(
         default_factory=lambda: FoundHolders(
@@ -174,17 +179,26 @@ class FakeGateway:
         self._world = world
 
     async def start_session(
-        self, *, address_token: str, pairing_code: str, reason: Reason, attempt_id: str, client_address: str
+        self,
+        *,
+        address_token: str,
+        pairing_code: str,
+        reason: Reason,
+        attempt_id: str,
+        client_address: str,
+        profile_grant: str = "",
     ) -> Claimed | Refused:
         world = self._world
         world.called("start_session", {"reason": reason, "client": client_address, "code": pairing_code})
+        world.ra_at_start = profile_grant
         if attempt_id in world.attempts:
             return world.attempts[attempt_id]  # type: ignore[return-value]
         if world.refused_start:
             return world.refused_start
         if address_token != ADDRESS_TOKEN and pairing_code != PAIRING_CODE:
             return Refused("PAIRING_UNKNOWN")
-        world.change(reason=reason, code_needed=reason not in (Reason.CHANGE, Reason.SIGN_IN))
+        needed = reason not in (Reason.CHANGE, Reason.SIGN_IN)
+        world.change(reason=reason, code_needed=needed, in_person=bool(profile_grant))
         claimed = Claimed(SESSION_ID, CLAIM, DEADLINE)
         world.attempts[attempt_id] = claimed
         return claimed
@@ -358,6 +372,19 @@ class FakeAudit:
     async def receipt(self, session_id: str) -> Receipt | None:
         self._world.called("receipt", session_id)
         return self._world.receipt
+
+
+class FakeInPerson:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def person(self, profile_grant: str, card_grant: str) -> Person | Refused:
+        self._world.called("person", (profile_grant, card_grant))
+        return self._world.refused_person or Person("Test Holder Two", "T01")
+
+    async def vouch(self, profile_grant: str, card_grant: str, basis: str) -> str | Refused:
+        self._world.called("vouch", (profile_grant, card_grant, basis))
+        return self._world.refused_vouch or "unlock-grant-of-ra"
 
 
 class FakeDesk:

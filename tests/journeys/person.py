@@ -128,6 +128,19 @@ class Person:
         self.begin_sign_in()
         return self.prove(self.card.pin)
 
+    def begin_in_person(self) -> str:
+        """As an RA who is signed in: have the card that is in the reader now read; the session."""
+        self.session_id, code = code_offered(self.stack)
+        shown = self.browser.get("/ra/in-person")
+        self.page = self.browser.post(shown, reason="LOCKED", pairing_code=code)
+        return self.session_id
+
+    def vouch(self) -> Shown:
+        """As an RA: say that the holder stands there, and that they know them."""
+        shown = self.browser.get("/ra/in-person/vouch")
+        self.page = self.browser.post(shown, basis="KNOWN", words_match="yes")
+        return self.page
+
     def update_contact(self, email: str, mobile: str = "") -> Shown:
         """Overwrite the contact details."""
         self.page = self.browser.post(self.browser.get("/profile/contact"), email=email, mobile=mobile)
@@ -195,6 +208,7 @@ def spent(session_id: str) -> None:
 PLACES = (
     "/card", "/other-reason", "/change", "/last-try", "/address", "/code", "/passcode", "/working", "/done",
     "/unknown", "/stopped", "/sign-in/words", "/sign-in/passcode", "/profile",
+    "/ra/in-person/vouch",
 )  # fmt: skip
 """Pages that lead on to where the session is."""
 
@@ -218,6 +232,22 @@ def offer_of(stack: Stack, seconds: float = PATIENCE) -> tuple[str, str]:
         return bool(found)
 
     wait_until("an address from the agent", offered, seconds)
+    return found[-1]
+
+
+def code_offered(stack: Stack, seconds: float = PATIENCE) -> tuple[str, str]:
+    """Session and code that the agent shows at this moment, once it shows one; it counts as claimed."""
+    found: list[tuple[str, str]] = []
+
+    def offered() -> bool:
+        status = agent_status(stack)
+        offer: dict[str, Any] = status if status.get("state") == "OFFERED" else status.get("spare", {})
+        if offer.get("pairing_code") and offer["session_id"] not in _claimed:
+            found.append((offer["session_id"], offer["pairing_code"]))
+        return bool(found)
+
+    wait_until("a code from the agent", offered, seconds)
+    spent(found[-1][0])
     return found[-1]
 
 

@@ -25,7 +25,16 @@ from services.web.sessions import CookieSealer
 from services.web.settings import WebSettings
 from services.web.visit import House, Peers, environment
 from tests.fakes.clock import FakeClock
-from tests.fakes.web_peers import NOW, FakeAudit, FakeDesk, FakeGateway, FakeIdentity, FakeOtp, World
+from tests.fakes.web_peers import (
+    NOW,
+    FakeAudit,
+    FakeDesk,
+    FakeGateway,
+    FakeIdentity,
+    FakeInPerson,
+    FakeOtp,
+    World,
+)
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = [
@@ -141,7 +150,14 @@ def running_site(templates: Environment, folder: Path, **settings: Any) -> Itera
 
 
 def _peers(world: World) -> Peers:
-    return Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world), FakeDesk(world))
+    return Peers(
+        FakeGateway(world),
+        FakeIdentity(world),
+        FakeOtp(world),
+        FakeAudit(world),
+        FakeDesk(world),
+        FakeInPerson(world),
+    )
 
 
 def _settings(folder: Path, origin: str, **more: Any) -> WebSettings:

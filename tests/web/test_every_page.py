@@ -54,6 +54,8 @@ class Shown:
     found: tuple[RegistrationAuthority, ...] = (RA,)
     receipt: Receipt | None = None
     profile: Profile | None = None
+    person: Refused | None = None
+    """Why an RA is not told whose card it is."""
     act: Callable[[Page], None] = lambda page: None
 
 
@@ -103,6 +105,11 @@ def wrong_contact(page: Page) -> None:
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
 
 
+def no_word(page: Page) -> None:
+    page.get_by_role("button", name="I vouch for this person").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
 def find_holder(page: Page) -> None:
     page.get_by_label("Name, user identifier or smartcard reference").fill("two")
     page.get_by_role("button", name="Find").click()
@@ -120,6 +127,7 @@ def in_state(state: State, **more: object) -> dict[str, object]:
 
 READ = in_state(State.CARD_READ)
 AUTHORISED = in_state(State.AUTHORISED)
+IN_PERSON = in_state(State.CARD_READ, in_person=True)
 CHANGING = in_state(
     State.CARD_READ, reason=Reason.CHANGE, code_needed=False, tries_left=3, agent_public_key=bytes(range(32))
 )
@@ -197,6 +205,26 @@ SHOWN = [
     Shown("ra-found", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE, act=find_holder),
     Shown("ra-error", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE, act=find_nobody),
     Shown("ra-only", "/ra", cookie=SIGNED_IN),
+    Shown("in-person", "/ra/in-person", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("in-person-error", "/ra/in-person", cookie=SIGNED_IN, profile=RA_PROFILE, act=go_on),
+    Shown("vouch", "/ra/in-person/vouch", IN_PERSON, cookie=SIGNED_IN),
+    Shown("vouch-error", "/ra/in-person/vouch", IN_PERSON, cookie=SIGNED_IN, act=no_word),
+    Shown("vouch-too-late", "/ra/in-person/vouch", IN_PERSON),
+    Shown(
+        "in-person-own-card",
+        "/ra/in-person/vouch",
+        IN_PERSON,
+        cookie=SIGNED_IN,
+        person=Refused("OWN_CARD", RA),
+    ),
+    Shown("in-person-passcode", "/passcode", in_state(State.AUTHORISED, in_person=True)),
+    Shown("in-person-done", "/done", in_state(State.SUCCESS, in_person=True)),
+    Shown(
+        "in-person-not-locked",
+        "/other-reason",
+        IN_PERSON | {"objection": "CARD_NOT_LOCKED", "tries_left": 2},
+        cookie=SIGNED_IN,
+    ),
     Shown("ra-holder", RA_HOLDER, cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
@@ -227,6 +255,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.found = FoundAuthorities(shown.found, more=len(shown.found) > 1)
     world.receipt = shown.receipt
     world.profile = shown.profile or world.profile
+    world.refused_person = shown.person
     world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")
     if shown.failure:
         world.failure["get_session"] = shown.failure

@@ -103,6 +103,8 @@ class Session:
     secret_kid: str = ""
     label: SecretLabel = SecretLabel.NONE
     ended_at: datetime | None = None
+    ra_ref: str = ""
+    """Route RA_IN_PERSON: the RA who began it, by random reference; nobody else may vouch in it."""
 
     @property
     def needs_secret(self) -> bool:
@@ -127,12 +129,14 @@ class Session:
         return self.card
 
 
-def claim(session: Session, digest: bytes, reason: Reason, route: Route, now: datetime) -> Session:
-    """NEW → ATTACHED: a page takes the session, once."""
+def claim(
+    session: Session, digest: bytes, reason: Reason, route: Route, now: datetime, *, ra_ref: str = ""
+) -> Session:
+    """NEW → ATTACHED: a page takes the session, once; `ra_ref` where an RA sits at it."""
     _require(session, State.NEW)
     return replace(
         session, state=State.ATTACHED, claim_digest=digest, reason=reason, route=route,
-        started_at=now, deadline=now + DEADLINE, pairing_ends_at=None,
+        started_at=now, deadline=now + DEADLINE, pairing_ends_at=None, ra_ref=ra_ref,
     )  # fmt: skip
 
 
@@ -244,12 +248,12 @@ def told(
 ) -> tuple[Session, SessionOutcome | None]:
     """The session with this outcome marked as told, and the outcome; None where it was told before.
 
-    Without `by` the holder acted, whom nobody may know yet.
+    Without `by` whoever was let through acted, or the RA who sits there, or a holder whom nobody knows yet.
     """
     if kind in session.told:
         return session, None
     begun, card, authority = started(session), session.card, session.authority
-    holder = authority.actor if authority else Actor(ActorKind.HOLDER)
+    person = Actor(ActorKind.RA, session.ra_ref) if session.ra_ref else Actor(ActorKind.HOLDER)
     outcome = SessionOutcome(
         session_id=session.session_id,
         kind=kind,
@@ -259,7 +263,7 @@ def told(
         card_ref=card.card_ref if card else "",
         holder_ref=authority.holder_ref if authority else "",
         organisation=authority.organisation if authority else "",
-        actor=by or holder,
+        actor=by or (authority.actor if authority else person),
         at=now,
         started_at=begun.at,
         resolved_success=session.resolved_success,

@@ -18,6 +18,11 @@ class Route(Enum):
 
     SELF = "SELF"
     RA_IN_PERSON = "RA_IN_PERSON"
+    """By an RA who sees the person and vouches for them. R36."""
+
+
+VOUCHED_FOR = frozenset({Reason.LOCKED, Reason.FORGOTTEN})
+"""Reasons for which an RA may vouch: whoever knows their passcode needs nobody to."""
 
 
 class State(Enum):

@@ -9,7 +9,7 @@ from services.card_gateway.domain.session import Card
 from services.card_gateway.domain.words import SecretLabel
 from services.card_gateway.events import label
 from services.card_gateway.servicer import words
-from services.card_gateway.use_cases.claiming import Claiming, Pairing
+from services.card_gateway.use_cases.claiming import Caller, Claiming, Pairing
 from services.card_gateway.use_cases.making import Wish
 from services.card_gateway.use_cases.pages import Pages
 from services.card_gateway.use_cases.signing_in import SigningIn
@@ -31,8 +31,7 @@ class SessionServicer(card_gateway_pb2_grpc.SessionServiceServicer):
         """Claim a session."""
         found = await self._claiming.start_session(
             Pairing(request.address_token, request.pairing_code),
-            words.reason_of(request.reason),
-            words.route_of(request.route),
+            Caller(words.reason_of(request.reason), words.route_of(request.route), request.profile_grant),
             words.attempt_of(request.attempt_id),
             request.client_address,
         )

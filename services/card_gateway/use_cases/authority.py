@@ -6,8 +6,19 @@ from services.card_gateway.domain.facts import Actor
 from services.card_gateway.domain.session import Authority, Session
 from services.card_gateway.domain.words import ActorKind, Reason, Route
 from services.card_gateway.ports import Outside
-from services.runtime.grants import PURPOSE_UNLOCK, Grant, GrantRefused, HolderGrant, UnlockGrant, thumbprint
+from services.runtime.grants import (
+    PURPOSE_PROFILE,
+    PURPOSE_UNLOCK,
+    Grant,
+    GrantRefused,
+    HolderGrant,
+    ProfileGrant,
+    UnlockGrant,
+    thumbprint,
+)
 
+RA_OF = "RA@"
+"""How a role begins that lets somebody act for the holders of an organisation."""
 _ACTOR_OF_ROUTE = {Route.SELF: ActorKind.HOLDER, Route.RA_IN_PERSON: ActorKind.RA}
 
 
@@ -26,7 +37,22 @@ def unlock_permitted(outside: Outside, session: Session, token: str, holder: Hol
     _require(_binds(grant, session) and grant.holder_ref == holder.holder_ref)
     wanted = _ACTOR_OF_ROUTE[session.route] if session.route else None
     _require(wanted is not None and grant.actor_kind == wanted.value)
-    _require(wanted is not ActorKind.HOLDER or grant.actor_ref in ("", holder.holder_ref))
+    _require(_may_act(grant, session))
+    return grant
+
+
+def _may_act(grant: UnlockGrant, session: Session) -> bool:
+    """A holder for themselves; an RA in the session that they began, and never for themselves. R36."""
+    if session.route is Route.RA_IN_PERSON:
+        return bool(session.ra_ref) and grant.actor_ref == session.ra_ref != grant.holder_ref
+    return grant.actor_ref in ("", grant.holder_ref)
+
+
+def ra_signed_in(outside: Outside, token: str) -> ProfileGrant:
+    """The grant of an RA who was proven on their own card. Raises GrantRefused."""
+    grant = outside.grants.verify(token, ProfileGrant)
+    is_ra = any(role.startswith(RA_OF) for role in grant.roles.split())
+    _require(grant.purpose == PURPOSE_PROFILE and is_ra)
     return grant
 
 

@@ -6,10 +6,11 @@ from datetime import timedelta
 from services.card_gateway.domain import pairing
 from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.session import Session
-from services.card_gateway.domain.words import Reason, Route, State
+from services.card_gateway.domain.words import VOUCHED_FOR, Reason, Route, State
 from services.card_gateway.ports import Outside, Work
-from services.card_gateway.use_cases import commits, making, offers
+from services.card_gateway.use_cases import authority, commits, making, offers
 from services.runtime.errors import invalid
+from services.runtime.grants import GrantRefused
 from services.runtime.randomness import digest_of
 
 CLAIM_ANSWERED_AGAIN_WITHIN = timedelta(seconds=120)
@@ -28,6 +29,22 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class Caller:
+    """Why somebody comes, and who lets them through."""
+
+    reason: Reason
+    route: Route = Route.SELF
+    profile_grant: str = field(default="", repr=False)
+    """Of the RA who is there; empty where the holder comes alone."""
+
+    def is_whole(self) -> bool:
+        """True where the route is for this reason, and only an RA shows a grant."""
+        if self.route is Route.SELF:
+            return not self.profile_grant
+        return bool(self.profile_grant) and self.reason in VOUCHED_FOR
+
+
+@dataclass(frozen=True)
 class Claimed:
     """The session is this page's; `claim` is to be shown at every later call."""
 
@@ -42,14 +59,18 @@ class Claiming:
         self._outside = outside
 
     async def start_session(
-        self, pairing_: Pairing, reason: Reason, route: Route, attempt_id: str, source: str
+        self, pairing_: Pairing, caller: Caller, attempt_id: str, source: str
     ) -> Claimed | str:
-        """Claim the session on offer, once. A refused code: PAIRING_UNKNOWN, TOO_MANY_GUESSES.
+        """Claim the session on offer, once. Refused: PAIRING_UNKNOWN, TOO_MANY_GUESSES, GRANT_REFUSED.
 
-        Raises BAD_REQUEST for what no script exists for yet: RA_IN_PERSON.
+        Raises BAD_REQUEST for a reason that the route is not for.
         """
-        if not attempt_id or route is not Route.SELF:
+        if not attempt_id or not caller.is_whole():
             raise invalid()
+        try:
+            ra_ref = self._ra_of(caller)
+        except GrantRefused:
+            return GrantRefused.code
         async with self._outside.books.begin(commits.START_SESSION) as work:
             found = await self._find_offer(work, pairing_, source)
             if isinstance(found, str):
@@ -59,7 +80,7 @@ class Claiming:
                 return "PAIRING_UNKNOWN"
             if session.state is State.NEW and found.is_good(self._outside.clock.now()):
                 claim = offers.new_token(self._outside, CLAIM, session.session_id, attempt_id)
-                return Claimed(await self._claim(work, session, claim, reason, route), claim)
+                return Claimed(await self._claim(work, session, claim, caller, ra_ref), claim)
             return self._claimed_before(session, attempt_id)
 
     async def _find_offer(self, work: Work, asked: Pairing, source: str) -> pairing.Pairing | str:
@@ -81,9 +102,15 @@ class Claiming:
             await work.count_guess(counted, window)
         return "PAIRING_UNKNOWN"
 
-    async def _claim(self, work: Work, session: Session, claim: str, reason: Reason, route: Route) -> Session:
+    def _ra_of(self, caller: Caller) -> str:
+        """The RA who is signed in; empty where the holder comes alone. Raises GrantRefused."""
+        if caller.route is Route.SELF:
+            return ""
+        return authority.ra_signed_in(self._outside, caller.profile_grant).holder_ref
+
+    async def _claim(self, work: Work, session: Session, claim: str, caller: Caller, ra_ref: str) -> Session:
         now = self._outside.clock.now()
-        claimed = sessions.claim(session, digest_of(claim), reason, route, now)
+        claimed = sessions.claim(session, digest_of(claim), caller.reason, caller.route, now, ra_ref=ra_ref)
         await work.put_step(making.read_step(self._outside, claimed, now))
         await work.tell(sessions.started(claimed))
         return await work.store(session, claimed)

@@ -10,7 +10,7 @@ from services.card_gateway.domain import session as sessions
 from services.card_gateway.domain.facts import SessionAuthorised
 from services.card_gateway.domain.readers import ReaderState
 from services.card_gateway.domain.session import Card, Session
-from services.card_gateway.domain.words import Reason, State
+from services.card_gateway.domain.words import VOUCHED_FOR, Reason, Route, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import authority, callers, commits, making, turns
 from services.card_gateway.use_cases.making import MAX_SEALED_PIN, Wish
@@ -78,6 +78,8 @@ class Pages:
             if (refused := self._out_of_turn(session, State.CARD_READ)) is not None:
                 return refused
             if reason is Reason.SIGN_IN:  # a session of its own: its card must be able to, and is asked first
+                return "WRONG_STATE"
+            if session.route is Route.RA_IN_PERSON and reason not in VOUCHED_FOR:
                 return "WRONG_STATE"
             if reason is not Reason.CHANGE and (code := session.knows_card().reset_refused):
                 return code

@@ -23,6 +23,10 @@ class Refusal(Enum):
     EMAIL_DOMAIN_NOT_ALLOWED = "EMAIL_DOMAIN_NOT_ALLOWED"
     NO_MAILBOX_ACCESS = "NO_MAILBOX_ACCESS"
     """Not judged: the holder's own word. R35, R60."""
+    OWN_CARD = "OWN_CARD"
+    """Of the RA who would vouch in person: nobody does so for themselves. R36."""
+    OTHER_ORGANISATION = "OTHER_ORGANISATION"
+    """Of the same: the holder belongs to another organisation."""
 
 
 def needs_mail(reason: str, route: str, *, change_needs_code: bool = False) -> bool:

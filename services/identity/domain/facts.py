@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.identity.domain.allow_list import AllowedDomain, Change
+from services.identity.domain.vouch import Vouch
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,18 @@ class HolderRefused:
     reason: str
     route: str
     at: datetime
+    ra_ref: str = ""
+    """The RA who asked, in person; empty where the holder did."""
+
+
+@dataclass(frozen=True)
+class VouchedInPerson:
+    """An RA said who stood there; what unlocks the card was signed for it. R36."""
+
+    vouch: Vouch
+    organisation: str
+    signed_in_by: str
+    """The session in which the RA had signed in."""
 
 
 @dataclass(frozen=True)
@@ -67,4 +80,4 @@ class CardFrozen:
     at: datetime
 
 
-Fact = HolderRefused | HoldersImported | AllowListChanged | ContactChanged | CardFrozen
+Fact = HolderRefused | VouchedInPerson | HoldersImported | AllowListChanged | ContactChanged | CardFrozen

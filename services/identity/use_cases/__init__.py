@@ -83,7 +83,7 @@ class Holders:
 
     async def resolve(self, token: str) -> Resolved | Refused:
         """Judge whether the holder of a proven card may unlock it now. Raises GrantRefused."""
-        card = self._proven(token)
+        card = proven(self._parts, token)
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
@@ -101,19 +101,12 @@ class Holders:
 
     async def no_mailbox(self, token: str) -> Refused:
         """Take the holder's word that they cannot read their mail (R35). Raises GrantRefused."""
-        card = self._proven(token)
+        card = proven(self._parts, token)
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
             refusal, mail, _ = await _judge(view, held, card, now)
         return await refuse(self._parts, card, held, refusal or mail or Refusal.NO_MAILBOX_ACCESS, now)
-
-    def _proven(self, token: str) -> CardGrant:
-        """Return what the gateway says of a card that is to be unlocked. Raises GrantRefused."""
-        card = self._parts.grants.verify(token, CardGrant)
-        if card.purpose != PURPOSE_UNLOCK or card.level not in LEVELS:
-            raise GrantRefused
-        return card
 
     def _grant(self, card: CardGrant, held: HeldCard, address: Address, now: datetime) -> HolderGrant:
         """Return a grant that ends with the card's own at the latest. Raises GrantRefused."""
@@ -169,10 +162,24 @@ class Holders:
             await work.forget(self._parts.clock.now())
 
 
+def proven(parts: Parts, token: str) -> CardGrant:
+    """Return what the gateway says of a card that is to be unlocked. Raises GrantRefused."""
+    card = parts.grants.verify(token, CardGrant)
+    if card.purpose != PURPOSE_UNLOCK or card.level not in LEVELS:
+        raise GrantRefused
+    return card
+
+
 async def refuse(
-    parts: Parts, card: CardGrant, held: HeldCard | None, refusal: Refusal, now: datetime
+    parts: Parts,
+    card: CardGrant,
+    held: HeldCard | None,
+    refusal: Refusal,
+    now: datetime,
+    *,
+    ra_ref: str = "",
 ) -> Refused:
-    """Tell REFUSED for this session, once, and answer why."""
+    """Tell REFUSED for this session, once, and answer why; `ra_ref` where an RA asked."""
     async with parts.store.begin("identity.refuse") as work:
         if await work.first_outcome(card.session_id, REFUSED, now):
             await work.tell(
@@ -185,6 +192,7 @@ async def refuse(
                     reason=card.reason,
                     route=card.route,
                     at=now,
+                    ra_ref=ra_ref,
                 )
             )
     return Refused(refusal.value, held.registration_authority if held else None)

@@ -4,6 +4,7 @@ from services.web.clients.audit import GrpcAudit
 from services.web.clients.desk import GrpcDesk
 from services.web.clients.gateway import GrpcGateway
 from services.web.clients.identity import GrpcIdentity
+from services.web.clients.in_person import GrpcInPerson
 from services.web.clients.otp import GrpcOtp
 
-__all__ = ["GrpcAudit", "GrpcDesk", "GrpcGateway", "GrpcIdentity", "GrpcOtp"]
+__all__ = ["GrpcAudit", "GrpcDesk", "GrpcGateway", "GrpcIdentity", "GrpcInPerson", "GrpcOtp"]

@@ -30,14 +30,22 @@ class GrpcGateway(ports.Gateway):
         self._stub = card_gateway_pb2_grpc.SessionServiceStub(channel)
 
     async def start_session(
-        self, *, address_token: str, pairing_code: str, reason: Reason, attempt_id: str, client_address: str
+        self,
+        *,
+        address_token: str,
+        pairing_code: str,
+        reason: Reason,
+        attempt_id: str,
+        client_address: str,
+        profile_grant: str = "",
     ) -> Claimed | Refused:
         """Claim the session an agent offers."""
         request = sessions_pb2.StartSessionRequest(
             reason=_REASONS[reason],
-            route=common_pb2.ROUTE_SELF,
+            route=common_pb2.ROUTE_RA_IN_PERSON if profile_grant else common_pb2.ROUTE_SELF,
             attempt_id=attempt_id,
             client_address=client_address,
+            profile_grant=profile_grant,
         )
         if pairing_code:
             request.pairing_code = pairing_code
@@ -149,5 +157,6 @@ def _view(response: sessions_pb2.GetSessionResponse) -> SessionView:
         objection=response.objection,
         code_needed=reason not in (Reason.CHANGE, Reason.SIGN_IN) or response.code_needed,
         pin_at_agent=response.pin_at_agent,
+        in_person=response.route == common_pb2.ROUTE_RA_IN_PERSON,
         card_grant=response.card_grant,
     )

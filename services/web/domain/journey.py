@@ -75,6 +75,7 @@ NO_MAILBOX = "/no-mailbox"
 OTHER_REASON, CHANGE, LAST_TRY = "/other-reason", "/change", "/last-try"
 SIGN_IN, SIGN_IN_WORDS, SIGN_IN_PASSCODE = "/sign-in", "/sign-in/words", "/sign-in/passcode"
 PROFILE, CONTACT, CONTACT_UPDATED = "/profile", "/profile/contact", "/profile/updated"
+RA_DESK, IN_PERSON, VOUCH = "/ra", "/ra/in-person", "/ra/in-person/vouch"
 WORKING, DONE, UNKNOWN, STOPPED = "/working", "/done", "/unknown", "/stopped"
 
 _PLACES = {
@@ -98,6 +99,8 @@ class Standing:
     code_needed: bool = True
     code_asked: bool = False
     signs_in: bool = False
+    in_person: bool = False
+    """An RA vouches for the holder; no code is mailed."""
     words_confirmed: bool = False
     last_try_ahead: bool = False
     """One try of the current passcode is left, and the person has not said that they want to spend it."""
@@ -122,13 +125,19 @@ def place(standing: Standing) -> str:
 def _before_passcode(standing: Standing) -> str:
     if standing.objection:
         return OTHER_REASON
+    if standing.in_person:
+        return VOUCH
     if standing.code_needed:
         return CODE if standing.code_asked else ADDRESS
     return _passcode(standing) if standing.words_confirmed else _words_page(standing)
 
 
 def _words_page(standing: Standing) -> str:
-    """Where the words are compared before the card's own passcode is typed."""
+    """Where the words are compared before a code is mailed, an RA vouches or the card's passcode is typed."""
+    if standing.in_person:
+        return VOUCH
+    if standing.code_needed:
+        return ADDRESS
     return SIGN_IN_WORDS if standing.signs_in else CHANGE
 
 
@@ -143,13 +152,18 @@ def belongs(path: str, standing: Standing) -> bool:
     if standing.state is State.CARD_READ:
         if path == OTHER_REASON:
             return True
-        if path == (ADDRESS if standing.code_needed else _words_page(standing)) and not standing.objection:
+        if path == _words_page(standing) and not standing.objection:
             return True
     return path == place(standing)
 
 
-def ways(objection: str, *, blocked: bool) -> tuple[Reason, ...]:
-    """Return the reasons that fit a card, where the one that was given may not. R2."""
+def ways(objection: str, *, blocked: bool, in_person: bool = False) -> tuple[Reason, ...]:
+    """Return the reasons that fit a card, where the one that was given may not. R2.
+
+    In person none is CHANGE: whoever knows their passcode needs nobody to vouch for them. R36.
+    """
+    if in_person:
+        return tuple(each for each in ways(objection, blocked=blocked) if each is not Reason.CHANGE)
     if blocked:
         return (Reason.LOCKED,)
     if objection == "UNBLOCKS_ONLY_BLOCKED":

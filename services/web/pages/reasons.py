@@ -4,27 +4,37 @@ from starlette.responses import Response
 
 from services.web import texts
 from services.web.domain.journey import CHANGE, LAST_TRY, OTHER_REASON, Reason, ways
+from services.web.pages.in_person import person_of
 from services.web.pages.steps import holder_of, place_of, session_at, session_of
 from services.web.ports import SessionView
 from services.web.visit import Stop, Visit
 
 
 async def show_other_reason(visit: Visit) -> Response:
-    """Say what the card says, and offer the reasons that fit it. R2."""
-    return _other_reason(visit, await session_at(visit, OTHER_REASON), "")
+    """Say what the card says, and offer the reasons that fit it; to an RA not of their own card."""
+    view = await session_at(visit, OTHER_REASON)
+    if view.in_person:
+        await person_of(visit, view)
+    return _other_reason(visit, view, "")
 
 
 def _other_reason(visit: Visit, view: SessionView, error: str) -> Response:
-    offered = [each.value for each in ways(view.objection, blocked=view.blocked)]
-    status = 400 if error else 200
-    return visit.page("other_reason.jinja", view=view, offered=offered, error=error, status=status)
+    offered, status = _offered(view), 400 if error else 200
+    if not offered:
+        raise Stop(view.objection)
+    told = texts.OTHER_REASONS_IN_PERSON if view.in_person else texts.OTHER_REASONS
+    return visit.page("other_reason.jinja", view=view, offered=offered, told=told, error=error, status=status)
+
+
+def _offered(view: SessionView) -> list[str]:
+    return [each.value for each in ways(view.objection, blocked=view.blocked, in_person=view.in_person)]
 
 
 async def choose_other_reason(visit: Visit) -> Response:
     """Go on for another reason, in the same session and without taking the card out."""
     view = await session_at(visit, OTHER_REASON)
     chosen = visit.form.get("reason", "")
-    if chosen not in [each.value for each in ways(view.objection, blocked=view.blocked)]:
+    if chosen not in _offered(view):
         return _other_reason(visit, view, texts.WAY_MISSING)
     journey = visit.journey
     refused = await visit.peers.gateway.change_reason(

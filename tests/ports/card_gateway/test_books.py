@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from services.card_gateway.composition import Gateway
 from services.card_gateway.domain.journal import Rotation, RowState
 from services.card_gateway.domain.readers import ReaderState
-from services.card_gateway.domain.words import Reason, Route
-from services.card_gateway.use_cases.claiming import Claimed, Pairing
+from services.card_gateway.domain.words import Reason
+from services.card_gateway.use_cases.claiming import Caller, Claimed, Pairing
 from services.card_gateway.use_cases.orders import Order
 from services.runtime.database import Database
 from services.runtime.judge import again_while_faults_pass
@@ -69,7 +69,7 @@ async def test_S13_many_pages_claim_a_session_and_one_has_it(world: World, repli
     def claim(number: int) -> Awaitable[object]:
         pairing = Pairing(address_token=agent.offer.token)
         return replicas[number % 2].claiming.start_session(
-            pairing, Reason.LOCKED, Route.SELF, attempts[number], ""
+            pairing, Caller(Reason.LOCKED), attempts[number], ""
         )
 
     answers = await at_once(claim)

@@ -52,14 +52,22 @@ from services.card_gateway.importing import Import
 from services.card_gateway.master_keys import FileKeyProvider
 from services.card_gateway.ports import Freshness
 from services.card_gateway.rows import rotation_of
-from services.card_gateway.use_cases.claiming import Claimed, Pairing
+from services.card_gateway.use_cases.claiming import Caller, Claimed, Pairing
 from services.card_gateway.use_cases.making import Wish
 from services.card_gateway.use_cases.orders import Next, Order
 from services.card_gateway.use_cases.pages import Seen
 from services.card_gateway.vault import MasterVault
 from services.runtime import faults, grants, hpke
 from services.runtime.database import Database, migrate
-from services.runtime.grants import Grant, GrantSigner, GrantVerifier, HolderGrant, UnlockGrant, thumbprint
+from services.runtime.grants import (
+    Grant,
+    GrantSigner,
+    GrantVerifier,
+    HolderGrant,
+    ProfileGrant,
+    UnlockGrant,
+    thumbprint,
+)
 from services.runtime.judge import again_while_faults_pass
 from tests.fakes.clock import FakeClock
 from tests.fakes.freshness import FakeFreshness
@@ -69,7 +77,7 @@ T = TypeVar("T")
 
 OLD_PIN, OLD_PUK = "739154", "40718263"
 NEW_PINS = ("860247", "52840713", "617283", "94031756", "28405917", "70316482")
-CARD_REF, HOLDER_REF = "c1" * 16, "a1" * 16
+CARD_REF, HOLDER_REF, RA_REF = "c1" * 16, "a1" * 16, "a9" * 16
 GATEWAY_NAME = "gateway-of-a-test"
 
 _KINDS: dict[str, type[Message]] = {
@@ -203,6 +211,25 @@ class World:
     def _count_statement(self, _c: object, _k: object, statement: str, *_: object) -> None:
         if not statement.startswith("BEGIN"):
             self.statements.append(statement)
+
+    def profile_grant(self, holder_ref: str, **changes: Any) -> ProfileGrant:
+        """Of an RA who is signed in by their own card, in a session before."""
+        now = self.clock.now()
+        grant = ProfileGrant(
+            session_id=self.randomness.uuid7(),
+            card_ref="e5" * 16,
+            reason="SIGN_IN",
+            route="SELF",
+            agent_key_thumbprint="t" * 43,
+            jti=self.randomness.uuid7(),
+            issued_at=now,
+            expires_at=now + timedelta(minutes=10),
+            purpose="PROFILE",
+            holder_ref=holder_ref,
+            organisation="X26",
+            roles="RA@X26",
+        )
+        return replace(grant, **changes)
 
     def replica(self, database: Database | None = None) -> Gateway:
         """A gateway on this database, or on another connection to it."""
@@ -379,16 +406,25 @@ class Page:
     agent: Agent
     claim: str = field(default="", repr=False)
     reason: Reason = Reason.LOCKED
+    ra: str = ""
+    """The RA who is there, by reference; empty where the holder comes alone."""
 
     @property
     def session_id(self) -> str:
         return self.agent.session_id
 
+    @property
+    def caller(self) -> Caller:
+        if not self.ra:
+            return Caller(self.reason)
+        grant = self.world.identity.sign(self.world.profile_grant(self.ra))
+        return Caller(self.reason, Route.RA_IN_PERSON, grant)
+
     async def start(self) -> "Page":
         attempt = self.world.randomness.uuid7()
         pairing = Pairing(address_token=self.agent.offer.token)
         claimed = await until_answered(
-            lambda: self.world.gateway.claiming.start_session(pairing, self.reason, Route.SELF, attempt, "")
+            lambda: self.world.gateway.claiming.start_session(pairing, self.caller, attempt, "")
         )
         assert isinstance(claimed, Claimed)
         self.claim = claimed.claim
@@ -407,7 +443,7 @@ class Page:
             session_id=self.session_id,
             card_ref=self.agent.reader.card_ref,
             reason=self.reason.value,
-            route="SELF",
+            route="RA_IN_PERSON" if self.ra else "SELF",
             agent_key_thumbprint=thumbprint(self.agent.public_key),
             jti=self.world.randomness.uuid7(),
             issued_at=now,
@@ -430,7 +466,8 @@ class Page:
                 "expires_at", "purpose", "holder_ref",
             )
         }  # fmt: skip
-        grant = UnlockGrant(**shared, actor_kind="HOLDER", actor_ref=HOLDER_REF)
+        kind = "RA" if self.ra else "HOLDER"
+        grant = UnlockGrant(**shared, actor_kind=kind, actor_ref=self.ra or HOLDER_REF)
         return replace(grant, **changes)
 
     async def authorise(
@@ -438,7 +475,8 @@ class Page:
     ) -> str:
         attempt = attempt or self.world.randomness.uuid7()
         await self.follow_reason()
-        unlock_token = signed(self.world.otp, unlock or self.unlock_grant())
+        signer = self.world.identity if self.ra else self.world.otp
+        unlock_token = signed(signer, unlock or self.unlock_grant())
         holder_token = self.world.identity.sign(holder or self.holder_grant())
         return await until_answered(
             lambda: self.world.gateway.pages.authorise(
@@ -509,11 +547,11 @@ def puks_in(script: Script) -> set[bytes]:
 
 
 async def session_with_card(
-    world: World, reader: Reader, reason: Reason = Reason.LOCKED
+    world: World, reader: Reader, reason: Reason = Reason.LOCKED, ra: str = ""
 ) -> tuple[Agent, Page]:
-    """A claimed session whose card was read."""
+    """A claimed session whose card was read; with `ra`, that RA sits there."""
     agent = await Agent(world, reader).attach()
-    page = await Page(world, agent, reason=reason).start()
+    page = await Page(world, agent, reason=reason, ra=ra).start()
     await agent.work()
     return agent, page
 

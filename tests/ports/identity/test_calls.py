@@ -7,10 +7,11 @@ from typing import Any
 
 import grpc
 import pytest
-from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc, ra_desk_pb2_grpc
+from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc, in_person_pb2_grpc, ra_desk_pb2_grpc
 
 from services.identity.access import ACCESS
 from services.identity.desk_servicer import RaDeskServicer
+from services.identity.in_person_servicer import InPersonServicer
 from services.identity.servicer import IdentityServicer
 from services.runtime.errors import ServiceError
 from services.runtime.grpc_client import connect
@@ -47,6 +48,7 @@ async def served(world: World) -> AsyncIterator[Served]:
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
         (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, RaDeskServicer(world.desk)),
+        (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, InPersonServicer(world.vouching)),
     ]
     server = build_server("identity", registrations, ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")
     await server.start()

@@ -33,6 +33,7 @@ from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.profiles import Profiles, SignedIn
 from services.identity.use_cases.telling import Telling
+from services.identity.use_cases.vouching import Vouching
 from services.runtime import grants
 from services.runtime.database import Database, migrate
 from services.runtime.grants import CardGrant, Grant, GrantSigner, GrantVerifier, HolderGrant
@@ -47,6 +48,7 @@ KINDS: dict[str, type[Message]] = {
         identity_events_pb2.AllowListChanged,
         identity_events_pb2.ContactChanged,
         identity_events_pb2.CardFrozen,
+        identity_events_pb2.VouchedInPerson,
     )
 }
 
@@ -114,8 +116,9 @@ class World:
 
     def __post_init__(self) -> None:
         randomness = SystemRandomness()
+        self.store = SqlStore(self.database, event_of, randomness)
         parts = Parts(
-            store=SqlStore(self.database, event_of, randomness),
+            store=self.store,
             clock=self.clock,
             randomness=randomness,
             grants=GrantVerifier.from_dir(self.keys.verify_dir, "identity", self.clock),
@@ -124,6 +127,7 @@ class World:
         self.holders, self.profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
         self.telling = Telling(parts, self.holders)
         self.desk = Desk(parts, NameIndex)
+        self.vouching = Vouching(parts)
         self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
         self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))
         event.listen(self.database.engine.sync_engine, "before_cursor_execute", self._count)
@@ -226,10 +230,11 @@ class World:
         async with self.database.read() as connection:
             return str((await connection.execute(chosen)).scalar_one())
 
-    async def set_card_status(self, status: str) -> None:
-        """Do what freezing a card will do."""
+    async def set_card_status(self, status: str, card_ref: str = "") -> None:
+        """Do what freezing does, to one card or to all."""
+        change = update(cards).values(status=status)
         async with self.database.begin("test.freeze") as connection:
-            await connection.execute(update(cards).values(status=status))
+            await connection.execute(change.where(cards.c.card_ref == card_ref) if card_ref else change)
 
 
 def migrated(url: str) -> None:

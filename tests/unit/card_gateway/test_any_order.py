@@ -18,6 +18,7 @@ from services.runtime.errors import ServiceError
 from tests.ports.card_gateway.world import (
     NEW_PINS,
     OLD_PIN,
+    RA_REF,
     Agent,
     Page,
     World,
@@ -54,8 +55,9 @@ class Walk:
 
     async def new_session(self) -> None:
         reason = self.random.choice([Reason.LOCKED, Reason.FORGOTTEN, Reason.CHANGE])
+        ra = RA_REF if reason is not Reason.CHANGE and self.random.random() < 0.25 else ""
         agent = await Agent(self.world, self.reader).attach()
-        self.pairs.append((agent, await Page(self.world, agent, reason=reason).start()))
+        self.pairs.append((agent, await Page(self.world, agent, reason=reason, ra=ra).start()))
 
     async def agent_works(self) -> None:
         agent, _ = self.random.choice(self.pairs)

@@ -7,9 +7,9 @@ import pytest
 from services.card_gateway.card import runner
 from services.card_gateway.card.proof import Purpose, challenge_digest
 from services.card_gateway.domain.readers import ReaderState
-from services.card_gateway.domain.words import Reason, Route
+from services.card_gateway.domain.words import Reason
 from services.card_gateway.master_keys import FileKeyProvider
-from services.card_gateway.use_cases.claiming import Claimed, Pairing
+from services.card_gateway.use_cases.claiming import Caller, Claimed, Pairing
 from services.card_gateway.use_cases.orders import Idle, Order, Over
 from services.card_gateway.vault import MasterVault
 from services.runtime.errors import ServiceError
@@ -204,9 +204,9 @@ async def test_S13_a_typed_code_claims_once_and_forgives_its_spelling(world: Wor
     typed = Pairing(pairing_code=f" {agent.offer.code[:3].lower()}-{agent.offer.code[3:]} ")
     start = world.gateway.claiming.start_session
     attempt = world.randomness.uuid7()
-    first = await start(typed, Reason.LOCKED, Route.SELF, attempt, "192.0.2.1")
-    again = await start(typed, Reason.LOCKED, Route.SELF, attempt, "192.0.2.1")
-    other = await start(typed, Reason.LOCKED, Route.SELF, world.randomness.uuid7(), "192.0.2.2")
+    first = await start(typed, Caller(Reason.LOCKED), attempt, "192.0.2.1")
+    again = await start(typed, Caller(Reason.LOCKED), attempt, "192.0.2.1")
+    other = await start(typed, Caller(Reason.LOCKED), world.randomness.uuid7(), "192.0.2.2")
 
     assert isinstance(first, Claimed)
     assert isinstance(again, Claimed)
@@ -221,7 +221,7 @@ async def test_S13_an_offer_is_refused_at_120_seconds(world: World) -> None:
     pairing = Pairing(address_token=agent.offer.token)
     start = world.gateway.claiming.start_session
 
-    assert await start(pairing, Reason.LOCKED, Route.SELF, world.randomness.uuid7(), "") == "PAIRING_UNKNOWN"
+    assert await start(pairing, Caller(Reason.LOCKED), world.randomness.uuid7(), "") == "PAIRING_UNKNOWN"
 
 
 async def test_S13_guesses_are_limited_by_source_and_addresses_are_not(world: World) -> None:
@@ -229,12 +229,13 @@ async def test_S13_guesses_are_limited_by_source_and_addresses_are_not(world: Wo
     agent = await Agent(world, reader).attach()
     start, attempt = world.gateway.claiming.start_session, world.randomness.uuid7
     wrong, right = Pairing(pairing_code="ZZZZ-ZZZZ"), Pairing(pairing_code=agent.offer.code)
+    locked = Caller(Reason.LOCKED)
     for _ in range(10):
-        answer = await start(wrong, Reason.LOCKED, Route.SELF, attempt(), "192.0.2.1")
+        answer = await start(wrong, locked, attempt(), "192.0.2.1")
         assert answer == "PAIRING_UNKNOWN"
 
-    assert await start(right, Reason.LOCKED, Route.SELF, attempt(), "192.0.2.1") == "TOO_MANY_GUESSES"
-    assert isinstance(await start(right, Reason.LOCKED, Route.SELF, attempt(), "192.0.2.2"), Claimed)
+    assert await start(right, locked, attempt(), "192.0.2.1") == "TOO_MANY_GUESSES"
+    assert isinstance(await start(right, locked, attempt(), "192.0.2.2"), Claimed)
 
 
 async def test_an_offer_is_renewed_while_nobody_claims_it_and_the_last_one_still_works(world: World) -> None:
@@ -247,18 +248,6 @@ async def test_an_offer_is_renewed_while_nobody_claims_it_and_the_last_one_still
     assert found.offer is not None
     assert found.offer.token != agent.offer.token
     assert isinstance((await Page(world, agent).start()), Page)
-
-
-@pytest.mark.parametrize("reason", Reason)
-async def test_what_no_script_exists_for_is_refused(world: World, reason: Reason) -> None:
-    reader, _ = card_in_reader()
-    agent = await Agent(world, reader).attach()
-    pairing = Pairing(address_token=agent.offer.token)
-
-    with pytest.raises(ServiceError, match="BAD_REQUEST"):
-        await world.gateway.claiming.start_session(
-            pairing, reason, Route.RA_IN_PERSON, world.randomness.uuid7(), ""
-        )
 
 
 async def test_S1_no_session_and_a_wrong_token_are_the_same(world: World) -> None:

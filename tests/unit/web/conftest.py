@@ -23,6 +23,7 @@ from tests.fakes.web_peers import (
     FakeDesk,
     FakeGateway,
     FakeIdentity,
+    FakeInPerson,
     FakeOtp,
     World,
 )
@@ -111,7 +112,14 @@ def sealer() -> CookieSealer:
 def app(
     world: World, clock: FakeClock, sealer: CookieSealer, templates: Environment, tmp_path: Path
 ) -> ASGIApp:
-    peers = Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world), FakeDesk(world))
+    peers = Peers(
+        FakeGateway(world),
+        FakeIdentity(world),
+        FakeOtp(world),
+        FakeAudit(world),
+        FakeDesk(world),
+        FakeInPerson(world),
+    )
     house = House(peers, web_settings(tmp_path), clock, SeededRandomness(), templates)
     return build_app(house, sealer)
 

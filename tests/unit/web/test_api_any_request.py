@@ -35,6 +35,7 @@ from tests.fakes.web_peers import (
     FakeDesk,
     FakeGateway,
     FakeIdentity,
+    FakeInPerson,
     FakeOtp,
     World,
     code_status,
@@ -80,7 +81,12 @@ def steered() -> Steered:
 def whole(steered: Steered, templates: Environment, tmp_path_factory: pytest.TempPathFactory) -> ASGIApp:
     folder: Path = tmp_path_factory.mktemp("web")
     peers = Peers(
-        FakeGateway(steered), FakeIdentity(steered), FakeOtp(steered), FakeAudit(steered), FakeDesk(steered)
+        FakeGateway(steered),
+        FakeIdentity(steered),
+        FakeOtp(steered),
+        FakeAudit(steered),
+        FakeDesk(steered),
+        FakeInPerson(steered),
     )
     house = House(peers, web_settings(folder), FakeClock(NOW), SeededRandomness(), templates)
     return build_app(house, CookieSealer(COOKIE_KEY, SeededRandomness(7)))

@@ -30,6 +30,7 @@ from tests.fakes.web_peers import (
     FakeDesk,
     FakeGateway,
     FakeIdentity,
+    FakeInPerson,
     FakeOtp,
     World,
 )
@@ -378,7 +379,14 @@ def listed(
 ) -> ASGIApp:
     """The application with one website on its list."""
     chosen = web_settings(tmp_path).model_copy(update={"API_ALLOWED_ORIGINS": OTHER_SITE})
-    peers = Peers(FakeGateway(world), FakeIdentity(world), FakeOtp(world), FakeAudit(world), FakeDesk(world))
+    peers = Peers(
+        FakeGateway(world),
+        FakeIdentity(world),
+        FakeOtp(world),
+        FakeAudit(world),
+        FakeDesk(world),
+        FakeInPerson(world),
+    )
     return build_app(House(peers, chosen, clock, SeededRandomness(), templates), sealer)
 
 

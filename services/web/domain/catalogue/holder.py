@@ -64,6 +64,26 @@ ENTRIES: tuple[Entry, ...] = (
         "Search again. Somebody of another organisation is helped by their own Registration Authority.",
     ),
     report(
+        "VOUCH_TOO_LATE",
+        "Your sign-in ended before you vouched",
+        "A Registration Authority is signed in for 10 minutes. That time is over, or you signed out."
+        " Nothing was changed on the holder’s smartcard.",
+        "Take the holder’s smartcard out, put your own in, sign in again and begin again.",
+    ),
+    report(
+        "OWN_CARD",
+        "This is your own smartcard",
+        "Nobody can vouch for themselves, so the smartcard in the reader cannot be unlocked by you.",
+        "Take your smartcard out, put the holder’s in and begin again. If it is your own that needs a new"
+        " passcode, unlock it as every holder does, or ask a colleague.",
+    ),
+    ask_ra(
+        "OTHER_ORGANISATION",
+        "This smartcard belongs to another organisation",
+        "A Registration Authority unlocks the smartcards of their own organisation, and no others.",
+        "The holder’s own Registration Authority (smartcard team) can help them.",
+    ),
+    report(
         "EMAIL_MISSING",
         "Enter your work email address",
         "An email address on your profile can be replaced, but not taken away: without one you could not"

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from smartcard_unlock.common.v1 import common_pb2 as smartcard__unlock_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3smartcard_unlock/card_gateway/v1/card_gateway.proto\x12 smartcard_unlock.card_gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"\xf2\x01\n\x13StartSessionRequest\x12\x1c\n\raddress_token\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x1b\n\x0cpairing_code\x18\x02 \x01(\tB\x03\x80\x01\x01H\x00\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x30\n\x05route\x18\x04 \x01(\x0e\x32!.smartcard_unlock.common.v1.Route\x12\x12\n\nattempt_id\x18\x05 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x06 \x01(\tB\x03\x80\x01\x01\x42\t\n\x07pairing\"~\n\x14StartSessionResponse\x12\x43\n\x07\x63laimed\x18\x01 \x01(\x0b\x32\x30.smartcard_unlock.card_gateway.v1.SessionClaimedH\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x42\t\n\x07verdict\"\x8f\x01\n\x0eSessionClaimed\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12,\n\x08\x64\x65\x61\x64line\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x61gent_public_key\x18\x04 \x01(\x0c\x12\r\n\x05words\x18\x05 \x03(\t\"`\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\r\n\x05since\x18\x03 \x01(\x04\x12\x14\n\x0cwait_seconds\x18\x04 \x01(\r\"\xd9\x04\n\x12GetSessionResponse\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12=\n\x05state\x18\x02 \x01(\x0e\x32..smartcard_unlock.card_gateway.v1.SessionState\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12=\n\x06reader\x18\x04 \x01(\x0e\x32-.smartcard_unlock.card_gateway.v1.ReaderState\x12\x39\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32+.smartcard_unlock.card_gateway.v1.CardFacts\x12\x17\n\ncard_grant\x18\x06 \x01(\tB\x03\x80\x01\x01\x12\x18\n\x10resolved_success\x18\x07 \x01(\x08\x12,\n\x08\x64\x65\x61\x64line\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05words\x18\t \x03(\t\x12\x18\n\x10\x61gent_public_key\x18\n \x01(\x0c\x12\x32\n\x06reason\x18\x0b \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x30\n\x05route\x18\x0c \x01(\x0e\x32!.smartcard_unlock.common.v1.Route\x12=\n\x0csecret_label\x18\r \x01(\x0e\x32\'.smartcard_unlock.common.v1.SecretLabel\x12\x11\n\tobjection\x18\x0e \x01(\t\x12\x13\n\x0b\x63ode_needed\x18\x0f \x01(\x08\x12\x14\n\x0cpin_at_agent\x18\x10 \x01(\x08\"\x9f\x01\n\tCardFacts\x12\x11\n\tlast_four\x18\x01 \x01(\t\x12\x1b\n\x0epin_tries_left\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x13\n\x0bpin_blocked\x18\x03 \x01(\x08\x12:\n\x16\x63\x65rtificate_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\n\x0f_pin_tries_left\"\x84\x01\n\x10\x41uthoriseRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cunlock_grant\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cholder_grant\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x05 \x01(\t\")\n\x11\x41uthoriseResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\"\x85\x01\n\x13\x43hangeReasonRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x12\n\nattempt_id\x18\x04 \x01(\t\",\n\x14\x43hangeReasonResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\"\xba\x01\n\x0fResetPinRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x17\n\nsealed_pin\x18\x03 \x01(\x0c\x42\x03\x80\x01\x01\x12\x19\n\x0cholder_grant\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x05 \x01(\t\x12\x1f\n\x12sealed_current_pin\x18\x06 \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0espend_last_try\x18\x07 \x01(\x08\"(\n\x10ResetPinResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\"\x89\x01\n\x12ProveHolderRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x1f\n\x12sealed_current_pin\x18\x03 \x01(\x0c\x42\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x04 \x01(\t\x12\x16\n\x0espend_last_try\x18\x05 \x01(\x08\"+\n\x13ProveHolderResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t*\xdc\x02\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11SESSION_STATE_NEW\x10\x01\x12\x1a\n\x16SESSION_STATE_ATTACHED\x10\x02\x12\x1b\n\x17SESSION_STATE_CARD_READ\x10\x03\x12\x1c\n\x18SESSION_STATE_AUTHORISED\x10\x04\x12\x19\n\x15SESSION_STATE_PROVING\x10\x05\x12\x1b\n\x17SESSION_STATE_RESETTING\x10\x06\x12\x19\n\x15SESSION_STATE_SUCCESS\x10\x07\x12\x18\n\x14SESSION_STATE_FAILED\x10\x08\x12\x19\n\x15SESSION_STATE_UNKNOWN\x10\t\x12\x1a\n\x16SESSION_STATE_RESOLVED\x10\n\x12\x1b\n\x17SESSION_STATE_ABANDONED\x10\x0b*\xec\x01\n\x0bReaderState\x12\x1c\n\x18READER_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19READER_STATE_SERVICE_DOWN\x10\x01\x12\x1a\n\x16READER_STATE_NO_READER\x10\x02\x12\x18\n\x14READER_STATE_NO_CARD\x10\x03\x12\x15\n\x11READER_STATE_CARD\x10\x04\x12\x1a\n\x16READER_STATE_TWO_CARDS\x10\x05\x12\x1a\n\x16READER_STATE_CARD_MUTE\x10\x06\x12\x1b\n\x17READER_STATE_AGENT_AWAY\x10\x07\x32\xec\x05\n\x0eSessionService\x12}\n\x0cStartSession\x12\x35.smartcard_unlock.card_gateway.v1.StartSessionRequest\x1a\x36.smartcard_unlock.card_gateway.v1.StartSessionResponse\x12w\n\nGetSession\x12\x33.smartcard_unlock.card_gateway.v1.GetSessionRequest\x1a\x34.smartcard_unlock.card_gateway.v1.GetSessionResponse\x12t\n\tAuthorise\x12\x32.smartcard_unlock.card_gateway.v1.AuthoriseRequest\x1a\x33.smartcard_unlock.card_gateway.v1.AuthoriseResponse\x12}\n\x0c\x43hangeReason\x12\x35.smartcard_unlock.card_gateway.v1.ChangeReasonRequest\x1a\x36.smartcard_unlock.card_gateway.v1.ChangeReasonResponse\x12q\n\x08ResetPin\x12\x31.smartcard_unlock.card_gateway.v1.ResetPinRequest\x1a\x32.smartcard_unlock.card_gateway.v1.ResetPinResponse\x12z\n\x0bProveHolder\x12\x34.smartcard_unlock.card_gateway.v1.ProveHolderRequest\x1a\x35.smartcard_unlock.card_gateway.v1.ProveHolderResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3smartcard_unlock/card_gateway/v1/card_gateway.proto\x12 smartcard_unlock.card_gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"\x8e\x02\n\x13StartSessionRequest\x12\x1c\n\raddress_token\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x1b\n\x0cpairing_code\x18\x02 \x01(\tB\x03\x80\x01\x01H\x00\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x30\n\x05route\x18\x04 \x01(\x0e\x32!.smartcard_unlock.common.v1.Route\x12\x12\n\nattempt_id\x18\x05 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x06 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rprofile_grant\x18\x07 \x01(\tB\x03\x80\x01\x01\x42\t\n\x07pairing\"~\n\x14StartSessionResponse\x12\x43\n\x07\x63laimed\x18\x01 \x01(\x0b\x32\x30.smartcard_unlock.card_gateway.v1.SessionClaimedH\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x42\t\n\x07verdict\"\x8f\x01\n\x0eSessionClaimed\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12,\n\x08\x64\x65\x61\x64line\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x61gent_public_key\x18\x04 \x01(\x0c\x12\r\n\x05words\x18\x05 \x03(\t\"`\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\r\n\x05since\x18\x03 \x01(\x04\x12\x14\n\x0cwait_seconds\x18\x04 \x01(\r\"\xd9\x04\n\x12GetSessionResponse\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12=\n\x05state\x18\x02 \x01(\x0e\x32..smartcard_unlock.card_gateway.v1.SessionState\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12=\n\x06reader\x18\x04 \x01(\x0e\x32-.smartcard_unlock.card_gateway.v1.ReaderState\x12\x39\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32+.smartcard_unlock.card_gateway.v1.CardFacts\x12\x17\n\ncard_grant\x18\x06 \x01(\tB\x03\x80\x01\x01\x12\x18\n\x10resolved_success\x18\x07 \x01(\x08\x12,\n\x08\x64\x65\x61\x64line\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05words\x18\t \x03(\t\x12\x18\n\x10\x61gent_public_key\x18\n \x01(\x0c\x12\x32\n\x06reason\x18\x0b \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x30\n\x05route\x18\x0c \x01(\x0e\x32!.smartcard_unlock.common.v1.Route\x12=\n\x0csecret_label\x18\r \x01(\x0e\x32\'.smartcard_unlock.common.v1.SecretLabel\x12\x11\n\tobjection\x18\x0e \x01(\t\x12\x13\n\x0b\x63ode_needed\x18\x0f \x01(\x08\x12\x14\n\x0cpin_at_agent\x18\x10 \x01(\x08\"\x9f\x01\n\tCardFacts\x12\x11\n\tlast_four\x18\x01 \x01(\t\x12\x1b\n\x0epin_tries_left\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x13\n\x0bpin_blocked\x18\x03 \x01(\x08\x12:\n\x16\x63\x65rtificate_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\n\x0f_pin_tries_left\"\x84\x01\n\x10\x41uthoriseRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cunlock_grant\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cholder_grant\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x05 \x01(\t\")\n\x11\x41uthoriseResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\"\x85\x01\n\x13\x43hangeReasonRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x12\n\nattempt_id\x18\x04 \x01(\t\",\n\x14\x43hangeReasonResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\"\xba\x01\n\x0fResetPinRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x17\n\nsealed_pin\x18\x03 \x01(\x0c\x42\x03\x80\x01\x01\x12\x19\n\x0cholder_grant\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x05 \x01(\t\x12\x1f\n\x12sealed_current_pin\x18\x06 \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0espend_last_try\x18\x07 \x01(\x08\"(\n\x10ResetPinResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\"\x89\x01\n\x12ProveHolderRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\x05\x63laim\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x1f\n\x12sealed_current_pin\x18\x03 \x01(\x0c\x42\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x04 \x01(\t\x12\x16\n\x0espend_last_try\x18\x05 \x01(\x08\"+\n\x13ProveHolderResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t*\xdc\x02\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11SESSION_STATE_NEW\x10\x01\x12\x1a\n\x16SESSION_STATE_ATTACHED\x10\x02\x12\x1b\n\x17SESSION_STATE_CARD_READ\x10\x03\x12\x1c\n\x18SESSION_STATE_AUTHORISED\x10\x04\x12\x19\n\x15SESSION_STATE_PROVING\x10\x05\x12\x1b\n\x17SESSION_STATE_RESETTING\x10\x06\x12\x19\n\x15SESSION_STATE_SUCCESS\x10\x07\x12\x18\n\x14SESSION_STATE_FAILED\x10\x08\x12\x19\n\x15SESSION_STATE_UNKNOWN\x10\t\x12\x1a\n\x16SESSION_STATE_RESOLVED\x10\n\x12\x1b\n\x17SESSION_STATE_ABANDONED\x10\x0b*\xec\x01\n\x0bReaderState\x12\x1c\n\x18READER_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19READER_STATE_SERVICE_DOWN\x10\x01\x12\x1a\n\x16READER_STATE_NO_READER\x10\x02\x12\x18\n\x14READER_STATE_NO_CARD\x10\x03\x12\x15\n\x11READER_STATE_CARD\x10\x04\x12\x1a\n\x16READER_STATE_TWO_CARDS\x10\x05\x12\x1a\n\x16READER_STATE_CARD_MUTE\x10\x06\x12\x1b\n\x17READER_STATE_AGENT_AWAY\x10\x07\x32\xec\x05\n\x0eSessionService\x12}\n\x0cStartSession\x12\x35.smartcard_unlock.card_gateway.v1.StartSessionRequest\x1a\x36.smartcard_unlock.card_gateway.v1.StartSessionResponse\x12w\n\nGetSession\x12\x33.smartcard_unlock.card_gateway.v1.GetSessionRequest\x1a\x34.smartcard_unlock.card_gateway.v1.GetSessionResponse\x12t\n\tAuthorise\x12\x32.smartcard_unlock.card_gateway.v1.AuthoriseRequest\x1a\x33.smartcard_unlock.card_gateway.v1.AuthoriseResponse\x12}\n\x0c\x43hangeReason\x12\x35.smartcard_unlock.card_gateway.v1.ChangeReasonRequest\x1a\x36.smartcard_unlock.card_gateway.v1.ChangeReasonResponse\x12q\n\x08ResetPin\x12\x31.smartcard_unlock.card_gateway.v1.ResetPinRequest\x1a\x32.smartcard_unlock.card_gateway.v1.ResetPinResponse\x12z\n\x0bProveHolder\x12\x34.smartcard_unlock.card_gateway.v1.ProveHolderRequest\x1a\x35.smartcard_unlock.card_gateway.v1.ProveHolderResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STARTSESSIONREQUEST'].fields_by_name['pairing_code']._serialized_options = b'\200\001\001'
   _globals['_STARTSESSIONREQUEST'].fields_by_name['client_address']._loaded_options = None
   _globals['_STARTSESSIONREQUEST'].fields_by_name['client_address']._serialized_options = b'\200\001\001'
+  _globals['_STARTSESSIONREQUEST'].fields_by_name['profile_grant']._loaded_options = None
+  _globals['_STARTSESSIONREQUEST'].fields_by_name['profile_grant']._serialized_options = b'\200\001\001'
   _globals['_SESSIONCLAIMED'].fields_by_name['claim']._loaded_options = None
   _globals['_SESSIONCLAIMED'].fields_by_name['claim']._serialized_options = b'\200\001\001'
   _globals['_GETSESSIONREQUEST'].fields_by_name['claim']._loaded_options = None
@@ -65,38 +67,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVEHOLDERREQUEST'].fields_by_name['claim']._serialized_options = b'\200\001\001'
   _globals['_PROVEHOLDERREQUEST'].fields_by_name['sealed_current_pin']._loaded_options = None
   _globals['_PROVEHOLDERREQUEST'].fields_by_name['sealed_current_pin']._serialized_options = b'\200\001\001'
-  _globals['_SESSIONSTATE']._serialized_start=2323
-  _globals['_SESSIONSTATE']._serialized_end=2671
-  _globals['_READERSTATE']._serialized_start=2674
-  _globals['_READERSTATE']._serialized_end=2910
+  _globals['_SESSIONSTATE']._serialized_start=2351
+  _globals['_SESSIONSTATE']._serialized_end=2699
+  _globals['_READERSTATE']._serialized_start=2702
+  _globals['_READERSTATE']._serialized_end=2938
   _globals['_STARTSESSIONREQUEST']._serialized_start=164
-  _globals['_STARTSESSIONREQUEST']._serialized_end=406
-  _globals['_STARTSESSIONRESPONSE']._serialized_start=408
-  _globals['_STARTSESSIONRESPONSE']._serialized_end=534
-  _globals['_SESSIONCLAIMED']._serialized_start=537
-  _globals['_SESSIONCLAIMED']._serialized_end=680
-  _globals['_GETSESSIONREQUEST']._serialized_start=682
-  _globals['_GETSESSIONREQUEST']._serialized_end=778
-  _globals['_GETSESSIONRESPONSE']._serialized_start=781
-  _globals['_GETSESSIONRESPONSE']._serialized_end=1382
-  _globals['_CARDFACTS']._serialized_start=1385
-  _globals['_CARDFACTS']._serialized_end=1544
-  _globals['_AUTHORISEREQUEST']._serialized_start=1547
-  _globals['_AUTHORISEREQUEST']._serialized_end=1679
-  _globals['_AUTHORISERESPONSE']._serialized_start=1681
-  _globals['_AUTHORISERESPONSE']._serialized_end=1722
-  _globals['_CHANGEREASONREQUEST']._serialized_start=1725
-  _globals['_CHANGEREASONREQUEST']._serialized_end=1858
-  _globals['_CHANGEREASONRESPONSE']._serialized_start=1860
-  _globals['_CHANGEREASONRESPONSE']._serialized_end=1904
-  _globals['_RESETPINREQUEST']._serialized_start=1907
-  _globals['_RESETPINREQUEST']._serialized_end=2093
-  _globals['_RESETPINRESPONSE']._serialized_start=2095
-  _globals['_RESETPINRESPONSE']._serialized_end=2135
-  _globals['_PROVEHOLDERREQUEST']._serialized_start=2138
-  _globals['_PROVEHOLDERREQUEST']._serialized_end=2275
-  _globals['_PROVEHOLDERRESPONSE']._serialized_start=2277
-  _globals['_PROVEHOLDERRESPONSE']._serialized_end=2320
-  _globals['_SESSIONSERVICE']._serialized_start=2913
-  _globals['_SESSIONSERVICE']._serialized_end=3661
+  _globals['_STARTSESSIONREQUEST']._serialized_end=434
+  _globals['_STARTSESSIONRESPONSE']._serialized_start=436
+  _globals['_STARTSESSIONRESPONSE']._serialized_end=562
+  _globals['_SESSIONCLAIMED']._serialized_start=565
+  _globals['_SESSIONCLAIMED']._serialized_end=708
+  _globals['_GETSESSIONREQUEST']._serialized_start=710
+  _globals['_GETSESSIONREQUEST']._serialized_end=806
+  _globals['_GETSESSIONRESPONSE']._serialized_start=809
+  _globals['_GETSESSIONRESPONSE']._serialized_end=1410
+  _globals['_CARDFACTS']._serialized_start=1413
+  _globals['_CARDFACTS']._serialized_end=1572
+  _globals['_AUTHORISEREQUEST']._serialized_start=1575
+  _globals['_AUTHORISEREQUEST']._serialized_end=1707
+  _globals['_AUTHORISERESPONSE']._serialized_start=1709
+  _globals['_AUTHORISERESPONSE']._serialized_end=1750
+  _globals['_CHANGEREASONREQUEST']._serialized_start=1753
+  _globals['_CHANGEREASONREQUEST']._serialized_end=1886
+  _globals['_CHANGEREASONRESPONSE']._serialized_start=1888
+  _globals['_CHANGEREASONRESPONSE']._serialized_end=1932
+  _globals['_RESETPINREQUEST']._serialized_start=1935
+  _globals['_RESETPINREQUEST']._serialized_end=2121
+  _globals['_RESETPINRESPONSE']._serialized_start=2123
+  _globals['_RESETPINRESPONSE']._serialized_end=2163
+  _globals['_PROVEHOLDERREQUEST']._serialized_start=2166
+  _globals['_PROVEHOLDERREQUEST']._serialized_end=2303
+  _globals['_PROVEHOLDERRESPONSE']._serialized_start=2305
+  _globals['_PROVEHOLDERRESPONSE']._serialized_end=2348
+  _globals['_SESSIONSERVICE']._serialized_start=2941
+  _globals['_SESSIONSERVICE']._serialized_end=3689
 # @@protoc_insertion_point(module_scope)

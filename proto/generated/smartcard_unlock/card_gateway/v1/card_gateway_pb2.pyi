@@ -137,6 +137,7 @@ class StartSessionRequest(_message.Message):
     ROUTE_FIELD_NUMBER: _builtins.int
     ATTEMPT_ID_FIELD_NUMBER: _builtins.int
     CLIENT_ADDRESS_FIELD_NUMBER: _builtins.int
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
     address_token: _builtins.str
     """Token of the one-time page address that the agent opened. SECRET."""
     pairing_code: _builtins.str
@@ -149,6 +150,8 @@ class StartSessionRequest(_message.Message):
     """UUIDv7 of this attempt."""
     client_address: _builtins.str
     """The browser's address as far as trusted hops tell, for the guess budget; may be empty."""
+    profile_grant: _builtins.str
+    """Route RA_IN_PERSON, and only there: ProfileGrant of the RA, who alone may vouch in this session. SECRET."""
     def __init__(
         self,
         *,
@@ -158,10 +161,11 @@ class StartSessionRequest(_message.Message):
         route: _common_pb2.Route.ValueType = ...,
         attempt_id: _builtins.str = ...,
         client_address: _builtins.str = ...,
+        profile_grant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address_token", b"address_token", "pairing", b"pairing", "pairing_code", b"pairing_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_token", b"address_token", "attempt_id", b"attempt_id", "client_address", b"client_address", "pairing", b"pairing", "pairing_code", b"pairing_code", "reason", b"reason", "route", b"route"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_token", b"address_token", "attempt_id", b"attempt_id", "client_address", b"client_address", "pairing", b"pairing", "pairing_code", b"pairing_code", "profile_grant", b"profile_grant", "reason", b"reason", "route", b"route"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_pairing: _TypeAlias = _typing.Literal["address_token", "pairing_code"]  # noqa: Y015
     _WhichOneofArgType_pairing: _TypeAlias = _typing.Literal["pairing", b"pairing"]  # noqa: Y015
@@ -178,7 +182,7 @@ class StartSessionResponse(_message.Message):
     CLAIMED_FIELD_NUMBER: _builtins.int
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
-    """PAIRING_UNKNOWN (wrong, expired or used), TOO_MANY_GUESSES."""
+    """PAIRING_UNKNOWN (wrong, expired or used), TOO_MANY_GUESSES, GRANT_REFUSED (the RA is not signed in)."""
     @_builtins.property
     def claimed(self) -> Global___SessionClaimed:
         """The session is this page's."""

@@ -239,3 +239,60 @@ class CardFrozen(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CardFrozen: _TypeAlias = CardFrozen  # noqa: Y015
+
+@_typing.final
+class VouchedInPerson(_message.Message):
+    """An RA vouched for the person who stood at their desk, and the card may be unlocked. R36.
+
+    Topic identity.events.v1, key session_id, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    SIGNED_IN_BY_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The unlock session."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    basis: _builtins.str
+    """KNOWN (the RA knows the person) or PHOTO_ID (they compared them with a document that has a photograph)."""
+    signed_in_by: _builtins.str
+    """The session in which the RA had signed in by their own card."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who vouched: the RA."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        basis: _builtins.str = ...,
+        signed_in_by: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "basis", b"basis", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "session_id", b"session_id", "signed_in_by", b"signed_in_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VouchedInPerson: _TypeAlias = VouchedInPerson  # noqa: Y015
