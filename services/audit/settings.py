@@ -4,7 +4,7 @@ import re
 import socket
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.audit.domain.saved_time import MINUTES_EACH
@@ -61,13 +61,6 @@ class SequencerSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
     AUDIT_HEADS_DIR: Path | None = Field(
         None, description="folder for heads, each written once; none: topic only"
     )
-
-    @field_validator("AUDIT_HEADS_DIR")
-    @classmethod
-    def _folder_is_there(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_dir():
-            raise ValueError("no such folder")
-        return value
 
 
 class ReaderSettings(ProcessSettings, ReportSettings):

@@ -85,7 +85,12 @@ def read(kind: type[S]) -> tuple[S | None, dict[str, str]]:
 
 def _missing(settings: BaseSettings) -> list[str]:
     """Return the settings that name a file or folder to read which is not there."""
-    there = {"_FILE": Path.is_file, "_KEY_DIR": Path.is_dir, "_KEYS_DIR": Path.is_dir}
+    there = {
+        "_FILE": Path.is_file,
+        "_KEY_DIR": Path.is_dir,
+        "_KEYS_DIR": Path.is_dir,
+        "_HEADS_DIR": Path.is_dir,
+    }
     return [
         name
         for name, value in settings

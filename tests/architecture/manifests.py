@@ -11,10 +11,12 @@ from deploy.kustomization import Document, render
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy" / "k8s"
-OVERLAYS = ("local", "production")
+OVERLAYS = ("local", "production", "every-option")
 MTLS_PORT = 8443
 AGENTS_PORTS = (8444, 8445)
 """gRPC, and the same calls over HTTPS/1.1."""
+RETURNS_PORT = 8025
+"""Where mails come back to, by SMTP."""
 
 
 @cache

@@ -61,7 +61,7 @@ def test_S47_every_pod_is_restricted(overlay: str, name: str) -> None:
         assert "memory" in container["resources"]["limits"]
         assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
     assert {kind for volume in spec["volumes"] for kind in volume} <= {
-        "name", "secret", "configMap", "projected", "emptyDir",
+        "name", "secret", "configMap", "projected", "emptyDir", "persistentVolumeClaim",
     }  # fmt: skip
 
 
@@ -97,6 +97,8 @@ def settings_of(process: str, container: Document) -> type[BaseSettings]:
 
 def as_told(value: object) -> str:
     """A setting as manifests write it."""
+    if value is None:
+        return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -116,6 +118,51 @@ def test_the_environment_is_what_the_settings_read_and_they_accept_it(
 
         assert set(told) <= set(kind.model_fields)
         assert {name: as_told(getattr(read, name)) for name in told} == told
+
+
+LEFT_AT_DEFAULT = {
+    "CARD_MASTER_KID": "the newest key is named by a file, which a rotation changes while pods serve",
+    "CARD_MASTER_PKCS11_MODULE": "an HSM: its library is in an image of the organisation's own (README)",
+    "CARD_MASTER_PKCS11_TOKEN_LABEL": "as its library",
+    "CARD_MASTER_PKCS11_PIN_FILE": "as its library",
+}
+"""Settings that no manifest names, and why: whoever needs one patches it in."""
+
+
+@pytest.mark.parametrize("process", ROLES)
+def test_a_deployment_can_set_everything_that_a_process_reads(process: str) -> None:
+    """A new setting goes into base/settings.yaml and the deployment, or into a component, or above."""
+    (container,) = pod(deployment("every-option", ROLES[process].name))["containers"]
+    told = environment("every-option", container).keys()
+
+    assert set(settings_of(process, container).model_fields) - told - LEFT_AT_DEFAULT.keys() == set()
+
+
+def test_what_is_left_at_its_default_is_read_by_somebody_and_told_by_nobody() -> None:
+    read, told = set[str](), set[str]()
+    for process in ROLES:
+        (container,) = pod(deployment("every-option", ROLES[process].name))["containers"]
+        read |= settings_of(process, container).model_fields.keys()
+        told |= environment("every-option", container).keys()
+
+    assert LEFT_AT_DEFAULT.keys() <= read - told
+
+
+@pytest.mark.parametrize("process", ROLES)
+def test_without_options_every_setting_has_the_default_of_the_code(process: str) -> None:
+    """base/settings.yaml changes nothing by being there, but for what it says it changes."""
+    (container,) = pod(deployment("production", ROLES[process].name))["containers"]
+    fields = settings_of(process, container).model_fields
+    for name, value in environment("production", container).items():
+        if not fields[name].is_required() and name not in SET_FOR_A_CLUSTER:
+            assert value == as_told(fields[name].default), name
+
+
+SET_FOR_A_CLUSTER = {
+    "LISTEN_ADDRESS", "AGENT_LISTEN_ADDRESS", "AGENT_HTTPS_LISTEN_ADDRESS", "AGENT_CA_FILE", "SMTP_URL",
+    "KAFKA_TLS_CA_FILE", "KAFKA_TLS_CERT_FILE", "KAFKA_TLS_KEY_FILE", "TRUSTED_HOPS",
+    "CARD_MASTER_KEY_DIR", "CARD_MASTER_KID_FILE",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("overlay", "process"), EACH)
@@ -142,7 +189,8 @@ def test_every_file_that_a_setting_names_lies_in_a_mounted_volume(overlay: str, 
     volumes = {volume["name"]: volume for volume in pod(document)["volumes"]}
     for container in containers(document):
         mounted = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
-        assert all(mount.get("readOnly") for mount in container["volumeMounts"] if mount["name"] != "tmp")
+        written = {mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+        assert written <= {"tmp", "heads"}
         for path in files_named(environment(overlay, container)):
             assert any(
                 f"{path}/".startswith(f"{folder}/") or f"{folder}/".startswith(f"{path}/")
@@ -199,24 +247,33 @@ def made(overlay: str) -> set[str]:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_secret_comes_from_an_operator_or_is_told_to_be_brought(overlay: str) -> None:
-    needed = {
+    needed = needed_by(overlay)
+
+    assert needed <= made(overlay) | brought().keys()
+    options = needed_by("every-option") - needed_by("production")
+    assert brought().keys() - needed - options <= {
+        "Secret smartcard-unlock-ca",
+        "ConfigMap smartcard-unlock-ca",
+    }
+
+
+def needed_by(overlay: str) -> set[str]:
+    """Secrets and ConfigMaps that pods mount."""
+    return {
         f"{kind} {name}"
         for document in of_kind(overlay, "Deployment").values()
         for volume in pod(document)["volumes"]
         for kind, name, _ in sources(volume)
     }
 
-    assert needed <= made(overlay) | brought().keys()
-    assert brought().keys() - needed <= {"Secret smartcard-unlock-ca", "ConfigMap smartcard-unlock-ca"}
-
 
 @pytest.mark.parametrize("process", ROLES)
 def test_files_of_brought_secrets_have_the_names_that_settings_say(process: str) -> None:
-    document = deployment("production", ROLES[process].name)
+    document = deployment("every-option", ROLES[process].name)
     (container,) = pod(document)["containers"]
     volumes = {volume["name"]: volume for volume in pod(document)["volumes"]}
     folders = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
-    told = environment("production", container)
+    told = environment("every-option", container)
     for name, value in told.items():
         folder, _, file = value.rpartition("/")
         if name.endswith("_FILE") and folder in folders:
@@ -243,7 +300,7 @@ def test_addresses_name_a_service_and_its_port_and_certificate(overlay: str, pro
     (container,) = pod(deployment(overlay, ROLES[process].name))["containers"]
     services = of_kind(overlay, "Service")
     for name, value in environment(overlay, container).items():
-        if not name.endswith("_ADDRESS") or name.endswith("LISTEN_ADDRESS"):
+        if not name.endswith("_ADDRESS") or name.endswith(("LISTEN_ADDRESS", "RETURN_ADDRESS")):
             continue
         host, _, port = value.partition(":")
         called = {"audit": "audit-reader"}.get(name.removesuffix("_ADDRESS").lower())

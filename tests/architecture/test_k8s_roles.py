@@ -13,6 +13,7 @@ from tests.architecture.manifests import (
     AGENTS_PORTS,
     MTLS_PORT,
     OVERLAYS,
+    RETURNS_PORT,
     deployment,
     of_kind,
     rendered,
@@ -24,8 +25,28 @@ from tests.architecture.roles import ROOT, Role, package_of, roles
 ROLES = roles()
 NAMESPACE = "smartcard-unlock"
 KAFKA_PORT, DATABASE_PORT, DNS_PORT = 9093, 5432, 53
-MAIL = {"local": ("mailbox", 1025), "production": ("192.0.2.25", 465)}
-PORTS = (22, 53, 80, 443, 465, 1025, 5432, 6443, 8000, 8025, 8080, 8443, 8444, 8445, 9090, 9091, 9092, 9093)
+RELAY, HTTPS = ("192.0.2.25", 465), 443
+MAIL = {"local": [("mailbox", 1025)], "production": [RELAY], "every-option": [RELAY]}
+PORTS = (
+    22,
+    53,
+    80,
+    443,
+    465,
+    1025,
+    5432,
+    6443,
+    8000,
+    RETURNS_PORT,
+    8080,
+    8443,
+    8444,
+    8445,
+    9090,
+    9091,
+    9092,
+    9093,
+)
 
 PROCESSES = {
     role.name: End(role.name, {"app.kubernetes.io/name": role.name}, NAMESPACE) for role in ROLES.values()
@@ -48,6 +69,7 @@ ENDS = (
     End("192.0.2.25"),
     End("impostor", {"app.kubernetes.io/name": "web"}, "elsewhere"),
 )
+OUTSIDE = [end for end in ENDS if not end.namespace]
 
 Edge = tuple[str, str, int]
 
@@ -84,7 +106,10 @@ def callers_by_access_table(role: Role) -> frozenset[str]:
 
 def expected_edges(overlay: str) -> set[Edge]:
     """Who opens a connection to whom, on which port, by the role table alone."""
-    edges = {("notifier", *MAIL[overlay]), (STRANGER.name, "dns", DNS_PORT)}
+    edges = {("notifier", *mail) for mail in MAIL[overlay]} | {(STRANGER.name, "dns", DNS_PORT)}
+    if overlay == "every-option":  # Notify, at an address that nobody knows; and mails that come back
+        edges |= {("notifier", end.name, HTTPS) for end in OUTSIDE}
+        edges |= {(end.name, "notifier", RETURNS_PORT) for end in ENDS if end.name != "notifier"}
     for role in ROLES.values():
         edges |= {(name.replace("_", "-"), role.name, MTLS_PORT) for name in role.callers if name in ROLES}
         edges |= {(role.name, "dns", DNS_PORT)}
@@ -117,7 +142,8 @@ def misfits(policies: list[Document], overlay: str) -> set[Edge]:
     """What one side lets through and the table does not say, or the other way round."""
     edges = expected_edges(overlay)
     named_out, named_in = ({end.name for end in ends} for ends in (OUT_OF, INTO))
-    wanted_out = {edge for edge in edges if edge[0] in named_out and edge[2] not in AGENTS_PORTS}
+    from_anywhere = (*AGENTS_PORTS, RETURNS_PORT)
+    wanted_out = {edge for edge in edges if edge[0] in named_out and edge[2] not in from_anywhere}
     wanted_in = {edge for edge in edges if edge[1] in named_in}
     return (opened(policies, "Egress", OUT_OF) ^ wanted_out) | (opened(policies, "Ingress", INTO) ^ wanted_in)
 
@@ -131,16 +157,16 @@ def test_S47_policies_let_through_what_the_table_says_and_nothing_else(overlay: 
     assert misfits(policies_of(overlay), overlay) == set()
 
 
-POLICIES = [policy["metadata"]["name"] for policy in policies_of("production")]
+POLICIES = [policy["metadata"]["name"] for policy in policies_of("every-option")]
 OPERATORS_OWN = ("kafka",)
 """Strimzi's own traffic, which is no edge of the table."""
 
 
 @pytest.mark.parametrize("name", [name for name in POLICIES if name not in OPERATORS_OWN])
 def test_S47_a_policy_that_is_missing_is_noticed(name: str) -> None:
-    others = [policy for policy in policies_of("production") if policy["metadata"]["name"] != name]
+    others = [policy for policy in policies_of("every-option") if policy["metadata"]["name"] != name]
 
-    assert misfits(others, "production")
+    assert misfits(others, "every-option")
 
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
@@ -236,7 +262,8 @@ def test_who_serves_rpcs_has_a_service_and_who_does_not_listens_inside_its_pod(r
         services = of_kind(overlay, "Service")
         (container,) = deployment(overlay, role.name)["spec"]["template"]["spec"]["containers"]
         assert (role.name in services) == bool(role.callers)
-        assert bool(container.get("ports")) == bool(role.callers)
+        rpcs = [port for port in container.get("ports", []) if port["name"] != "returns"]
+        assert bool(rpcs) == bool(role.callers)
 
 
 def test_S46_each_database_role_reaches_its_own_database_and_no_other() -> None:
@@ -260,3 +287,14 @@ def test_S46_each_database_role_reaches_its_own_database_and_no_other() -> None:
     assert all(members[role] == {"pg_read_all_data"} for role in processes)
     assert not members["audit_analyst"]
     assert not any(members[owner] for owner in owners.values())
+
+
+PRIVATE = {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
+"""Where pods, nodes and a cloud's own services are. Source: RFC 1918, RFC 6598, RFC 3927."""
+
+
+def test_S47_whoever_may_go_out_to_the_internet_may_not_go_inside_by_it() -> None:
+    (rule,) = of_kind("every-option", "NetworkPolicy")["notifier-notify"]["spec"]["egress"]
+    (peer,) = rule["to"]
+
+    assert set(peer["ipBlock"]["except"]) == PRIVATE
