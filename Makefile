@@ -29,8 +29,9 @@ test: setup  ## All tests, small counts
 soak: setup  ## The same tests at full counts: hours, before a release
 	@SOAK=1 $(PY) -m pytest -n $(WORKERS) $(SPREAD) --timeout 3600
 
-bench: setup  ## Events to audit records beside plain aiokafka and COPY; 1,000 idle agents on one gateway; redeems and mails beside their floors
+bench: setup  ## Events to audit records beside plain aiokafka and COPY; proofs in a million leaves; 1,000 idle agents on one gateway; redeems and mails beside their floors
 	@$(PY) -m bench.audit_stream
+	@$(PY) -m bench.inclusion_proofs
 	@$(PY) -m bench.idle_agents
 	@$(PY) -m bench.redeems
 	@$(PY) -m bench.mails

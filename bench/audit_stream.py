@@ -1,12 +1,13 @@
-"""Events a second from an outbox to stored audit records, beside plain aiokafka and COPY in the same run.
+"""Events a second from an outbox to audit records under a signed head, beside plain COPY in the same run.
 
-`python -m bench.audit_stream [EVENTS]`: blocks A B B A on one Kafka and one PostgreSQL (with fsync), each
-from the first row that may leave to the last row that is committed. Prints one table. A = outbox, relay,
-Kafka, Faust, records with their ledger; B = a bare producer, Kafka, a bare consumer, COPY of the raw
-columns, 500 a commit.
+`python -m bench.audit_stream [EVENTS]`: blocks on one Kafka and one PostgreSQL (with fsync), each from the
+first row that may leave to the last row that is committed. Prints one table. A = outbox, relay, Kafka,
+Faust, records with their ledger; S = the same blocks, until a signed head covers the last record; B = a bare
+producer, Kafka, a bare consumer, COPY of the raw columns, 500 a commit; C = that COPY alone.
 """
 
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from sqlalchemy import MetaData, func, select
+from sqlalchemy import MetaData, Select, func, select
 
 from deploy.local.child import Child
 from deploy.local.kafka import Kafka
@@ -26,7 +27,7 @@ from deploy.local.keys import make_keys
 from deploy.local.postgres import Postgres
 from deploy.topics import create
 from services.audit.__main__ import MIGRATIONS
-from services.audit.tables import RECORDS
+from services.audit.tables import HEADS, RECORDS
 from services.runtime import logs
 from services.runtime.cloud_events import headers_of
 from services.runtime.database import Database, migrate
@@ -36,7 +37,7 @@ from tests.faults.audit_source import SOURCE, session_events
 
 EVENTS = 5_000
 BATCH = 500
-BLOCKS = "ABBAABBA"
+BLOCKS = "ABCCBAABCCBA"
 FLOOR_TOPIC = "notifier.events.v1.dlq"  # declared, and nobody listens
 IDS = SystemRandomness()
 
@@ -57,8 +58,8 @@ class Subject:
         async with self._told.engine.begin() as connection:
             await connection.run_sync(self._metadata.create_all)
 
-    async def block(self, events: int) -> float:
-        """Seconds from the relay's start to the last record's commit."""
+    async def block(self, events: int) -> tuple[float, float]:
+        """Seconds from the relay's start to the last record's commit, and until a head covers it."""
         for start in range(0, events, BATCH):
             chosen = [
                 event for n in range(start, start + BATCH, 2) for event in session_events(IDS.uuid7(), n)
@@ -70,16 +71,19 @@ class Subject:
         relay = asyncio.create_task(
             OutboxRelay(self._told, self._outbox, self._position, SOURCE, self._kafka).run()
         )
-        while await self._stored() < self._expected:  # noqa: ASYNC110 - another process stores
-            await asyncio.sleep(0.02)
-        took = time.monotonic() - begun
+        stored = await self._until(select(func.count()).select_from(RECORDS)) - begun
+        covered = await self._until(select(func.max(HEADS.c.size))) - begun
         relay.cancel()
         await asyncio.gather(relay, return_exceptions=True)
-        return took
+        return stored, covered
 
-    async def _stored(self) -> int:
-        async with self._records.read() as connection:
-            return int(await connection.scalar(select(func.count()).select_from(RECORDS)) or 0)
+    async def _until(self, reached: Select[Any]) -> float:
+        """The instant at which another process has brought a count to where it has to be."""
+        while True:
+            async with self._records.read() as connection:
+                if int(await connection.scalar(reached) or 0) >= self._expected:
+                    return time.monotonic()
+            await asyncio.sleep(0.02)
 
     async def close(self) -> None:
         await self._told.close()
@@ -114,26 +118,35 @@ class Floor:
             await asyncio.gather(*acks)
         await producer.stop()
 
+    async def copy_alone(self, events: int) -> float:
+        """Seconds for COPY of as many rows, and nothing else."""
+        rows = [_row(event) for n in range(events // 2) for event in session_events(IDS.uuid7(), n)]
+        begun = time.monotonic()
+        async with self._table() as connection:
+            for start in range(0, events, BATCH):
+                batch = rows[start : start + BATCH]
+                await _copied(connection, [(row["ce_id"], FLOOR_TOPIC, 0, 0, row["value"]) for row in batch])
+        return time.monotonic() - begun
+
     async def _copy(self, consumer: AIOKafkaConsumer, events: int) -> None:
+        async with self._table() as connection:
+            stored = 0
+            while stored < events:
+                batches = await consumer.getmany(timeout_ms=100, max_records=BATCH)
+                records = [record for batch in batches.values() for record in batch]
+                await _copied(connection, [_copied_row(record) for record in records])
+                await consumer.commit()
+                stored += len(records)
+
+    @asynccontextmanager
+    async def _table(self) -> AsyncIterator[psycopg.AsyncConnection]:
         async with await psycopg.AsyncConnection.connect(self._url) as connection:
             await connection.execute(
                 "CREATE TABLE IF NOT EXISTS floor "
                 "(ce_id text PRIMARY KEY, topic text, part int, at bigint, body bytea)"
             )
             await connection.commit()
-            stored = 0
-            while stored < events:
-                batches = await consumer.getmany(timeout_ms=100, max_records=BATCH)
-                records = [record for batch in batches.values() for record in batch]
-                async with connection.cursor() as cursor, cursor.copy("COPY floor FROM STDIN") as copy:
-                    for record in records:
-                        ce_id = dict(record.headers)["ce_id"].decode()
-                        await copy.write_row(
-                            (ce_id, record.topic, record.partition, record.offset, record.value)
-                        )
-                await connection.commit()
-                await consumer.commit()
-                stored += len(records)
+            yield connection
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -148,6 +161,18 @@ class Floor:
             await consumer.stop()
 
 
+async def _copied(connection: psycopg.AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
+    async with connection.cursor() as cursor, cursor.copy("COPY floor FROM STDIN") as copy:
+        for row in rows:
+            await copy.write_row(row)
+    await connection.commit()
+
+
+def _copied_row(record: Any) -> tuple[Any, ...]:
+    ce_id = dict(record.headers)["ce_id"].decode()
+    return ce_id, record.topic, record.partition, record.offset, record.value
+
+
 def _row(event: Any) -> dict[str, Any]:
     kind, value = event.message.DESCRIPTOR.full_name, event.message.SerializeToString()
     return {
@@ -160,40 +185,63 @@ async def measure(folder: Path, kafka: str, postgres: Postgres, events: int) -> 
     """Return the rates of all blocks, A and B."""
     url = postgres.create_database()
     await migrate(url, MIGRATIONS)
-    store = _store(folder, kafka, url)
+    processes = [_child(folder, kafka, url, "store"), _child(folder, kafka, url, "sequencer")]
     subject, floor = Subject(kafka, postgres.create_database(), url), Floor(kafka, postgres.create_database())
-    store.start()
-    rates: dict[str, list[float]] = {"A": [], "B": []}
+    for process in processes:
+        process.start()
+    rates: dict[str, list[float]] = {"A": [], "S": [], "B": [], "C": []}
     try:
         await subject.prepare()
         await subject.block(BATCH)
         await floor.block(BATCH)
         for block in BLOCKS:
-            rates[block].append(events / await (subject if block == "A" else floor).block(events))
+            if block == "A":
+                stored, covered = await subject.block(events)
+                rates["A"].append(events / stored)
+                rates["S"].append(events / covered)
+            else:
+                took = await (floor.block if block == "B" else floor.copy_alone)(events)
+                rates[block].append(events / took)
     finally:
-        store.stop()
+        for process in processes:
+            process.stop()
         await subject.close()
     return rates
 
 
-def _store(folder: Path, kafka: str, url: str) -> Child:
-    environment = make_keys(folder / "keys").tls("audit_store") | {
-        "AUDIT_DATABASE_URL": url,
-        "KAFKA_BOOTSTRAP_SERVERS": kafka,
-    }
-    argv = [sys.executable, "-m", "services.audit", "store"]
-    return Child("audit_store", argv, folder / "store.log", environment, "stream_started")
+def _child(folder: Path, kafka: str, url: str, command: str) -> Child:
+    keys, process = make_keys(folder / "keys"), f"audit_{command}"
+    environment = keys.tls(process) | {"AUDIT_DATABASE_URL": url, "KAFKA_BOOTSTRAP_SERVERS": kafka}
+    if command == "sequencer":
+        environment["AUDIT_LOG_KEY_FILE"] = str(keys.audit_log)
+    ready = {"store": "stream_started", "sequencer": "sequencer_leads"}[command]
+    argv = [sys.executable, "-m", "services.audit", command]
+    return Child(process, argv, folder / f"{command}.log", environment, ready)
 
 
 def _print(rates: dict[str, list[float]], events: int) -> None:
-    ratios = [a / b for a, b in zip(rates["A"], rates["B"], strict=True)]
-    names = {"A": "outbox, Kafka, Faust, records", "B": "aiokafka and COPY"}
-    print(f"{'':34}{'median':>10}{'least':>10}{'most':>10}   events a second, {events} a block")
+    names = {
+        "A": "A: outbox, Kafka, Faust, records",
+        "S": "S: the same, under a signed head",
+        "B": "B: aiokafka and COPY",
+        "C": "C: COPY alone",
+    }
+    load = os.getloadavg()[0]
+    print(
+        f"{'':34}{'median':>10}{'least':>10}{'most':>10}   events a second, {events} a block, load {load:.1f}"
+    )
     for block, name in names.items():
-        print(
-            f"{name:34}{statistics.median(rates[block]):>10.0f}{min(rates[block]):>10.0f}{max(rates[block]):>10.0f}"
-        )
-    print(f"{'ratio':34}{statistics.median(ratios):>10.2f}{min(ratios):>10.2f}{max(ratios):>10.2f}")
+        _line(name, rates[block], ".0f")
+    for over, under in (("B", "A"), ("B", "S"), ("C", "S")):
+        times = [a / b for a, b in zip(rates[over], rates[under], strict=True)]
+        _line(f"{under} takes so many times {over}", times, ".2f")
+
+
+def _line(name: str, values: list[float], form: str) -> None:
+    print(
+        f"{name:34}"
+        + "".join(f"{value:>10{form}}" for value in (statistics.median(values), min(values), max(values)))
+    )
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ class SqlReceipts:
             row = (await connection.execute(chosen)).first()
             if row is None:
                 return NotReady.NOT_RECORDED
-            head = await _newest_head(connection)
+            head = await newest_head(connection)
             if row.leaf_index is None or head is None or head.size <= row.leaf_index:
                 return NotReady.NOT_SIGNED
             proof = await Proofs(connection, head).inclusion(row.leaf_index)
@@ -77,5 +77,6 @@ class Proofs:
         return merkle.root_of(self._tiles[level, number][first:last])
 
 
-async def _newest_head(connection: AsyncConnection) -> Row[Any] | None:
+async def newest_head(connection: AsyncConnection) -> Row[Any] | None:
+    """Return the row of the newest head; None before the first."""
     return (await connection.execute(select(HEADS).order_by(HEADS.c.size.desc()).limit(1))).first()
