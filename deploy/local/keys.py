@@ -6,8 +6,10 @@ Nothing here is for production: there cert-manager and the HSM do this. The file
 import fcntl
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -130,11 +132,16 @@ def _make_all(keys: Keys) -> None:
 
 
 def issue(
-    keys: Keys, process: str, *, name: str | None = None, now: datetime | None = None
+    keys: Keys,
+    process: str,
+    *,
+    name: str | None = None,
+    now: datetime | None = None,
+    addresses: Sequence[str] = (),
 ) -> tuple[bytes, bytes]:
     """A certificate and its key, PEM, from our authority for `process`.
 
-    `name`: another SPIFFE path. `now`: another day of issue.
+    `name`: another SPIFFE path. `now`: another day of issue. `addresses`: IP addresses it is good for.
     """
     authority = x509.load_pem_x509_certificate(keys.ca.read_bytes())
     authority_key = load_pem_private_key((keys.folder / "ca.key").read_bytes(), None)
@@ -144,6 +151,7 @@ def issue(
     names = [
         x509.UniformResourceIdentifier(f"spiffe://smartcard-unlock/{name or process}"),
         x509.DNSName((name or process).replace("_", "-").replace("/", ".")),
+        *(x509.IPAddress(ip_address(each)) for each in addresses),
     ]
     certificate = (
         _builder(_named(process), authority.subject, key.public_key(), now)

@@ -50,6 +50,8 @@ mend() {
 wanted_packages() {
   # Cards: the PC/SC service, a virtual reader, what pyscard is built with, and two judges that are not ours.
   echo pcscd vsmartcard-vpcd swig libpcsclite-dev opensc yubico-piv-tool
+  # The directory: an LDAP server for the tests, never started as a service, and what its client is built with.
+  echo slapd libldap-dev libsasl2-dev
   echo softhsm2 # an HSM in software: PKCS#11 for the vault's tests
   echo nginx # judges the recipe for a local redirect; never started as a service
   echo chromium fonts-dejavu-core util-linux
@@ -108,6 +110,13 @@ close_nginx() {
   update-rc.d nginx disable >/dev/null 2>&1 || true
 }
 
+# The package's own server would listen on every interface from the next start of the machine.
+close_slapd() {
+  [ "$(id -u)" = 0 ] && ls /etc/rc3.d/S*slapd >/dev/null 2>&1 || return 0
+  update-rc.d slapd disable >/dev/null 2>&1 || true
+  ! command -v systemctl >/dev/null || systemctl disable --now slapd >/dev/null 2>&1 || true
+}
+
 # --- The project's own parts -------------------------------------------------------------------------
 present_python() { .venv/bin/python -c 'import services, smartcard_unlock, pytest' 2>/dev/null; }
 python_packages() {
@@ -133,6 +142,7 @@ echo "Setting up (the first time takes a few minutes)"
 debian
 close_vpcd
 close_nginx
+close_slapd
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is missing" "apt-get install python3"
 step python requirements.lock pyproject.toml -- python_packages
 step npm package.json package-lock.json -- npm_packages

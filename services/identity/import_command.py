@@ -23,7 +23,7 @@ REASONS = {
     "EMAIL_MALFORMED": "taken without an address: email is none",
     "EMAIL_SET_HERE": "taken; the address was set here by the holder or their RA, and stays",
     "FIELD_UNKNOWN": "a field has a name that is none of ours",
-    "FIELD_WRONG": "the field has no value of its kind, or is missing",
+    "FIELD_WRONG": "the field has no value of its kind, more than one, or is missing",
     "HOLDER_UNKNOWN": "no holder has this id: holders come before their cards and roles",
     "KIND_UNKNOWN": "kind is none of ours",
     "LINE_NOT_CSV": "the line is no CSV: quotation marks, or a field that goes over its end",
@@ -99,7 +99,7 @@ async def _run(asked: Asked, stream: BinaryIO, into: Registry) -> dict[str, int]
     counted = _Counted(stream)
     read, lines = form_of(lines_of(counted), asked.kind)
     run = Import(into, read)
-    with _written_to(asked.report) if asked.report else nullcontext(sys.stdout) as out:
+    with written_to(asked.report) if asked.report else nullcontext(sys.stdout) as out:
         async for remark in run.run(_watched(lines, counted, bar)):
             bar.clear()
             print(report_line(remark, meaning(remark)), file=out)
@@ -155,7 +155,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _written_to(path: Path) -> Iterator[TextIO]:
+def written_to(path: Path) -> Iterator[TextIO]:
     """A file for its owner alone."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         yield file

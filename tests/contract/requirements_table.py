@@ -7,6 +7,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from tests.contract.sentences import sentence_rows
+
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "requirements.md"
 
@@ -119,6 +121,16 @@ def table() -> str:
         "| row | duty | proven by |",
         "|---|---|---|",
         *rows,
+        "",
+        "## The two documents, sentence by sentence",
+        "",
+        "S1 is the leaflet of the old service, S2 the page of its replacement; every sentence, step and heading of",
+        "both, in their order, each by a few words of our own. Its rows above say which tests prove it; where it asks",
+        "for nothing, or not to the letter, the reason stands beside it.",
+        "",
+        "| sentence | what it is about | rows | reason |",
+        "|---|---|---|---|",
+        *sentence_rows(),
         "",
     ])  # fmt: skip
 

@@ -7,7 +7,10 @@ from enum import Enum
 from services.identity.domain.facts import CardFrozen
 from services.identity.domain.holder import FreezeToken, RegistrationAuthority
 from services.identity.use_cases import Delivery, Holders, Parts
+from services.runtime import logs
 from services.runtime.randomness import digest_of, text_token
+
+log = logs.logger("identity")
 
 TOKEN_BYTES = 16
 """128 bits. Source: architecture section 3, profile and RA."""
@@ -59,6 +62,8 @@ class Telling:
         async with self._parts.store.read() as view:
             authority = await view.authority_of(holder_ref)
         email = authority.email if authority else ""
+        if authority and not email:
+            log.warning("alert_reaches_no_ra", organisation=authority.organisation)
         return Delivery(address=email) if email else Delivery(refused_code="HOLDER_UNKNOWN")
 
     async def _new_token(self, holder_ref: str, card_ref: str) -> str:

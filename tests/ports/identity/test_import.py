@@ -109,6 +109,18 @@ def test_R16_a_dry_run_says_what_would_be_and_writes_nothing(command: Command) -
     assert [command.count(table) for table in ("holders", "cards", "organisations", "outbox")] == [0, 0, 0, 0]
 
 
+def test_R25_a_role_comes_by_csv_and_goes_by_csv(command: Command) -> None:
+    command.run(CSV)
+    granted = []
+    for said in ("", "false", "true"):
+        rows = f"kind,holder,role,organisation,granted\nrole,test-holder-0001,RA,X26,{said}\n"
+        assert command.run(rows)[0] == 0
+        with closing(sqlite3.connect(command.database)) as connection:
+            granted += connection.execute("select organisation, granted from roles").fetchall()
+
+    assert granted == [("X26", 1), ("X26", 0), ("X26", 1)]
+
+
 def test_refused_rows_are_reported_by_line_with_what_is_wrong_and_never_with_what_they_say(
     command: Command, tmp_path: Path
 ) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from smartcard_unlock.identity.v1 import identity_events_pb2
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from services.identity.domain.holder import RegistrationAuthority
 from services.identity.tables import freeze_tokens
 from services.identity.use_cases.telling import UNKNOWN, Kind
-from tests.ports.identity.world import CARD, CARD_REF, World
+from tests.ports.identity.world import CARD, CARD_REF, ORGANISATION, World
 
 OTHER = "d2" * 16
 
@@ -89,3 +90,13 @@ async def test_R64_the_alert_goes_to_the_mailbox_of_the_ra_team(world: World) ->
     told = await world.telling.delivery_address(await world.holder_ref(), 0, Kind.CARD_FROZEN, CARD_REF)
 
     assert (told.delivery.address, told.freeze_token) == ("ra@example.org", "")
+
+
+async def test_R64_an_alert_that_reaches_no_ra_is_said_in_the_log(world: World) -> None:
+    await world.populate()
+    await world.take(ORGANISATION | {"registration_authority": {}})
+    with capture_logs() as said:
+        told = await world.telling.delivery_address(await world.holder_ref(), 0, Kind.CARD_FROZEN, CARD_REF)
+
+    assert told.delivery.refused_code == "HOLDER_UNKNOWN"
+    assert said == [{"event": "alert_reaches_no_ra", "organisation": "X26", "log_level": "warning"}]
