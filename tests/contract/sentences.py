@@ -20,18 +20,14 @@ class Sentence(NamedTuple):
 
 _HEADING = "a heading: what stands below it counts"
 _LEAD = "leads into the list below it, whose every point is a sentence here"
-_ELSEWHERE = (
-    "the way to another program's page: here My profile is a page of our own, one step from the start"
-)
+_ELSEWHERE = "the way to another program's page: here My profile is a page of our own"
 
 S1 = [
     Sentence("title: registering, and unlocking one's own card", reason=_HEADING),
     Sentence("heading: to register", reason=_HEADING),
     Sentence("an address of an approved provider is needed; three are named", "R3 R33"),
     Sentence("a lead to the steps", reason=_LEAD),
-    Sentence(
-        "step 1: sign in to the portal with the card", "R31", "the portal is not ours; signing in by card is"
-    ),
+    Sentence("step 1: sign in to the portal with the card", "R31", "the portal itself is not ours"),
     Sentence("step 2: launch the identity service", reason=_ELSEWHERE),
     Sentence("step 3: choose My profile", "R32"),
     Sentence("step 4: see that address and mobile number are there", "R31 R40"),
@@ -60,9 +56,7 @@ S1 = [
 ]
 
 S2 = [
-    Sentence(
-        "skip to the main content", reason="a link of the page's frame; our pages have it by nhsuk-frontend"
-    ),
+    Sentence("skip to the main content", reason="a link of the page's frame; our pages have it too"),
     Sentence("title", reason=_HEADING),
     Sentence("staff unlock their own cards without registering or their RA", "R1 R17"),
     Sentence("button: use it", "R24"),
