@@ -34,6 +34,7 @@ from services.runtime.grpc_client import connect
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
+from services.runtime.replay import replay
 
 SMTP, NOTIFY = "smtp", "notify"
 
@@ -122,6 +123,25 @@ async def migrate(_: argparse.Namespace) -> int:
     return 0
 
 
+async def replay_dead_letters(_: argparse.Namespace) -> int:
+    """Take dead letters again, once what could not read them is mended; 1 where some still cannot be read."""
+    read = settings.load(NotifierSettings)
+    opened = Database(read.NOTIFIER_DATABASE_URL)
+    identity = connect("identity", read.IDENTITY_ADDRESS, read.tls)
+    try:
+        deliveries = compose(read, opened, identity, Transports({}))
+        handlers = {
+            consumer.OUTCOMES_TOPIC: consumer.OutcomeConsumer(deliveries).handle,
+            consumer.PROFILES_TOPIC: consumer.ProfileConsumer(deliveries).handle,
+        }
+        done = [await replay(read.brokers, topic, handle) for topic, handle in handlers.items()]
+    finally:
+        await identity.close()
+        await opened.close()
+    print("\n".join(map(str, done)))
+    return 1 if any(each.left for each in done) else 0
+
+
 def check_config(_: argparse.Namespace) -> int:
     """Check settings, key file and templates; 2 where something is wrong."""
     read = settings.load(NotifierSettings)
@@ -136,4 +156,7 @@ def check_config(_: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    process.main(PROCESS, {"serve": serve, "migrate": migrate, "check-config": check_config})
+    process.main(
+        PROCESS,
+        {"serve": serve, "migrate": migrate, "check-config": check_config, "replay": replay_dead_letters},
+    )

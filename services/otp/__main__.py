@@ -26,6 +26,7 @@ from services.runtime.grants import GrantSigner, GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
+from services.runtime.replay import replay
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -81,6 +82,19 @@ async def migrate(_: argparse.Namespace) -> int:
     return 0
 
 
+async def replay_dead_letters(_: argparse.Namespace) -> int:
+    """Take dead letters again, once what could not read them is mended; 1 where some still cannot be read."""
+    read = settings.load(OtpSettings)
+    opened = Database(read.OTP_DATABASE_URL)
+    try:
+        codes, _clearing = compose(read, opened)
+        done = await replay(read.brokers, consumer.TOPIC, consumer.DeliveryConsumer(codes).handle)
+    finally:
+        await opened.close()
+    print(done)
+    return 1 if done.left else 0
+
+
 async def check_config(_: argparse.Namespace) -> int:
     """Check settings and key files, and print how likely a code is guessed; 2 where something is wrong."""
     read = settings.load(OtpSettings)
@@ -104,4 +118,7 @@ async def check_config(_: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    process.main(PROCESS, {"serve": serve, "migrate": migrate, "check-config": check_config})
+    process.main(
+        PROCESS,
+        {"serve": serve, "migrate": migrate, "check-config": check_config, "replay": replay_dead_letters},
+    )

@@ -25,7 +25,13 @@ from services.runtime import logs, tracing
 from services.runtime.brokers import Brokers, client_options
 from services.runtime.cloud_events import Received, Unreadable, received
 
+DEAD_LETTERS = ".dlq"
+"""Ends the name of the topic of what could never be read."""
+
 DEAD_LETTERS_AN_HOUR = 10
+
+LARGEST_DEAD_LETTER = 2**20 + 2**16
+"""Bytes: a message of 1 MiB, and why it is dead. Source: `max.message.bytes` in deploy/k8s/topics.yaml."""
 
 SESSION_TIMEOUT_MS = 10_000
 
@@ -143,7 +149,9 @@ class Consumer:
             await self._dead_letter(record, cause)
 
     async def _dead_letter(self, record: ConsumerRecord[bytes, bytes], cause: str) -> None:
-        producer = AIOKafkaProducer(**client_options(self._brokers), acks="all")
+        producer = AIOKafkaProducer(
+            **client_options(self._brokers), acks="all", max_request_size=LARGEST_DEAD_LETTER
+        )
         await producer.start()
         try:
             headers = [
@@ -151,7 +159,9 @@ class Consumer:
                 ("dlq_cause", cause.encode()),
                 ("dlq_offset", str(record.offset).encode()),
             ]
-            await producer.send_and_wait(f"{record.topic}.dlq", record.value, key=record.key, headers=headers)
+            await producer.send_and_wait(
+                record.topic + DEAD_LETTERS, record.value, key=record.key, headers=headers
+            )
         finally:
             await producer.stop()
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from services.runtime.broker import LARGEST_DEAD_LETTER
 from services.runtime.brokers import Brokers, client_options
 from services.runtime.cloud_events import Received, Unreadable, received
 from services.runtime.outbox import BATCH
@@ -61,12 +62,20 @@ async def every(brokers: Brokers | str, topic: str, source: str) -> AsyncIterato
                     )
 
 
+async def every_record(brokers: Brokers | str, topic: str) -> AsyncIterator["ConsumerRecord[bytes, bytes]"]:
+    """Give all that the topic holds now, as it lies there. Raises KafkaError or OSError."""
+    async with _reader(brokers, topic) as consumer:
+        async for record in _records(consumer):
+            yield record
+
+
 @asynccontextmanager
 async def _reader(brokers: Brokers | str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of every partition, outside any group, that commits nothing."""
     consumer = AIOKafkaConsumer(
         topic,
         **client_options(brokers),
+        max_partition_fetch_bytes=LARGEST_DEAD_LETTER,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -13,11 +13,12 @@ from smartcard_unlock.otp.v1 import otp_events_pb2
 from sqlalchemy import func, select
 
 from services.runtime import faults
-from services.runtime.broker import Consumer, TooManyDeadLetters
+from services.runtime.broker import LARGEST_DEAD_LETTER, Consumer, TooManyDeadLetters
 from services.runtime.cloud_events import Received, Unreadable
 from services.runtime.database import Database
 from services.runtime.inbox import first_time
 from services.runtime.outbox import OutboxRelay, tell
+from services.runtime.replay import replay
 from tests.fakes.clock import NOON
 from tests.ports.runtime.world import INBOX, OUTBOX, POSITION, event
 
@@ -29,7 +30,8 @@ async def topic(kafka: str) -> str:
     name = f"test-{uuid4().hex}"
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
-    await admin.create_topics([NewTopic(name, 3, 1), NewTopic(f"{name}.dlq", 1, 1)])
+    dead = NewTopic(f"{name}.dlq", 1, 1, topic_configs={"max.message.bytes": str(LARGEST_DEAD_LETTER)})
+    await admin.create_topics([NewTopic(name, 3, 1), dead])
     await admin.close()
     return name
 
@@ -194,7 +196,7 @@ POISON = {
     ),
     "not text": (b"", [("ce_id", b"\xff\xfe"), *GOOD[1:]]),
     "endless id": (b"", [("ce_id", b"1" * 5000), *GOOD[1:]]),
-    "1 MiB less a little": (b"\xff" * 900_000, GOOD),
+    "1 MiB, as much as a topic takes": (b"\xff" * 1_048_480, []),
 }
 
 
@@ -212,7 +214,12 @@ async def test_F25_poison_goes_to_the_dead_letters_with_its_cause(kafka: str, to
     async with running(Consumer(kafka, f"g-{topic}", [topic], take).run):
         await until(lambda: len(taken) == 1)
 
-    dead = AIOKafkaConsumer(f"{topic}.dlq", bootstrap_servers=kafka, auto_offset_reset="earliest")
+    dead = AIOKafkaConsumer(
+        f"{topic}.dlq",
+        bootstrap_servers=kafka,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=LARGEST_DEAD_LETTER,
+    )
     await dead.start()
     record = await asyncio.wait_for(dead.getone(), 10)
     await dead.stop()
@@ -229,3 +236,31 @@ async def test_F25_more_than_ten_dead_letters_an_hour_end_the_consumer(kafka: st
     with pytest.raises(TooManyDeadLetters):
         async with asyncio.timeout(30):
             await Consumer(kafka, f"g-{topic}", [topic], take, dead_letters=False).run()
+
+
+async def test_F25_dead_letters_are_taken_again_once_each_and_the_rest_is_counted(
+    database: Database, kafka: str, topic: str
+) -> None:
+    """A consumer of yesterday cannot read a word of tomorrow; the one of today can."""
+    taken: list[Received] = []
+    mended = False
+    once = once_into(taken, database)
+
+    async def take(received: Received) -> None:
+        if received.value != b"" and not (mended and received.value == b"tomorrow"):
+            raise Unreadable("body")
+        await once(received)
+
+    await send(kafka, topic, b"tomorrow", GOOD)
+    await send(kafka, topic, b"never", [("ce_id", b"2"), *GOOD[1:]])
+    await send(kafka, topic, b"", [("ce_id", b"3"), *GOOD[1:]])
+    async with running(Consumer(kafka, f"g-{topic}", [topic], take).run):
+        await until(lambda: len(taken) == 1)
+
+    before = await replay(kafka, topic, take)
+    mended = True
+    after = [await replay(kafka, topic, take) for _ in range(2)]
+
+    assert (before.taken, before.left) == (0, 2)
+    assert [(each.taken, each.left) for each in after] == [(1, 1), (1, 1)]
+    assert [each.ce_id for each in taken] == ["3", "1"]
