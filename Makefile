@@ -35,6 +35,7 @@ bench: setup  ## Events to audit records beside plain aiokafka and COPY; proofs 
 	@$(PY) -m bench.idle_agents
 	@$(PY) -m bench.redeems
 	@$(PY) -m bench.mails
+	@$(PY) -m bench.enumeration
 
 check: setup  ## Style, types, import rules, contracts, generated code, lock files, secrets
 	@deploy/local/check.sh

@@ -74,7 +74,9 @@ class GatewayCalls:
             raise GatewayAway(enrolment.REFUSED if ours else code) from None
         return reply.session_id, reply.agent_token, wire.to_pairing(reply.pairing)
 
-    async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:
+    async def next_step(
+        self, session: Session, facts: Facts, wait_seconds: int, *, card_left: bool = False
+    ) -> Order | Idle | Over:
         """Ask for something to do. Raises GatewayAway, SessionLost, OrderRefused."""
         wait_seconds = self._patience.of(wait_seconds)
         request = pb.NextStepRequest(
@@ -82,6 +84,7 @@ class GatewayCalls:
             agent_token=session.agent_token,
             readers=wire.to_facts(facts),
             wait_seconds=wait_seconds,
+            card_left=card_left,
         )
         began = time.monotonic()
         seconds = wait_seconds + POLL_MARGIN_SECONDS
@@ -97,7 +100,7 @@ class GatewayCalls:
         if reply.HasField("ended"):
             return Over(reply.ended.outcome, reply.ended.code)
         pairing = wire.to_pairing(reply.nothing.pairing) if reply.nothing.HasField("pairing") else None
-        return Idle(pairing, reply.nothing.claimed)
+        return Idle(pairing, reply.nothing.claimed, reply.nothing.signed_in)
 
     async def report(self, session: Session, step_id: str, report: Report) -> Order | None:
         """Hand in what a step did. Raises GatewayAway, SessionLost, OrderRefused."""

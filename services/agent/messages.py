@@ -63,7 +63,9 @@ ABOUT_CURRENT = frozenset({"CURRENT_MISSING", "CURRENT_FORM"})
 
 OUTCOMES = {
     "SUCCESS": "Done: the card works, with the new passcode.",
-    "SIGNED_IN": "Done: the card said who you are. Go on in the browser.",
+    "SIGNED_IN": "Done: the card said who you are. Go on in the browser. Take the card out to sign out.",
+    "SIGNED_OUT": "You are signed out: the card was taken out, or the time is over. To sign in again, put it "
+    "in and begin from the start.",
     "FAILED": "The card was not unlocked. Read in the browser what to do.",
     "UNKNOWN": "It is not known yet whether the card took the passcode. Leave the card in the reader.",
     "RESOLVED": "It is known now how it ended. Read it in the browser.",

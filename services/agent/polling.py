@@ -19,14 +19,16 @@ async def poll(
     facts: Facts,
     *news: asyncio.Event,
     seconds: int = POLL_SECONDS,
+    card_left: bool = False,
 ) -> Order | Idle | Over | None:
     """Ask for something to do, telling `facts`; None when the readers changed or any of `news` is set.
 
     `seconds`: how long the gateway may wait; with 0 it says at once how the session stands.
+    `card_left`: the card that proved its holder may have been out since.
 
     Raises what `Gateway.next_step` raises.
     """
-    asked = asyncio.ensure_future(gateway.next_step(session, facts, seconds))
+    asked = asyncio.ensure_future(gateway.next_step(session, facts, seconds, card_left=card_left))
     others: list[asyncio.Future[Any]] = [
         asyncio.ensure_future(watch.differs(facts)),
         *(asyncio.ensure_future(event.wait()) for event in news),

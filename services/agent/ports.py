@@ -141,6 +141,8 @@ class Idle:
 
     pairing: Pairing | None
     claimed: bool
+    signed_in: bool = False
+    """The card in the reader proved its holder: its leaving is to be told."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +180,10 @@ class Gateway(Protocol):
         """Offer this workstation; return session id, agent token and pairing."""
         ...
 
-    async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:
-        """Ask for something to do."""
+    async def next_step(
+        self, session: Session, facts: Facts, wait_seconds: int, *, card_left: bool = False
+    ) -> Order | Idle | Over:
+        """Ask for something to do; `card_left`: the card that proved its holder may have been out since."""
         ...
 
     async def report(self, session: Session, step_id: str, report: Report) -> Order | None:

@@ -31,7 +31,8 @@ from services.agent.spare import Spare
 from services.agent.steps import Steps
 from services.agent.transport import PROXY_CODES
 from services.agent.watch import Watch
-from services.card_gateway.card.script import End, Report
+from services.card_gateway.card.guard import Insertion
+from services.card_gateway.card.script import End, Kind, Report
 from services.runtime import logs
 from services.runtime.errors import GATEWAY_BUSY
 from services.runtime.randomness import Randomness
@@ -64,8 +65,12 @@ class Agent:
         self._reports: dict[str, Report] = {}
         self._unreported: list[str] = []
         self._first_offer = True
-        self._recalls = False
-        """The session is of a run before this one: nobody here knows yet whether a page uses it."""
+        self._unsure = False
+        """The gateway knows more of the session than we do: it is of a run before this one, or its card has
+        just been asked who holds it."""
+        self._proven: Insertion | None = None
+        """The card that was asked."""
+        self._signed_in = False
 
     def stop(self) -> None:
         """End soon: after the step under way and one try to report it."""
@@ -87,7 +92,7 @@ class Agent:
         if remembered is None:
             return None
         self._reports, self._unreported = remembered.reports, remembered.unacknowledged
-        self._recalls = True
+        self._unsure = True
         return remembered.session
 
     async def _next(self) -> Session | None:
@@ -128,7 +133,8 @@ class Agent:
 
     def _remember_session(self, session: Session) -> None:
         self._journal.begin_session(session)
-        self._reports, self._unreported, self._recalls = {}, [], False
+        self._reports, self._unreported, self._unsure = {}, [], False
+        self._proven, self._signed_in = None, False
 
     async def _serve(self, session: Session) -> None:
         """Do what the session asks until it ends, is lost, or we are stopped."""
@@ -161,6 +167,8 @@ class Agent:
             self._refuse(refused)
             return False
         match answer:
+            case Idle(signed_in=True):
+                self._stay_signed_in()
             case Idle(pairing, claimed):
                 self._idle(session, pairing, claimed=claimed)
             case Order():
@@ -168,7 +176,7 @@ class Agent:
                 await self._do(session, answer)
             case Over(outcome, code):
                 log.info("session_ended", session_id=session.session_id, outcome=outcome, code=code)
-                self._window.ended(outcome, code)
+                self._window.ended("SIGNED_OUT" if self._signed_in else outcome, code)
                 return True
         return False
 
@@ -176,11 +184,13 @@ class Agent:
         """Ask for something to do; None as soon as there is news that the gateway must hear first."""
         facts = self._watch.facts
         self._window.readers(facts)
-        seconds = 0 if self._recalls else POLL_SECONDS
+        seconds, left = 0 if self._unsure else POLL_SECONDS, self._card_left()
         news = self._stop, self._spare.taken
-        answer = await poll(self._gateway, self._watch, session, facts, *news, seconds=seconds)
+        answer = await poll(
+            self._gateway, self._watch, session, facts, *news, seconds=seconds, card_left=left
+        )
         if answer is not None:
-            self._recalls = False
+            self._unsure = False
             self._backoff.reset()
         return answer
 
@@ -189,6 +199,8 @@ class Agent:
         while order is not None:
             if order.step_id not in self._reports:
                 kind = order.script.kind.value
+                if order.script.kind is Kind.PROVE_HOLDER:
+                    self._proven, self._unsure = self._watch.inserted(), True
                 log.info("step_begins", session_id=session.session_id, step_id=order.step_id, kind=kind)
                 report = await self._steps.run(session, order)
                 log.info("step_ended", step_id=order.step_id, end=report.end.value, rule=report.rule)
@@ -229,6 +241,18 @@ class Agent:
             self._spare.keep()
         elif pairing is not None:
             self._offer(session, pairing)
+
+    def _stay_signed_in(self) -> None:
+        """Say so, once. After a restart nobody knows whether the card has been in all the time."""
+        self._proven = self._proven or Insertion()
+        self._spare.keep()
+        if not self._signed_in:
+            self._signed_in = True
+            self._window.ended("SIGNED_IN", "")
+
+    def _card_left(self) -> bool:
+        """Whether the card that was asked who holds it may have been out since."""
+        return self._proven is not None and self._watch.inserted() is not self._proven
 
     def _offer(self, session: Session, pairing: Pairing) -> None:
         words = matching_words(session.session_id, session.public_key)

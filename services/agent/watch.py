@@ -44,6 +44,11 @@ class Watch:
         """Return what the card in this reader has lost to us since it was put in."""
         return self._insertions.setdefault(reader, (-1, Insertion()))[1]
 
+    def inserted(self) -> Insertion | None:
+        """Return that of the one card that is in; None unless there is exactly one."""
+        reader = self.facts.card_reader
+        return self.insertion(reader) if reader else None
+
     async def first_look(self) -> Facts:
         """Return the facts once there are any."""
         await self._looked.wait()

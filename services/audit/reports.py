@@ -21,6 +21,7 @@ from services.audit.tables import IS_OUTCOME, LEDGER, RECORDS
 from services.runtime.database import Database
 
 _REPEAT_US = REPEAT_WITHIN // timedelta(microseconds=1)
+IS_NO_SIGN_IN = func.coalesce(RECORDS.c.reason, "") != "SIGN_IN"
 
 
 class SqlReports:
@@ -82,9 +83,9 @@ class SqlReports:
 def last_words(period: Period) -> CTE:
     """The last word of each session, by rank and not by time, of a period and the day before it.
 
-    The day before: it holds unlocks whose repeats are in the period.
+    The day before: it holds unlocks whose repeats are in the period. Sign-ins unlock nothing: left out.
     """
-    limits = [IS_OUTCOME, _outranks_all(probing=period.start is not None)]
+    limits = [IS_OUTCOME, IS_NO_SIGN_IN, _outranks_all(probing=period.start is not None)]
     if period.start:
         limits.append(RECORDS.c.occurred_us >= microseconds(period.start - REPEAT_WITHIN))
     if period.end:

@@ -20,13 +20,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from services.runtime.clock import Clock
+from services.runtime.limits import MAX_GRANT
 
 ALGORITHM = "Ed25519"
 
 SKEW = timedelta(seconds=30)
 """How far two machines' clocks may differ. Source: quality F19."""
 
-MAX_TOKEN_LENGTH = 2048
+MAX_TOKEN_LENGTH = MAX_GRANT
 
 PURPOSE_UNLOCK = "UNLOCK"
 PURPOSE_PROFILE = "PROFILE"

@@ -4,7 +4,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 MAX_TEXT = 2_048
-"""Characters of a string; a grant is the longest."""
+"""Characters of a string."""
+
+MAX_GRANT = 8_192
+"""Characters of a grant; a ProfileGrant of 200 roles is the longest."""
 
 MAX_BYTES = 8_192
 """Bytes of a bytes field; an answer of a card is the longest."""
@@ -46,7 +49,8 @@ def _value_within(field: FieldDescriptor, value: object) -> bool:
     if isinstance(value, Message):
         return within_limits(value)
     if isinstance(value, str):
-        return len(value) <= EXCEPTIONS.get(field.full_name, MAX_TEXT)
+        usual = MAX_GRANT if field.name.endswith("_grant") else MAX_TEXT
+        return len(value) <= EXCEPTIONS.get(field.full_name, usual)
     if isinstance(value, bytes):
         return len(value) <= EXCEPTIONS.get(field.full_name, MAX_BYTES)
     return True

@@ -36,7 +36,7 @@ from services.web.pages import (
     start,
     wait,
 )
-from services.web.security import HASHED_FILE_LIFE, SAFE_METHODS
+from services.web.security import HASHED_FILE_LIFE, SAFE_METHODS, sent_by_another_site
 from services.web.sessions import COOKIE, CookieSealer, set_cookie
 from services.web.visit import STATIC_FILES, House, Stop, Visit, fresh_journey
 
@@ -117,6 +117,8 @@ def _route(house: House, sealer: CookieSealer, path: str, show: Handler, take: H
         tracing.start()
         began = time.monotonic()
         value = request.cookies.get(COOKIE, "")
+        if take and not value and request.method in SAFE_METHODS and sent_by_another_site(request.headers):
+            return coming_in(house, request)
         known = sealer.open(value, house.clock.now()) if value else None
         journey = known or fresh_journey(house.clock, house.randomness)
         visit = Visit(house, request, journey)
@@ -130,6 +132,16 @@ def _route(house: House, sealer: CookieSealer, path: str, show: Handler, take: H
         return response
 
     return Route(path, endpoint, methods=["GET", "POST"] if take else ["GET"])
+
+
+def coming_in(house: House, request: Request) -> Response:
+    """Have the browser ask once more, by itself: another site's link comes without the cookie.
+
+    A page with a form would else begin a journey over the one that may be under way. Asked again from a page
+    of ours, the cookie is with it. A link out of a mail comes like this: mail is read on websites too.
+    """
+    visit = Visit(house, request, fresh_journey(house.clock, house.randomness))
+    return visit.page("coming_in.jinja", path=request.url.path)
 
 
 def _outside_pages(house: House) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -4,6 +4,7 @@ AES-256-GCM-SIV under a key of web's own: whoever holds the cookie can neither r
 Another front end's session token is sealed the same way, for another purpose: neither opens as the other.
 """
 
+import dataclasses
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from services.runtime.randomness import Randomness
+from services.web import grants
 from services.web.domain.journey import Journey, Reason
 
 COOKIE = "__Host-unlock"
@@ -55,15 +57,19 @@ class CookieSealer:
 
 def _to_json(journey: Journey) -> bytes:
     fields = asdict(journey)
+    fields["profile_grant"] = grants.packed(journey.profile_grant)
     fields["ends_at"] = journey.ends_at.isoformat()
     fields["reason"] = journey.reason.value if journey.reason else ""
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def _from_json(raw: bytes) -> Journey:
-    fields: dict[str, Any] = json.loads(raw)
+    known = {field.name for field in dataclasses.fields(Journey)}
+    # A newer replica's cookie may say more; what we do not know, we do not need.
+    fields: dict[str, Any] = {name: value for name, value in json.loads(raw).items() if name in known}
     fields["ends_at"] = datetime.fromisoformat(fields["ends_at"])
-    fields["reason"] = Reason(fields["reason"]) if fields["reason"] else None
+    fields["reason"] = Reason.__members__.get(fields.get("reason", ""))
+    fields["profile_grant"] = grants.unpacked(fields.get("profile_grant", ""))
     return Journey(**fields)
 
 

@@ -38,6 +38,12 @@ CODE_MALFORMED = "Your security code must be {digits} digits long"
 CODE_SUPERSEDED = "That is an older code. Enter the code from the newest email"
 CODE_DEAD = "That code no longer works. Ask for another code"
 
+NO_CODE_COMES = {
+    "NOT_SENT": "We have not sent your security code",
+    "BOUNCED": "Your security code did not reach you",
+}
+"""Headings of the code page where there is nothing to wait for or to enter."""
+
 ORGANISATION_MISSING = "Enter the name or code of your organisation"
 ORGANISATION_TOO_LONG = "The name or code must be 100 characters or fewer"
 

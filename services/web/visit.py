@@ -18,7 +18,7 @@ from services.runtime.randomness import Randomness, text_token
 from services.web import texts
 from services.web.domain import entries
 from services.web.domain.errors import entry_for
-from services.web.domain.journey import JOURNEY_LIFE, Journey
+from services.web.domain.journey import JOURNEY_LIFE, STOPPED, Journey
 from services.web.help_dates import last_edited
 from services.web.ports import Peers as Peers
 from services.web.search_limit import SearchLimit
@@ -47,6 +47,13 @@ AGAIN_AT = {"OWN_CARD": "/ra/in-person"}
 """Refusals after which another page is where one begins again."""
 JUDGED_ANEW = frozenset({"NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE"})
 """Refusals that the Registration Authority may have mended a minute later. R7, R25."""
+RECORDED = frozenset({
+    "CARD_NOT_ACTIVE", "CARD_FROZEN", "CERTIFICATE_EXPIRED", "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED",
+    "NO_MAILBOX_ACCESS", "LOCKED_TO_RA",
+})  # fmt: skip
+"""Refusals that are told as a session's outcome, so that the audit log has a receipt of them. D1."""
+SIGNED_OUT = frozenset({"SIGNED_OUT", "CARD_LEFT"})
+"""After these the holder may sign in again."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +165,7 @@ class Visit:
         again = path if path in PATHS and (stop.status >= 500 or stop.code in JUDGED_ANEW) else ""
         again = AGAIN_AT.get(stop.code, again)
         entry = entry_for(stop.code)
-        return self.page(
-            "stopped.jinja", status=stop.status, entry=entry, ra=stop.ra, code=stop.code, again=again
-        )
+        recorded = bool(self.journey.session_id) and (stop.code in RECORDED or path == STOPPED)
+        told: dict[str, Any] = {"entry": entry, "ra": stop.ra, "code": stop.code}
+        told |= {"again": again, "recorded": recorded, "signed_out": stop.code in SIGNED_OUT}
+        return self.page("stopped.jinja", status=stop.status, **told)

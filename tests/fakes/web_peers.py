@@ -115,6 +115,7 @@ class World:
             (FoundHolder(HOLDER_REF, "Test Holder Two", "test-holder-0002", "T01"),)
         )
     )
+    profile_grant: str = "profile-grant"
     nudge: str = ""
     approved: ApprovedDomains = field(
         default_factory=lambda: ApprovedDomains((ApprovedDomain("example.org", True),))
@@ -288,7 +289,7 @@ class FakeIdentity:
 
     async def sign_in(self, card_grant: str) -> SignedIn | Refused:
         self._world.called("sign_in", card_grant)
-        return self._world.refused_sign_in or SignedIn("profile-grant")
+        return self._world.refused_sign_in or SignedIn(self._world.profile_grant)
 
     async def profile(self, profile_grant: str) -> Profile | Refused:
         self._world.called("profile", profile_grant)

@@ -18,7 +18,7 @@ from tests.journeys.conftest import SPARES, WORKING
 from tests.journeys.judge import Judge
 from tests.journeys.leaks import files_under, records_on, search
 from tests.journeys.pages import Browser, Shown
-from tests.journeys.person import Person, codes_at, mails_at
+from tests.journeys.person import Person, agent_status, codes_at, mails_at
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
 
@@ -99,10 +99,11 @@ def test_R64_the_mail_of_a_change_freezes_the_card_and_the_ra_team_hears_of_it(s
     assert page is not None
     reader = Browser(stack.addresses.url("web"))
     assert reader.get(page[1]).status == 200
-    assert story.person.browser.get("/profile").codes == []  # opening it changed nothing
+    person = Person(stack, "working-1")
+    assert person.sign_in().codes == []  # opening it changed nothing
 
     assert "Your smartcard is frozen" in reader.post(reader.get(page[1])).html
-    assert story.person.browser.get("/profile").codes == ["CARD_FROZEN"]
+    assert person.browser.get("/profile").codes == ["CARD_FROZEN"]
     wait_until("the alert", lambda: bool(mails_at(stack, "ra@example.org")), 20)
     assert story.person.card.card_ref in mails_at(stack, "ra@example.org")[0]["text"]
 
@@ -116,6 +117,21 @@ def test_R30_R34_who_has_no_address_is_nudged_on_the_profile_and_adds_one(stack:
     assert person.update_contact(address).path == "/profile/updated"
     wait_until("the mail", lambda: len(mails_at(stack, address)) == 1, 20)
     assert person.browser.get("/profile").codes == []
+
+
+def test_R31_R56_a_profile_is_closed_by_pulling_its_card_and_stays_so_when_it_is_back(stack: Stack) -> None:
+    person = Person(stack, "working-2")
+    person.sign_in()
+    assert person.update_contact(f"test-holder-of-{person.card.name}@example.org").path == "/profile/updated"
+    stack.slots.remove()
+    shown = person.wait_for(lambda page: page.codes == ["CARD_LEFT"], "the profile to close")
+    assert "test-holder" not in unescape(shown.html)
+
+    stack.slots.insert(person.card.name)
+    wait_until("the card", lambda: agent_status(stack).get("reader_state") == "CARD", 20)
+    assert person.browser.get("/profile").codes == ["CARD_LEFT"]
+    assert person.browser.get("/profile/contact").codes == ["CARD_LEFT"]
+    assert Person(stack, "working-2").sign_in().path == "/profile"
 
 
 def test_R31_a_wrong_passcode_tells_the_tries_left_and_the_right_one_signs_in(stack: Stack) -> None:

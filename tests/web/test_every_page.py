@@ -137,6 +137,7 @@ SIGNING_IN = CHANGING | {"reason": Reason.SIGN_IN}
 SIGN_IN_WORDS = {"words_confirmed": True, "reason": Reason.SIGN_IN}
 RA_HOLDER = f"/ra/holders/{HOLDER_REF}"
 SIGNED_IN = {"profile_grant": "profile-grant"}
+CARD_IS_IN = in_state(State.SUCCESS, reason=Reason.SIGN_IN)
 ADDRESSLESS = replace(World().profile, address="", mobile="", nudge="NO_EMAIL")
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
 DELAYED = code_status(Delivery.QUEUED, delivery_reason="MAIL_UNREACHABLE")
@@ -195,12 +196,13 @@ SHOWN = [
     ),
     Shown("sign-in-at-agent", "/sign-in/passcode", SIGNING_IN | AT_AGENT, cookie=SIGN_IN_WORDS),
     Shown("sign-in-question", "/working", in_state(State.PROVING, reason=Reason.SIGN_IN)),
-    Shown("profile", "/profile", cookie=SIGNED_IN),
-    Shown("profile-nudge", "/profile", cookie=SIGNED_IN, profile=ADDRESSLESS),
-    Shown("contact", "/profile/contact", cookie=SIGNED_IN),
-    Shown("contact-refused", "/profile/contact", cookie=SIGNED_IN, act=wrong_contact),
-    Shown("contact-updated", "/profile/updated", cookie=SIGNED_IN),
-    Shown("profile-of-an-ra", "/profile", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("profile", "/profile", CARD_IS_IN, cookie=SIGNED_IN),
+    Shown("profile-nudge", "/profile", CARD_IS_IN, cookie=SIGNED_IN, profile=ADDRESSLESS),
+    Shown("contact", "/profile/contact", CARD_IS_IN, cookie=SIGNED_IN),
+    Shown("contact-refused", "/profile/contact", CARD_IS_IN, cookie=SIGNED_IN, act=wrong_contact),
+    Shown("contact-updated", "/profile/updated", CARD_IS_IN, cookie=SIGNED_IN),
+    Shown("card-left", "/profile", CARD_IS_IN | {"reader": Reader.NO_CARD}, cookie=SIGNED_IN),
+    Shown("profile-of-an-ra", "/profile", CARD_IS_IN, cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("ra-desk", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("ra-found", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE, act=find_holder),
     Shown("ra-error", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE, act=find_nobody),
@@ -242,6 +244,7 @@ SHOWN = [
     Shown("help-error", "/help/errors/ERR1009"),
     Shown("saved-hours", "/saved-hours"),
     Shown("receipt", "/receipt", in_state(State.SUCCESS), receipt=Receipt(17, 42, "a receipt")),
+    Shown("receipt-refused", "/receipt", in_state(State.FAILED), receipt=Receipt(17, 42, "a receipt")),
     Shown("receipt-not-ready", "/receipt", in_state(State.SUCCESS)),
 ]
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 from tests.fakes.web_peers import PAIRING_CODE
 from tests.unit.web.front_end import attempt
 from tests.web.conftest import Site, running_site
+from tests.web.steps import reach_card
 
 pytestmark = pytest.mark.browser
 
@@ -51,6 +52,20 @@ def test_S15_a_page_of_another_website_can_neither_ask_nor_guess(page: Page, sit
     assert told == [{"blocked": "TypeError"}] * 3
     assert hidden in ({"status": 0, "told": None}, {"blocked": "TypeError"})
     assert site.world.names() == []
+
+
+def test_F30_a_mail_read_on_a_website_opens_the_freeze_page_and_no_unlock_under_way_is_lost(
+    page: Page, site: Site, origin: str
+) -> None:
+    reach_card(page, site)
+    mail = page.context.new_page()
+    mail.goto(f"{origin}/index.html")
+    mail.evaluate("where => { location.href = where }", f"{site.origin}/freeze/{'t' * 22}")
+    mail.get_by_role("button", name="Freeze").click()
+    mail.get_by_role("heading", name="Your smartcard is frozen").wait_for()
+
+    page.goto(f"{site.origin}/card")
+    assert page.get_by_text("amber").first.is_visible()
 
 
 def test_S16_a_listed_website_goes_on_with_its_token_and_gets_no_cookie(

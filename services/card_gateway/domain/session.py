@@ -28,6 +28,12 @@ ENDED = frozenset({State.SUCCESS, State.FAILED, State.RESOLVED, State.ABANDONED}
 PROVEN_FOR = timedelta(minutes=5)
 """From the proof of a holder until it lets nobody sign in any more. Source: architecture §2, CardGrant."""
 
+ATTENDED_FOR = timedelta(minutes=15)
+"""From that proof on the agent is asked whether the card is still in: 5 minutes to sign in, 10 signed in."""
+
+CARD_LEFT = "CARD_LEFT"
+"""SUCCESS of a SIGN_IN: the card has left the reader since, for however short a time. R31, R56."""
+
 
 class WrongState(Exception):
     """The session is not where this step begins."""
@@ -113,10 +119,15 @@ class Session:
 
     def proven_until(self) -> datetime | None:
         """Until when the holder counts as proven on the card; None where they are not."""
-        if self.reason is not Reason.SIGN_IN or self.state is not State.SUCCESS:
+        if self.attended_until() is None or self.ended_at is None or self.deadline is None:
             return None
-        ends = [self.ended_at + PROVEN_FOR] if self.ended_at else []
-        return min((*ends, self.deadline)) if ends and self.deadline else None
+        return min(self.ended_at + PROVEN_FOR, self.deadline)
+
+    def attended_until(self) -> datetime | None:
+        """Until when the card that proved its holder has to stay in; None where there is none, or it left."""
+        if self.reason is not Reason.SIGN_IN or self.state is not State.SUCCESS or self.code:
+            return None
+        return self.ended_at + ATTENDED_FOR if self.ended_at else None
 
     def is_over(self, now: datetime) -> bool:
         """True when nobody can move it any more but by reading its card elsewhere."""
@@ -224,6 +235,13 @@ def end(session: Session, state: State, code: str, now: datetime, *, success: bo
     if session.state in ENDED or state not in ENDED:
         raise WrongState
     return replace(session, state=state, code=code, ended_at=now, resolved_success=success)
+
+
+def card_left(session: Session) -> Session:
+    """The session of a holder who was proven, once the card is not in the reader any more."""
+    if session.attended_until() is None:
+        raise WrongState
+    return replace(session, code=CARD_LEFT)
 
 
 def labelled(session: Session, label: SecretLabel, version: int, kid: str) -> Session:

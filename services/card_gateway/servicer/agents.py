@@ -49,7 +49,11 @@ class AgentServicer(agents_pb2_grpc.AgentServiceServicer):
         """Give something to do, or wait for it."""
         try:
             found = await self._agents.next_step(
-                request.session_id, request.agent_token, readers_of(request.readers), request.wait_seconds
+                request.session_id,
+                request.agent_token,
+                readers_of(request.readers),
+                request.wait_seconds,
+                card_left=request.card_left,
             )
         except NotReleased as kept:
             raise unavailable() from kept
@@ -73,7 +77,7 @@ class AgentServicer(agents_pb2_grpc.AgentServiceServicer):
 
     def _nothing(self, idle: Idle) -> wire.Nothing:
         offer = self._pairing(idle.offer) if idle.offer else None
-        return wire.Nothing(pairing=offer, claimed=idle.claimed)
+        return wire.Nothing(pairing=offer, claimed=idle.claimed, signed_in=idle.signed_in)
 
     def _pairing(self, offer: Offer) -> wire.Pairing:
         return wire.Pairing(

@@ -9,7 +9,7 @@ from services.card_gateway.card.script import Report
 from services.card_gateway.domain.readers import ReaderState, Sighting
 from services.card_gateway.domain.session import ENDED, Session
 from services.card_gateway.domain.step import ASKED_FIRST, SET_PIN, Step, StepKind
-from services.card_gateway.domain.words import State
+from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside
 from services.card_gateway.use_cases import callers, commits, offers
 from services.card_gateway.use_cases.changing import Changing
@@ -88,12 +88,20 @@ class Agents:
             await work.remember("Attach", attempt_id, session_id, now)
         return self._attached(session, token)
 
-    async def next_step(self, session_id: str, agent_token: str, reader: ReaderState, wait: float) -> Next:
-        """Give something to do, or wait for it up to `wait` seconds. Commits nothing on a journey's path."""
+    async def next_step(
+        self, session_id: str, agent_token: str, reader: ReaderState, wait: float, *, card_left: bool = False
+    ) -> Next:
+        """Give something to do, or wait for it up to `wait` seconds. Commits nothing on a journey's path.
+
+        `card_left`: the card that proved its holder is not known to have been in the reader ever since.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + min(wait, LONGEST_WAIT)
         with self._outside.bell.listen(session_id) as ear:
             session, steps = await self._look(session_id, agent_token)
+            if session.attended_until() is not None and (card_left or reader is not ReaderState.CARD):
+                await self._signing_in.card_left(session_id)
+                session, steps = await self._look(session_id, agent_token)
             if offers.is_due(self._outside, session, self._outside.clock.now()):
                 session = callers.for_agent(await offers.renew(self._outside, session_id), agent_token)
                 until = loop.time()
@@ -151,6 +159,9 @@ class Agents:
     ) -> tuple[Next, float]:
         """What there is to do, and in how many seconds to look again by oneself; 0 for never."""
         now = self._outside.clock.now()
+        attended_until = session.attended_until()
+        if attended_until is not None and now < attended_until:
+            return Idle(None, claimed=True, signed_in=True), (attended_until - now).total_seconds()
         if session.is_over(now) and session.state is not State.RESETTING:
             return _over(session), 0
         kinds = _STEPS_OF.get(session.state, ())
@@ -195,7 +206,7 @@ class Agents:
 
 
 def _over(session: Session) -> Over:
-    if session.proven_until() is not None:
+    if session.reason is Reason.SIGN_IN and session.state is State.SUCCESS:
         return Over("SIGNED_IN", "")
     if session.state in ENDED or session.state is State.UNKNOWN:
         return Over(session.state.value, session.code)

@@ -26,6 +26,7 @@ ON_THE_REQUEST_PATH = (
 
 PROVE_HOLDER = "card_gateway.prove_holder"
 REPORT_PROVE_HOLDER = "card_gateway.report_prove_holder"
+CARD_LEFT = "card_gateway.card_left"
 CHANGE_REASON = "card_gateway.change_reason"
 RENEW_PAIRING = "card_gateway.renew_pairing"
 NOTE_ATTENDANCE = "card_gateway.note_attendance"

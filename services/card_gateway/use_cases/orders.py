@@ -39,6 +39,8 @@ class Idle:
 
     offer: Offer | None
     claimed: bool
+    signed_in: bool = False
+    """The card in the reader has proven its holder: its leaving is to be told."""
 
 
 @dataclass(frozen=True)

@@ -191,10 +191,12 @@ class Pages:
         objection = making.objection(session) if session.state is State.CARD_READ else ""
         needed = session.reason is not Reason.SIGN_IN and self._code_needed(session)
         pin_at_agent = self._outside.pin_at_agent
-        return Seen(session, reader, self._card_grant(session), objection, needed, pin_at_agent)
+        return Seen(session, reader, self._card_grant(session, reader), objection, needed, pin_at_agent)
 
-    def _card_grant(self, session: Session) -> str:
+    def _card_grant(self, session: Session, reader: ReaderState) -> str:
         """A CardGrant for identity while the session goes on, or its holder counts as proven; else none."""
+        if session.state is State.SUCCESS and reader is not ReaderState.CARD:
+            return ""
         card, reason, route = session.card, session.reason, session.route
         now, signs_in = self._outside.clock.now(), session.reason is Reason.SIGN_IN
         until = session.proven_until() if signs_in else _going_on_until(session, now)

@@ -1,7 +1,8 @@
 """PROVE_HOLDER: the card verifies the PIN, once, and signs with the holder's own key. Nothing is changed.
 
 The session ends with it: what the proof is worth is for identity to say, by the CardGrant that GetSession
-gives for a while. R31.
+gives for a while. The agent goes on telling of the reader: a card that leaves it, leaves its holder's profile
+to nobody. R31, R56.
 """
 
 from datetime import datetime
@@ -99,6 +100,13 @@ class SigningIn:
                 await self._closing.end(work, session, told, State.SUCCESS, "", now)
             else:
                 await self._closing.end(work, session, told, State.FAILED, "CARD_NOT_GENUINE", now)
+
+    async def card_left(self, session_id: str) -> None:
+        """The card that proved its holder left the reader, or nobody can say that it did not. R31, R56."""
+        async with self._outside.books.begin(commits.CARD_LEFT) as work:
+            session = await work.lock_session(session_id)
+            if session is not None and session.attended_until() is not None:
+                await work.store(session, sessions.card_left(session))
 
     def _is_holders(
         self, session: Session, step: Step, card: RegisteredCard | None, signature: bytes

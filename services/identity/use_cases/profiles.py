@@ -3,6 +3,7 @@
 Each call judges card and holder anew: a card that was frozen a second ago ends it here. R31, R32, R56.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,6 +21,9 @@ SIGNED_IN_FOR = timedelta(minutes=10)
 """Source: architecture §2, table of grants."""
 
 HOLDER_VERIFIED = "HOLDER_VERIFIED"
+
+LONGEST_ROLES = 2400
+"""Characters of a grant's roles: 200 with codes of eight letters. A browser's cookie has to hold it."""
 
 BY_HOLDER = "holder"
 """Who set an address that its holder typed."""
@@ -91,7 +95,7 @@ class Profiles:
             purpose=card.purpose,
             holder_ref=known.held.holder_ref,
             organisation=known.held.organisation,
-            roles=" ".join(known.roles),
+            roles=_that_fit(known.roles),
         )
 
     async def profile(self, token: str) -> Profile | Refused:
@@ -129,8 +133,10 @@ class Profiles:
         typed = typed_address(address)
         if isinstance(typed, AddressTrouble):
             return ContactRefused(typed.value, mobile_code)
+        standing = _standing(known).address
         entries = await work.allow_list_for(domain_of(typed), known.held.organisation) if typed else ()
-        trouble = trouble_with(typed, _standing(known).address, entries)
+        # What stands is not set anew: whoever changes the number alone is not judged by the address.
+        trouble = trouble_with(typed, standing, entries) if typed != standing else None
         if trouble or mobile_code:
             return ContactRefused(trouble.value if trouble else "", mobile_code)
         return Contact(typed, number)
@@ -169,6 +175,12 @@ class Profiles:
                     at=now,
                 )
             )
+
+
+def _that_fit(roles: Iterable[str]) -> str:
+    """Return the roles as a grant names them: the first by name, where it cannot name all."""
+    named = " ".join(sorted(roles))
+    return named if len(named) <= LONGEST_ROLES else named[: LONGEST_ROLES + 1].rpartition(" ")[0]
 
 
 def _standing(known: OwnProfile) -> Address:

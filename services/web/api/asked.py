@@ -91,6 +91,10 @@ class OtherReason(Asked):
     reason: Reason
 
 
+class NoMailbox(Asked):
+    """The holder says that they cannot read mail at the masked address."""
+
+
 class CodeRequest(Asked):
     """The holder wants a code."""
 

@@ -3,12 +3,12 @@
 from fastapi import APIRouter
 
 from services.web import use_cases
-from services.web.api.asked import CodeEntry, CodeRequest
+from services.web.api.asked import CodeEntry, CodeRequest, NoMailbox
 from services.web.api.caller import Caller, OfSession
 from services.web.api.gate import JudgedRoute
 from services.web.api.problems import Refusal
 from services.web.api.refusals import IN_SESSION, WITH_BODY, refusals
-from services.web.api.told import Code, HolderFacts, Session, Step
+from services.web.api.told import Code, HolderFacts, NoMailboxTaken, Session, Step
 from services.web.domain import entries
 from services.web.ports import Asked, Holder, SessionView, Verdict
 from services.web.use_cases import Stop
@@ -21,7 +21,7 @@ async def get_holder(caller: OfSession) -> HolderFacts:
     """Tell where a code would go, masked, and who the holder's Registration Authority is.
 
     Open once a card was read that fits. The holder is judged anew each time: a refusal names the Registration
-    Authority, and what the RA mends counts at once. Who cannot read that mailbox is told `NO_MAILBOX_ACCESS`.
+    Authority, and what the RA mends counts at once. Who cannot read mail there: `no-mailbox-reports`.
     """
     view = await caller.view_at(Step.CODE, Step.PASSCODE, Step.LAST_TRY)
     return HolderFacts.of(await use_cases.resolve(caller.peers, view))
@@ -39,6 +39,20 @@ async def ask_for_code(caller: OfSession, asked: CodeRequest) -> Code:
     site = caller.house.sites.site_of(caller.client_address)
     where = Asked(caller.client_address, view.last_four, site)
     return Code.of(await use_cases.ask_for_code(caller.peers, holder, asked.attempt_id, where))
+
+
+@router.post("/session/no-mailbox-reports", responses=refusals(*IN_SESSION, *WITH_BODY))
+async def report_no_mailbox(caller: OfSession, asked: NoMailbox) -> NoMailboxTaken:
+    """Take the holder's word that they cannot read mail there, and tell whom to ask.
+
+    Open where `step` is `CODE`. It is written down once as the session's refusal, however often it is said.
+    """
+    del asked  # said twice is said once, whatever the attempt
+    view = await caller.view_at(Step.CODE)
+    refused = await caller.peers.identity.no_mailbox(view.card_grant)
+    if refused.code != "NO_MAILBOX_ACCESS":
+        raise Stop(refused.code, refused.registration_authority)
+    return NoMailboxTaken.of(refused)
 
 
 @router.get("/session/code", responses=refusals(404, *IN_SESSION))

@@ -14,7 +14,7 @@ from services.web.domain import journey
 from services.web.domain.entry import Entry
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import State, ways
-from services.web.ports import CodeStatus, Delivery, Holder, Reader, SessionView
+from services.web.ports import CodeStatus, Delivery, Holder, Reader, Refused, SessionView
 
 
 class Step(Enum):
@@ -176,6 +176,20 @@ class HolderFacts(BaseModel):
             registration_authority=WhomToAsk.of(holder.registration_authority),
             nudge=ErrorWords.of(entry_for(holder.nudge)) if holder.nudge else None,
         )
+
+
+class NoMailboxTaken(BaseModel):
+    """The holder's word was written down. It closes nothing: a code that comes after all may be typed."""
+
+    error: ErrorWords = Field(description="`NO_MAILBOX_ACCESS`: what the holder can do.")
+    registration_authority: WhomToAsk | None
+
+    @classmethod
+    def of(cls, refused: Refused) -> "NoMailboxTaken":
+        """Return whom to ask."""
+        known = refused.registration_authority
+        error = ErrorWords.of(entry_for(refused.code))
+        return cls(error=error, registration_authority=WhomToAsk.of(known) if known else None)
 
 
 class Code(BaseModel):

@@ -1,7 +1,11 @@
-"""My profile: contact details, shown and changed while the holder is signed in by card. R31, R32, R40."""
+"""My profile: contact details, shown and changed while the card that signed in stays in. R31, R32, R40, R56.
+
+The gateway is asked before each page and each change: a card that was out for a moment has to prove its
+holder again.
+"""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
@@ -9,28 +13,37 @@ from services.runtime import errors
 from services.web import texts
 from services.web.domain.journey import CONTACT_UPDATED, SIGN_IN, Reason, State
 from services.web.pages.steps import place_of, session_of
-from services.web.ports import ContactRefused, Profile, Refused
+from services.web.ports import ContactRefused, Profile, Reader, Refused, SessionView
 from services.web.visit import Elsewhere, Stop, Visit
 
 SIGNED_OUT = "SIGNED_OUT"
+CARD_LEFT = "CARD_LEFT"
 
 A = TypeVar("A")
 
 
 async def show_profile(visit: Visit) -> Response:
     """Show who is signed in, and how they are reached; the first time, sign them in by their proof."""
+    view = await attended(visit)
     if not visit.journey.profile_grant:
-        await _sign_in(visit)
-    return visit.page("profile.jinja", profile=await own_profile(visit))
+        await _sign_in(visit, view)
+    return visit.page("profile.jinja", profile=await own_profile(visit), since=view.version)
 
 
-async def _sign_in(visit: Visit) -> None:
-    """Exchange the card's proof of its holder for a grant. A proof is good for five minutes."""
+async def attended(visit: Visit, *, since: int = 0, wait: int = 0) -> SessionView:
+    """Return the session that a holder signed in by, whose card is still in the reader. R31, R56."""
     if not visit.journey.session_id:
         raise Elsewhere(SIGN_IN)
-    view = await session_of(visit)
+    view = await session_of(visit, since=since, wait=wait)
     if view.reason is not Reason.SIGN_IN or view.state is not State.SUCCESS:
         raise Elsewhere(place_of(visit, view))
+    if view.code or view.reader is not Reader.CARD:
+        raise Stop(CARD_LEFT)
+    return view
+
+
+async def _sign_in(visit: Visit, view: SessionView) -> None:
+    """Exchange the card's proof of its holder for a grant. A proof is good for five minutes."""
     if not view.card_grant:
         raise Stop(SIGNED_OUT)
     answer = await answered(visit, lambda: visit.peers.identity.sign_in(view.card_grant))
@@ -63,8 +76,10 @@ async def answered(visit: Visit, ask: Callable[[], Awaitable[A]]) -> A:
 
 async def show_contact(visit: Visit) -> Response:
     """Offer the contact details to be confirmed or overwritten."""
+    view = await attended(visit)
     profile = await own_profile(visit)
-    return visit.page("contact.jinja", address=profile.address, mobile=profile.mobile, errors={})
+    shown: dict[str, Any] = {"address": profile.address, "mobile": profile.mobile, "since": view.version}
+    return visit.page("contact.jinja", errors={}, **shown)
 
 
 async def update_contact(visit: Visit) -> Response:
@@ -73,6 +88,7 @@ async def update_contact(visit: Visit) -> Response:
     grant = visit.journey.profile_grant
     if not grant:
         raise Elsewhere(SIGN_IN)
+    view = await attended(visit)
     answer = await answered(visit, lambda: visit.peers.identity.update_contact(grant, address, mobile))
     if isinstance(answer, Refused):
         raise Stop(answer.code, answer.registration_authority)
@@ -81,13 +97,13 @@ async def update_contact(visit: Visit) -> Response:
         told = {"email": texts.CONTACT_REFUSED.get(answer.address_code, answer.address_code)}
         told["mobile"] = texts.CONTACT_REFUSED.get(answer.mobile_code, answer.mobile_code)
         codes = {"email": answer.address_code, "mobile": answer.mobile_code}
-        return visit.page(
-            "contact.jinja", address=address, mobile=mobile, errors=told, codes=codes, status=400
-        )
+        shown: dict[str, Any] = {"address": address, "mobile": mobile, "since": view.version}
+        return visit.page("contact.jinja", errors=told, codes=codes, status=400, **shown)
     visit.answered()
     return visit.move(CONTACT_UPDATED)
 
 
 async def show_updated(visit: Visit) -> Response:
     """Confirm what stands now, and who was told."""
-    return visit.page("contact_updated.jinja", profile=await own_profile(visit))
+    view = await attended(visit)
+    return visit.page("contact_updated.jinja", profile=await own_profile(visit), since=view.version)

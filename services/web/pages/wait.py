@@ -4,8 +4,9 @@ import asyncio
 
 from starlette.responses import JSONResponse, Response
 
-from services.web.domain.journey import ADDRESS, CARD, CODE, START, UNKNOWN, WORKING, belongs
+from services.web.domain.journey import ADDRESS, CARD, CODE, PROFILE, START, UNKNOWN, WORKING, belongs
 from services.web.pages.code import delivery_of
+from services.web.pages.profile import attended
 from services.web.pages.steps import holder_of, place_of, session_of, standing_of
 from services.web.ports import CodeStatus, Delivery, SessionView
 from services.web.visit import Elsewhere, Stop, Visit
@@ -14,6 +15,7 @@ WAIT_SECONDS = 20
 """The longest wait of GetSession, by its contract."""
 CODE_LOOKS = 8
 CODE_PAUSE_SECONDS = 2.0
+WILL_NOT_ARRIVE = (Delivery.NOT_SENT, Delivery.BOUNCED)
 
 FRAGMENTS = {CARD: "_card.jinja", WORKING: "_working.jinja", UNKNOWN: "_unknown.jinja"}
 
@@ -22,22 +24,32 @@ async def wait(visit: Visit) -> Response:
     """Answer when something changed, or after a while: where to go, or what to show now."""
     at = visit.request.query_params.get("at", "")
     since = visit.request.query_params.get("since", "")[:40]
+    asked = {CODE: _wait_for_mail, PROFILE: _wait_for_card_to_leave}.get(at)
     try:
-        return await (_wait_for_mail(visit, since) if at == CODE else _wait_for_session(visit, at, since))
+        return await (asked(visit, since) if asked else _wait_for_session(visit, at, since))
     except Elsewhere as elsewhere:
         return JSONResponse({"go": elsewhere.path})
     except Stop:
         # The page itself tells of it when it is loaded again.
-        return JSONResponse({"go": at if at in FRAGMENTS or at == CODE else START})
+        return JSONResponse({"go": at if at in (*FRAGMENTS, CODE, PROFILE) else START})
 
 
 async def _wait_for_session(visit: Visit, at: str, since: str) -> Response:
     if at not in FRAGMENTS:
         raise Elsewhere(START)
-    version = int(since) if since.isdecimal() and len(since) < 19 else 0
-    view = await session_of(visit, since=version, wait=WAIT_SECONDS)
+    view = await session_of(visit, since=_version(since), wait=WAIT_SECONDS)
     _leave_if_elsewhere(visit, at, view)
     return JSONResponse({"since": str(view.version), "html": visit.html(FRAGMENTS[at], view=view)})
+
+
+async def _wait_for_card_to_leave(visit: Visit, since: str) -> Response:
+    """Leave a page of the profile as soon as its card is not in the reader any more. R56."""
+    view = await attended(visit, since=_version(since), wait=WAIT_SECONDS)
+    return JSONResponse({"since": str(view.version), "html": ""})
+
+
+def _version(since: str) -> int:
+    return int(since) if since.isdecimal() and len(since) < 19 else 0
 
 
 def _leave_if_elsewhere(visit: Visit, at: str, view: SessionView) -> None:
@@ -58,8 +70,8 @@ async def _wait_for_mail(visit: Visit, since: str) -> Response:
         status = await visit.peers.otp.code_status(holder.grant)
     if status is None:
         raise Elsewhere(ADDRESS)
-    if status.delivery is Delivery.NOT_SENT and since != Delivery.NOT_SENT.value:
-        raise Elsewhere(CODE)
+    if status.delivery in WILL_NOT_ARRIVE and since != status.delivery.value:
+        raise Elsewhere(CODE)  # it has another heading now, and asks for nothing
     html = visit.html("_delivery.jinja", holder=holder, **delivery_of(visit, status))
     return JSONResponse({"since": status.delivery.value, "html": html, "last": _settled(status)})
 

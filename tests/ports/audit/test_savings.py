@@ -32,6 +32,7 @@ STORY = [
     Ended("s-6", at=NOON, kind=OutcomeKind.UNKNOWN),
     Ended("s-7", at=NEXT_MONTH, kind=OutcomeKind.RESOLVED, resolved=True, organisation="Y01", took=TOOK),
     Ended("s-8", at=NOON, kind=OutcomeKind.RESOLVED, organisation="Y01"),
+    Ended("s-9", at=NOON, reason="SIGN_IN", took=TOOK),
 ]
 
 
@@ -64,6 +65,8 @@ async def test_R59_gross_net_and_RA_minutes(story: Database) -> None:
     assert found.saved.session_minutes == 12
     assert found.net_minutes == 68
     assert (found.in_person, found.ra_minutes) == (1, 20)
+    # s-9 is a sign-in: it unlocks nothing, so it is among no ends of unlocks.
+    assert sum(word.sessions for word in found.saved.counted.last_words) == len(STORY) - 1
 
 
 async def test_R21_unlocks_by_month_organisation_reason_and_route(story: Database) -> None:

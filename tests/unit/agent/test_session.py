@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.agent.backoff import Backoff
+from services.agent.facts import NO_SERVICE
 from services.agent.journal import Journal
 from services.agent.polling import POLL_SECONDS
-from services.agent.ports import GatewayAway, Idle, Order, OrderRefused, Over, SessionLost
+from services.agent.ports import GatewayAway, Idle, Order, OrderRefused, Over, Question, SessionLost
 from services.agent.session import Agent
 from services.agent.spare import Spare
 from services.agent.steps import Steps
 from services.agent.watch import Watch
 from services.card_gateway.card.profiles import piv
-from services.card_gateway.card.script import Answer, End, Kind, Report
+from services.card_gateway.card.script import Answer, End, Kind, Report, Script
 from services.runtime.errors import GATEWAY_BUSY
 from services.runtime.randomness import SystemRandomness
 from tests.unit.agent.world import ONE_CARD, PAIRING, SESSION, FakeGateway, FakeWindow, service_with_card
@@ -66,6 +67,38 @@ async def test_it_attaches_runs_a_step_and_reports_it(tmp_path: Path) -> None:
         [(session, step, report)] = await life.reported()
 
     assert (session, step, report.end) == ("session-1", "read-1", End.COMPLETED)
+
+
+SIGNED_IN = Idle(None, claimed=True, signed_in=True)
+SIGN_IN = Order("proof-1", Script(Kind.PROVE_HOLDER, ()), bytes(32), SOON, Question("12AB", "SIGN_IN"))
+
+
+async def test_R31_R56_a_card_that_signed_in_is_told_of_once_it_was_out_for_a_moment(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [SIGN_IN, SIGNED_IN]
+
+    async with life.lived() as agent:
+        await life.told("ended SIGNED_IN")
+        agent._watch._insertions.clear()  # pulled
+        life.gateway.steps += [SIGNED_IN, Over("SIGNED_IN", "")]
+        await agent._watch._publish(NO_SERVICE)
+        await asyncio.sleep(0)
+        await agent._watch._publish(ONE_CARD)  # and put back before the gateway was told
+        await life.told("ended SIGNED_OUT")
+
+    assert life.gateway.left == [False, False, True, True]
+
+
+async def test_R31_R56_an_agent_that_was_restarted_vouches_for_no_card(tmp_path: Path) -> None:
+    first, second = Life(tmp_path), Life(tmp_path)
+    first.gateway.steps = [SIGN_IN, SIGNED_IN]
+    async with first.lived():
+        await first.told("ended SIGNED_IN")
+    second.gateway.steps = [SIGNED_IN, Over("SIGNED_IN", "")]
+
+    async with second.lived():
+        await second.told("ended SIGNED_OUT")
+    assert second.gateway.left == [False, True]
 
 
 async def test_only_the_first_offer_may_open_a_browser(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ class FakeGateway:
         self.refusals: list[Exception | None] = []
         """How the first Attach calls are answered; None as any other."""
         self.asked_at: list[float] = []
+        self.left: list[bool] = []
         self.waits: list[int] = []
         """How long it was allowed to wait with each answer; seconds."""
 
@@ -174,10 +175,13 @@ class FakeGateway:
         self.attached += 1
         return f"session-{self.attached}", "token", PAIRING
 
-    async def next_step(self, session: Session, facts: Facts, wait_seconds: int) -> Order | Idle | Over:
+    async def next_step(
+        self, session: Session, facts: Facts, wait_seconds: int, *, card_left: bool = False
+    ) -> Order | Idle | Over:
         if session.session_id not in (SESSION.session_id, "session-1") or not self.steps:
             await asyncio.Event().wait()
         self.waits.append(wait_seconds)
+        self.left.append(card_left)
         step = self.steps.pop(0)
         if isinstance(step, Exception):
             raise step

@@ -7,9 +7,11 @@ import pytest
 
 from deploy.local.virtual_card import make_card
 from services.card_gateway.card.script import Answer, End, Kind, Report
+from services.card_gateway.domain.readers import ReaderState
+from services.card_gateway.domain.session import ATTENDED_FOR
 from services.card_gateway.domain.words import Reason
 from services.card_gateway.use_cases import commits
-from services.card_gateway.use_cases.orders import Order, Over
+from services.card_gateway.use_cases.orders import Idle, Order, Over
 from services.runtime.errors import ServiceError
 from services.runtime.grants import CardGrant, GrantVerifier
 from tests.ports.card_gateway.world import (
@@ -69,22 +71,49 @@ async def test_R31_the_right_passcode_and_the_holders_key_give_a_grant_for_five_
     assert (grant.level, grant.purpose, grant.reason) == ("HOLDER_VERIFIED", "PROFILE", "SIGN_IN")
     assert (reader.eeprom.pin, reader.eeprom.wrong_pin_tries) == (padded(OLD_PIN), 0)
     world.clock.advance(minutes=4, seconds=59)
+    await agent.poll()
     assert (await page.see()).card_grant
     world.clock.advance(seconds=1)
     assert (await page.see()).card_grant == ""
 
 
 async def test_D1_a_sign_in_is_told_once_and_lets_no_secret_out(world: World) -> None:
-    _, agent, page = await signing_in(world)
+    reader, agent, page = await signing_in(world)
     await agent.do(await ordered(page, agent))
-    found = await agent.poll()
-    assert isinstance(found, Over)
-    assert found.outcome == "SIGNED_IN"
+    assert await agent.poll() == Idle(None, claimed=True, signed_in=True)
+    reader.present = False
+    assert await agent.poll() == Over("SIGNED_IN", "")
 
     (told,) = await world.events("SessionOutcome")
     assert (told.kind, told.reason, told.address_version, told.master_kid) == (1, 4, 0, "")
     assert await world.events("SecretReleased") == []
     assert await world.journal() == []
+
+
+@pytest.mark.parametrize("left", ["told", "unsure", "silent", "time"])
+async def test_R31_R56_a_card_that_left_proves_its_holder_no_more(world: World, left: str) -> None:
+    reader, agent, page = await signing_in(world)
+    await agent.do(await ordered(page, agent))
+    await agent.poll()
+    seen = await page.see()
+    assert (bool(seen.card_grant), seen.reader, seen.session.code) == (True, ReaderState.CARD, "")
+    if left == "told":
+        reader.present = False
+        await agent.poll()
+        reader.reinsert()
+        await agent.poll()
+    elif left == "unsure":  # the card is in, and was not all the time as far as the agent knows
+        call = agent.session_id, agent.token, ReaderState.CARD, 0
+        assert await world.gateway.agents.next_step(*call, card_left=True) == Over("SIGNED_IN", "")
+    else:
+        world.clock.advance(seconds=36 if left == "silent" else ATTENDED_FOR.total_seconds())
+
+    seen = await page.see()
+    assert seen.card_grant == ""
+    assert (seen.session.code, seen.reader is ReaderState.CARD) in (("CARD_LEFT", True), ("", False))
+    if left != "silent":
+        assert await agent.poll() == Over("SIGNED_IN", "")
+    assert len(await world.events("SessionOutcome")) == 1
 
 
 async def test_R31_a_wrong_passcode_leads_back_with_the_tries_left(world: World) -> None:

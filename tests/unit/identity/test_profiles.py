@@ -43,6 +43,15 @@ async def test_R31_a_proven_holder_is_signed_in_for_ten_minutes_with_their_roles
     assert grant.expires_at - grant.issued_at == timedelta(minutes=10)
 
 
+async def test_a_grant_names_200_roles_so_that_it_fits_into_a_cookie(world: World) -> None:
+    await world.populate()
+    codes = [f"R{number:07}" for number in range(201)]
+    await world.take(*({**ORGANISATION, "code": code} for code in codes))
+    await world.take(*({**ROLE, "organisation": code} for code in codes))
+
+    assert read(world, await world.profile_grant()).roles.split() == [f"RA@{code}" for code in codes[:-1]]
+
+
 async def test_a_role_that_was_taken_back_is_in_no_grant(world: World) -> None:
     await world.populate()
     await world.take(ROLE)
@@ -321,3 +330,19 @@ async def test_a_card_that_went_to_another_holder_shows_nobodys_profile(world: W
     with pytest.raises(GrantRefused):
         await world.profiles.profile(token)
     assert isinstance(await world.sign_in(), SignedIn)
+
+
+async def test_R40_a_number_may_be_changed_while_the_address_that_stands_is_off_the_list(
+    world: World,
+) -> None:
+    await world.populate(holder={"email": "holder@example.com"})
+    grant = await world.profile_grant()
+    found = await world.profiles.update_contact(grant, "holder@example.com", MOBILE)
+
+    assert isinstance(found, Profile)
+    assert (found.address, found.mobile, found.nudge) == (
+        "holder@example.com", "+447700900123", "EMAIL_DOMAIN_NOT_ALLOWED",
+    )  # fmt: skip
+    assert [(each.address_version, each.mobile_changed) for each in await changed(world)] == [(1, True)]
+    refused = await world.profiles.update_contact(grant, "another@example.com", MOBILE)
+    assert refused == ContactRefused("EMAIL_DOMAIN_NOT_ALLOWED", "")

@@ -147,6 +147,21 @@ async def test_R5_R6_R63_who_may_not_unlock_is_refused_with_the_ra_before_any_co
     assert "issue_code" not in world.names()
 
 
+async def test_R35_who_cannot_read_the_mailbox_says_so_and_is_told_whom_to_ask(
+    front_end: FrontEnd, world: World
+) -> None:
+    await front_end.claim()
+    assert refused(await front_end.post("/session/no-mailbox-reports", {})) == (409, "WRONG_STATE")
+    world.change(state=State.CARD_READ, reader=Reader.CARD)
+    told = (await front_end.post("/session/no-mailbox-reports", {})).json()
+
+    assert told["error"]["code"] == "NO_MAILBOX_ACCESS"
+    assert told["registration_authority"]["telephone"] == RA.telephone
+    assert world.names().count("no_mailbox") == 1
+    world.refused_holder = Refused("CARD_FROZEN", RA)
+    assert refused(await front_end.post("/session/no-mailbox-reports", {})) == (409, "CARD_FROZEN")
+
+
 async def test_R64_no_code_and_no_passcode_without_the_words(front_end: FrontEnd, world: World) -> None:
     await front_end.reach_card(world)
     answer = await front_end.post("/session/code-requests", {"words_match": False})

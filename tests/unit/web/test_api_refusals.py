@@ -47,6 +47,7 @@ CALLS = {
     "/session/receipt": None,
     "/session/reasons": {"reason": "CHANGE"},
     "/session/code-requests": {"words_match": True},
+    "/session/no-mailbox-reports": {},
     "/session/code-entries": {"code": "41963075"},
     "/session/passcodes": {"words_match": True, "sealed": SEALED},
 }

@@ -287,7 +287,7 @@ async def test_R35_a_code_that_comes_after_all_may_still_be_typed(visitor: Visit
         (Delivery.BOUNCED, "MAIL_BLOCKED", "Your mail service blocked the email"),
         (Delivery.BOUNCED, "MAIL_RETURNED", "The email came back to us"),
         (Delivery.SENT, "", "We have sent a security code"),
-        (Delivery.NOT_SENT, "ADDRESS_CHANGED", "We have not sent the security code"),
+        (Delivery.NOT_SENT, "ADDRESS_CHANGED", "We have not sent your security code"),
     ],
 )
 async def test_F13_the_page_tells_the_truth_about_the_mail(
@@ -324,6 +324,10 @@ async def test_F13_where_no_mail_will_come_no_code_is_asked_for_and_another_is_o
     assert 'name="code"' not in page.text
     assert "Send another code" in page.text
     assert "I cannot read this mailbox" in page.text
+    for promise in ("Enter your security code", "We have sent", "junk mail", "are sending"):
+        assert promise not in page.text
+    waited = await visitor.open("/wait?at=/code&since=SENT")
+    assert waited.json() == {"go": "/code"}
 
 
 async def test_R44_the_code_page_hints_at_the_junk_mail(visitor: Visitor, world: World) -> None:

@@ -123,6 +123,33 @@ async def test_a_sign_in_that_is_over_is_told_and_leads_back(visitor: Visitor, w
     assert visitor.error_code() == "SIGNED_OUT"
 
 
+@pytest.mark.parametrize(
+    "gone", [{"code": "CARD_LEFT"}, {"reader": Reader.NO_CARD}, {"reader": Reader.AGENT_AWAY}], ids=str
+)
+async def test_R31_R56_without_its_card_in_the_reader_nothing_of_a_profile_is_shown_or_changed(
+    visitor: Visitor, world: World, gone: dict[str, object]
+) -> None:
+    await reach_profile(visitor, world)
+    form = (await visitor.open("/profile/contact")).text
+    world.change(**gone)
+
+    for path in ("/profile", "/profile/contact", "/profile/updated"):
+        page = await visitor.open(path)
+        assert (visitor.error_code(), RA.name in page.text) == ("CARD_LEFT", False)
+        assert 'href="/sign-in"' in page.text
+    await visitor.submit("/profile/contact", page=form, email="new@example.org")
+    assert (visitor.error_code(), "update_contact" in world.names()) == ("CARD_LEFT", False)
+    assert (await visitor.open("/wait?at=/profile&since=0")).json() == {"go": "/profile"}
+
+
+async def test_R56_a_page_of_the_profile_waits_for_its_card_to_leave(visitor: Visitor, world: World) -> None:
+    await reach_profile(visitor, world)
+    assert 'data-follow="/profile"' in visitor.page.text
+    told = (await visitor.open("/wait?at=/profile&since=0")).json()
+
+    assert told == {"since": str(world.view.version), "html": ""}
+
+
 async def test_signing_out_forgets_who_it_was(visitor: Visitor, world: World) -> None:
     await reach_profile(visitor, world)
     await visitor.submit("/sign-out")

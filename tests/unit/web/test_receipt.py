@@ -1,9 +1,11 @@
 """The receipt on the pages: offered at the end, in words while it is not ready, a file once it is. D1."""
 
+import pytest
+
 from services.runtime import errors
 from services.web.domain.journey import State
-from services.web.ports import Receipt
-from tests.fakes.web_peers import SESSION_ID, World
+from services.web.ports import Receipt, Refused
+from tests.fakes.web_peers import RA, SESSION_ID, World
 from tests.unit.web.conftest import Visitor
 
 READY = Receipt(17, 42, "c2sp.org/tlog-proof@v1\n")
@@ -63,3 +65,30 @@ async def test_F31_an_audit_that_is_away_has_its_page(visitor: Visitor, world: W
     await visitor.open("/receipt")
 
     assert visitor.error_code() == "SERVICE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("code", ["CARD_NOT_ACTIVE", "CERTIFICATE_EXPIRED", "NO_EMAIL", "CARD_FROZEN"])
+async def test_D1_who_was_refused_gets_a_receipt_too(visitor: Visitor, world: World, code: str) -> None:
+    await visitor.reach_card()
+    world.refused_holder = Refused(code, RA)
+    world.change(state=State.CARD_READ)
+    await visitor.open("/address")
+    assert 'href="/receipt"' in visitor.page.text
+    world.receipt = READY
+
+    page = await visitor.open("/receipt")
+    assert "Receipt for this refusal" in page.text
+    assert "you can use it now" not in page.text
+
+
+async def test_D1_a_session_that_failed_offers_its_receipt_and_a_page_without_a_session_none(
+    visitor: Visitor, world: World
+) -> None:
+    await visitor.open("/freeze/short")
+    assert 'href="/receipt"' not in visitor.page.text
+    await visitor.reach_card()
+    world.change(state=State.FAILED, code="CARD_UNKNOWN")
+    await visitor.open("/card")
+
+    assert visitor.at() == "/stopped"
+    assert 'href="/receipt"' in visitor.page.text

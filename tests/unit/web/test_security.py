@@ -168,6 +168,23 @@ async def test_a_link_from_another_site_opens_no_session(visitor: Visitor, world
     assert visitor.at() == "/pair"
 
 
+@pytest.mark.parametrize("path", ["/freeze/" + "t" * 22, "/sign-in", "/reason"])
+async def test_F30_a_link_out_of_a_mail_leaves_an_unlock_under_way_as_it_is(
+    visitor: Visitor, world: World, path: str
+) -> None:
+    await visitor.reach_card()
+    kept = dict(visitor.client.cookies)
+    visitor.client.cookies.clear()  # SameSite=Strict: the browser keeps it to itself
+    page = await visitor.client.get(path, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert (page.status_code, "set-cookie" in page.headers) == (200, False)
+    assert f'<meta http-equiv="refresh" content="0; url={path}">' in page.text
+    visitor.client.cookies.update(kept)
+    page = await visitor.client.get(path, headers=OURS)
+    assert "<form" in page.text
+    assert (await visitor.open("/card")).url.path == "/card"
+
+
 async def test_S19_the_agents_token_leaves_the_address_at_once(visitor: Visitor) -> None:
     page = await visitor.open(f"/open/{ADDRESS_TOKEN}")
 

@@ -42,8 +42,8 @@ ENTRIES: tuple[Entry, ...] = (
         "You cannot read the mailbox on your profile",
         "We need to send a security code to the email address on your profile."
         " This shows that it is you who unlocks the smartcard. We cannot send it anywhere else.",
-        "Contact your Registration Authority (smartcard team). They can change the address,"
-        " or unlock your smartcard for you.",
+        "Contact your Registration Authority (smartcard team). They can change the address, also one that you"
+        " entered yourself and that has a mistake in it, or unlock your smartcard for you.",
     ),
     report(
         "SIGNED_OUT",
@@ -82,6 +82,13 @@ ENTRIES: tuple[Entry, ...] = (
         "This smartcard belongs to another organisation",
         "A Registration Authority unlocks the smartcards of their own organisation, and no others.",
         "The holder’s own Registration Authority (smartcard team) can help them.",
+    ),
+    report(
+        "CARD_LEFT",
+        "Your smartcard is no longer in the reader",
+        "My profile is open only while the smartcard that you signed in with stays in the reader. It was"
+        " taken out, or the unlock program on your workstation stopped or turned to another page.",
+        "Put your smartcard in and sign in again. Your contact details are as you last saved them.",
     ),
     report(
         "EMAIL_MISSING",

@@ -400,12 +400,15 @@ class NextStepRequest(_message.Message):
     AGENT_TOKEN_FIELD_NUMBER: _builtins.int
     READERS_FIELD_NUMBER: _builtins.int
     WAIT_SECONDS_FIELD_NUMBER: _builtins.int
+    CARD_LEFT_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The unlock session."""
     agent_token: _builtins.str
     """Bearer token of this agent. SECRET."""
     wait_seconds: _builtins.int
     """How long the agent is ready to wait, in seconds; 0 to 25."""
+    card_left: _builtins.bool
+    """True where the card that proved its holder in this session is not known to have been in ever since."""
     @_builtins.property
     def readers(self) -> Global___ReaderFacts:
         """What the readers are like now."""
@@ -417,10 +420,11 @@ class NextStepRequest(_message.Message):
         agent_token: _builtins.str = ...,
         readers: Global___ReaderFacts | None = ...,
         wait_seconds: _builtins.int = ...,
+        card_left: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["readers", b"readers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_token", b"agent_token", "readers", b"readers", "session_id", b"session_id", "wait_seconds", b"wait_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_token", b"agent_token", "card_left", b"card_left", "readers", b"readers", "session_id", b"session_id", "wait_seconds", b"wait_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -472,8 +476,11 @@ class Nothing(_message.Message):
 
     PAIRING_FIELD_NUMBER: _builtins.int
     CLAIMED_FIELD_NUMBER: _builtins.int
+    SIGNED_IN_FIELD_NUMBER: _builtins.int
     claimed: _builtins.bool
     """True once a page has claimed the session."""
+    signed_in: _builtins.bool
+    """True while the holder is signed in by the card in the reader: its leaving ends that."""
     @_builtins.property
     def pairing(self) -> Global___Pairing:
         """While nobody has claimed the session: the pairing that is good now."""
@@ -483,10 +490,11 @@ class Nothing(_message.Message):
         *,
         pairing: Global___Pairing | None = ...,
         claimed: _builtins.bool = ...,
+        signed_in: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pairing", b"pairing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed", b"claimed", "pairing", b"pairing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed", b"claimed", "pairing", b"pairing", "signed_in", b"signed_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -315,13 +315,13 @@ class GetSessionResponse(_message.Message):
     agent takes PINs in its own window only), CARD_REFUSED, OUTCOME_UNKNOWN
     (the card was read again and cannot tell). CARD_READ with reason CHANGE or SIGN_IN: likewise, and
     CURRENT_PIN_WRONG, LAST_TRY, TRIES_NOT_TOLD, PIN_TRIES_SPENT, CARD_LOCKED. ATTACHED: why the card
-    is read again. Else empty.
+    is read again. SUCCESS of a SIGN_IN: CARD_LEFT once its card has left the reader. Else empty.
     """
     reader: Global___ReaderState.ValueType
     """What the agent last said of its readers."""
     card_grant: _builtins.str
     """From CARD_READ on, and until the session ends: CardGrant for identity. Reason SIGN_IN: only once the
-    holder was proven, for 5 minutes. SECRET.
+    holder was proven, for 5 minutes, while the card stays in the reader. SECRET.
     """
     resolved_success: _builtins.bool
     """RESOLVED only: the card was found unlocked."""

@@ -1,0 +1,16 @@
+"""How long a grant in a request may be: as long as any that is signed, and no longer."""
+
+import pytest
+from smartcard_unlock.identity.v1 import identity_pb2
+
+from services.runtime.grants import MAX_TOKEN_LENGTH
+from services.runtime.limits import MAX_TEXT, within_limits
+
+
+@pytest.mark.parametrize(("length", "good"), [(MAX_TOKEN_LENGTH, True), (MAX_TOKEN_LENGTH + 1, False)])
+def test_S42_a_grant_of_200_roles_fits_into_a_request_and_nothing_longer(length: int, good: bool) -> None:
+    assert within_limits(identity_pb2.GetProfileRequest(profile_grant="g" * length)) is good
+
+
+def test_S42_what_is_no_grant_is_as_short_as_before() -> None:
+    assert not within_limits(identity_pb2.UpdateContactRequest(address="a" * (MAX_TEXT + 1)))
