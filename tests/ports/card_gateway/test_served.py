@@ -1,6 +1,7 @@
 """Both listeners with real TLS: who may call what, and that nothing is lost on the wire."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -19,13 +20,24 @@ from services.card_gateway.card.apdu import Command
 from services.card_gateway.card.guard import check
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.script import Action, Kind, Script, Slot, StatusRule, Step
+from services.card_gateway.domain.words import Reason
 from services.card_gateway.servicer import AgentServicer, SessionServicer
 from services.card_gateway.servicer.scripts import script
 from services.runtime.errors import ServiceError
 from services.runtime.grpc_client import connect, secure_channel
 from services.runtime.grpc_server import build_server
 from services.runtime.grpc_tls import TlsFiles, server_name
-from tests.ports.card_gateway.world import World, memory_world
+from tests.ports.bad_grants import all_learned, methods_of, proofs_of
+from tests.ports.bare_calls import bare_channel
+from tests.ports.card_gateway.world import (
+    Agent,
+    Page,
+    World,
+    card_in_reader,
+    memory_world,
+    session_with_card,
+    signed,
+)
 
 ATTEMPT = "0195573c-0000-7000-8000-{:012d}"
 CARD = agents_pb2.ReaderFacts(
@@ -132,6 +144,49 @@ async def test_S26_the_agents_listener_knows_no_page(served: Served) -> None:
         )
 
     assert refused.value.status is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_S1_S2_every_bad_claim_token_and_grant_gets_the_same_bytes_from_every_call(keys: Keys) -> None:
+    async with memory_world(keys) as world:
+        reader, line = card_in_reader(blocked=False)
+        await world.import_line(line)
+        agent, page = await session_with_card(world, reader, Reason.CHANGE)
+        other = await Page(world, await Agent(world, reader).attach()).start()
+        now, sign = world.clock.now(), world.identity.sign
+        old = {"issued_at": now - timedelta(minutes=9), "expires_at": now - timedelta(minutes=4)}
+        right = {
+            "address_token": (await Agent(world, reader).attach()).offer.token,
+            "route": common_pb2.ROUTE_RA_IN_PERSON,
+            "session_id": page.session_id,
+            "claim": page.claim,
+            "agent_token": agent.token,
+            "holder_grant": sign(page.holder_grant()),
+            "unlock_grant": signed(world.otp, page.unlock_grant()),
+        }
+        bad = {
+            "none": "",
+            "random": "random",
+            "another session's": other.claim,
+            "another agent's": other.agent.token,
+            "expired": sign(page.holder_grant(**old)),
+            "another card's": sign(page.holder_grant(card_ref="ff" * 16)),
+            "foreign: for identity": (await page.see()).card_grant,
+            "not as signed": right["holder_grant"][:-4] + "AAAA",
+        }
+        servers = listeners(world, keys)
+        for server, access in zip(servers, (ACCESS, AGENT_ACCESS), strict=True):
+            await server.start()
+            channel = bare_channel("card_gateway", f"127.0.0.1:{server.port}", tls_of(keys, "web"))
+            for method in methods_of(access):
+                for proof in proofs_of(method):
+                    # Without its grant the call of an RA is malformed, whoever exists.
+                    some = [each for each in bad.values() if each or method.name != "StartSession"]
+                    learned = await all_learned(channel, method, proof, right, some)
+                    assert len(learned) == 1, f"{method.name} tells bad proofs apart"
+                    wanted = "GRANT_REFUSED" if proof.endswith("_grant") else "SESSION_UNKNOWN"
+                    assert wanted in str(learned), (method.name, proof)
+            await channel.close()
+            await server.stop(0)
 
 
 @pytest.mark.parametrize("attempt", ["", "x", ATTEMPT.format(1).upper() + "x"])

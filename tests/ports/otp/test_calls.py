@@ -13,7 +13,8 @@ from services.runtime.errors import ServiceError
 from services.runtime.grpc_client import connect
 from services.runtime.grpc_server import build_server
 from tests.fakes.clock import NOON
-from tests.ports.bare_calls import bare_channel, refusal_bytes, tls_of
+from tests.ports.bad_grants import all_learned, methods_of, proofs_of
+from tests.ports.bare_calls import bare_channel, tls_of
 from tests.ports.otp.world import World
 
 
@@ -105,20 +106,31 @@ async def test_R48_wrong_entries_are_answers(served: Served) -> None:
     assert (await served.issue()).refused.code == "LOCKED_TO_RA"
 
 
-async def test_S1_S2_every_bad_grant_gets_the_same_bytes(served: Served) -> None:
+async def test_S1_S2_every_bad_grant_gets_the_same_bytes_from_every_call(served: Served) -> None:
+    world = served.world
     await served.issue()
-    expired = served.world.grant(expires_at=NOON + timedelta(seconds=1))
-    foreign = served.world.grant(holder_ref="ff" * 16)
-    served.world.clock.advance(minutes=2)
-    tokens = ["", "random", expired, served.world.grant()[:-4] + "AAAA", foreign]
+    expired = world.grant(expires_at=NOON + timedelta(seconds=1))
+    expired_ra = world.signed_in(expires_at=NOON + timedelta(seconds=1))
+    foreign = world.grant(holder_ref="ff" * 16)
+    world.clock.advance(minutes=2)
+    unlock = (await served.redeem(await world.code())).unlock_grant
+    right = {"holder_grant": world.grant(), "profile_grant": world.signed_in()}
+    bad = {
+        "none": "",
+        "random": "random",
+        "expired": expired,
+        "expired, an RA's": expired_ra,
+        "foreign: for the gateway": unlock,
+        "not as signed": world.grant()[:-4] + "AAAA",
+    }
+    channel = bare_channel("otp", served.address, tls_of(world.keys, "web"))
 
-    channel = bare_channel("otp", served.address, tls_of(served.world.keys, "web"))
-    bare = Served(served.world, otp_pb2_grpc.OtpServiceStub(channel), served.address)
-
-    for call in (bare.issue, bare.status, lambda grant: bare.redeem("12345678", grant)):
-        answers = {await refusal_bytes(call(token)) for token in tokens}
-        assert len(answers) == 1
-        assert "GRANT_REFUSED" in str(answers)
+    for method in methods_of(ACCESS):
+        for proof in proofs_of(method):
+            another_session = [foreign] if proof == "holder_grant" else []
+            learned = await all_learned(channel, method, proof, right, [*bad.values(), *another_session])
+            assert len(learned) == 1, f"{method.name} tells bad grants apart"
+            assert "GRANT_REFUSED" in str(learned), method.name
     await channel.close()
 
 
