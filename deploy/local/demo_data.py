@@ -42,6 +42,8 @@ class Plan:
     mailbox: str | None = "example.org"
     """Domain of the holder's address; None: no address."""
     status: str = "ACTIVE"
+    """Of the card."""
+    holder_status: str = "ACTIVE"
     expired: bool = False
     known: bool = True
     has_secret: bool = True
@@ -158,7 +160,7 @@ def _holder(card: DemoCard) -> dict[str, object]:
         "id": card.holder,
         "organisation": ORGANISATION["code"],
         "name": f"Test Holder {int(card.holder[-4:])}",
-        "status": "ACTIVE",
+        "status": card.plan.holder_status,
     }
     return line | ({"email": card.address} if card.address else {})
 

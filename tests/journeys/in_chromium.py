@@ -31,18 +31,24 @@ class PersonInChromium(Person):
     """Does by clicks and keys what `Person` does by requests."""
 
     def __init__(
-        self, stack: Stack, card: str, page: Page, say: Callable[[str], None] = lambda line: None
+        self,
+        stack: Stack,
+        card: str,
+        page: Page,
+        say: Callable[[str], None] = lambda line: None,
+        *,
+        reason: str = "LOCKED",
     ) -> None:
         """`say` gets one line for each step, with its seconds."""
-        super().__init__(stack, card)
+        super().__init__(stack, card, reason)
         self.tab, self._say = page, say
 
     def unlock_in_browser(self) -> float:
         """The whole way to the last page; seconds from the inserted card to its answer."""
         self._step("open the agent's address", self._open)
-        self._step("say why: locked", self._say_why)
+        self._step(f"say why: {self.reason.lower()}", self._say_why)
         inserted = time.monotonic()
-        self._step("insert the card, it is read", self._insert)
+        self._step("insert the card, it is read", lambda: self._insert("/address"))
         self._step("ask for a code", self._ask)
         self._step("read the mail", self.read_mail)
         self._step("type the code", self._type_code)
@@ -50,6 +56,46 @@ class PersonInChromium(Person):
         self._step("compare the words, answer the agent", self._answer)
         self._step("the card takes it", lambda: self._arrive("/done"))
         return time.monotonic() - inserted
+
+    def change_in_browser(self) -> None:
+        """The whole way of who knows the passcode."""
+        self._begin()
+        self._say_why()
+        self._insert("/change")
+        self._confirm_words("/passcode")
+        self.tab.locator("#current-passcode").fill(self.card.pin)
+        self._choose()
+        self._answer()
+        self._arrive("/done")
+
+    def sign_in_in_browser(self, ends: str = "") -> None:
+        """The whole way to one's own profile; `ends`: the error code that stands there instead."""
+        self._begin()
+        self.tab.goto(self.stack.addresses.url("web") + "/sign-in")
+        self._press("Sign in", "/card")
+        self._insert("/sign-in/words")
+        self._confirm_words("/sign-in/passcode")
+        self.tab.locator("#current-passcode").fill(self.card.pin)
+        self._press("Sign in", "/working")
+        self._answer()
+        self._arrive("/profile")
+        if ends:
+            expect(self.tab.locator(f"[data-error-code={ends}]")).to_be_visible()
+
+    def come_with_card(self) -> None:
+        """As far as the card's own page: the address a code would go to, or why there is none."""
+        self._begin()
+        self._say_why()
+        self._insert("/address")
+
+    def _begin(self) -> None:
+        """With an empty reader: a card that is in when the session is claimed would be read at once."""
+        self.stack.slots.remove()
+        self._open()
+
+    def _confirm_words(self, path: str) -> None:
+        self.tab.get_by_label("The unlock program on this computer shows these 3 words").check()
+        self._press("Continue", path)
 
     def _step(self, what: str, take: Callable[[], object]) -> None:
         began = time.monotonic()
@@ -62,12 +108,12 @@ class PersonInChromium(Person):
         self._arrive("/reason")
 
     def _say_why(self) -> None:
-        self.tab.locator("input[name=reason][value=LOCKED]").check()
+        self.tab.locator(f"input[name=reason][value={self.reason}]").check()
         self._press("Continue", "/card")
 
-    def _insert(self) -> None:
+    def _insert(self, path: str) -> None:
         self.stack.slots.insert(self.card.name)
-        self._arrive("/address")
+        self._arrive(path)
 
     def _ask(self) -> None:
         self.tab.get_by_label("The unlock program on this computer shows these 3 words").check()
