@@ -75,7 +75,9 @@ async def exported(records: Database, path: Path, places: int = 100) -> Exported
 
 
 def asked(path: Path, question: str) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = duckdb.sql(question.replace("'month=*", f"'{path}/month=*")).fetchall()
+    found = duckdb.sql(question.replace("'month=*", f"'{path}/month=*"))
+    assert found is not None
+    rows: list[tuple[Any, ...]] = found.fetchall()
     return rows
 
 
