@@ -63,7 +63,7 @@ from tests.ports.card_gateway.world import (
 )
 
 SOAK = bool(os.environ.get("SOAK"))
-MACHINES, STEPS = (600, 80) if SOAK else (16, 50)
+MACHINES, STEPS = (300, 80) if SOAK else (16, 50)
 
 SCRIPTS = {
     Kind.READ: ("select", "chuid"),
