@@ -15,10 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.card_gateway.access import ACCESS, AGENT_ACCESS, ATTACH
 from services.card_gateway.bell import ProcessBell
 from services.card_gateway.cards_file import Unreadable
-from services.card_gateway.catching_up import Hole, catch_up, told_of
+from services.card_gateway.catching_up import catch_up, told_of
 from services.card_gateway.composition import Gateway, OwnAndOthersGrants, compose
 from services.card_gateway.events import TOPIC
-from services.card_gateway.freshness import TopicFreshness
 from services.card_gateway.hsm import HsmKeyProvider
 from services.card_gateway.import_command import import_file
 from services.card_gateway.importing import Import
@@ -41,8 +40,10 @@ from services.card_gateway.vault import MasterVault
 from services.card_gateway.vault_commands import make_key, move_imports, tell_keys
 from services.runtime import database, logs, process, settings
 from services.runtime.access import for_enrolled_agents
+from services.runtime.catching_up import Hole
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
+from services.runtime.freshness import TopicFreshness
 from services.runtime.grants import GrantSigner, GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.https_server import build_https_server
@@ -71,6 +72,11 @@ def vault_of(read: VaultSettings) -> MasterVault:
     return MasterVault(keys, SystemRandomness())
 
 
+def freshness_of(read: Settings, opened: Database) -> TopicFreshness:
+    """Whether the database holds all that the gateway told."""
+    return TopicFreshness(opened, read.brokers, outbox_position, TOPIC, SOURCE)
+
+
 def gateway_of(read: Settings, opened: Database, vault: MasterVault, freshness: TopicFreshness) -> Gateway:
     """The use cases from the settings. Raises ValueError or OSError for bad key files."""
     clock = SystemClock()
@@ -90,7 +96,7 @@ async def serve(_: argparse.Namespace) -> int:
     read = settings.load(Settings)
     logs.configure(SOURCE, read.LOG_LEVEL)
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
-    freshness = TopicFreshness(opened, read.brokers)
+    freshness = freshness_of(read, opened)
     try:
         vault = vault_of(read)
         gateway = gateway_of(read, opened, vault, freshness)
@@ -192,7 +198,7 @@ async def check_config(_: argparse.Namespace) -> int:
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
     try:
         vault = vault_of(read)
-        gateway_of(read, opened, vault, TopicFreshness(opened, read.brokers))
+        gateway_of(read, opened, vault, freshness_of(read, opened))
         lacking = missing(await key_uses(opened), vault.kids)
     except _UNFIT as error:
         return _told(error)

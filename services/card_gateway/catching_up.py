@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.card_gateway import tables
@@ -25,14 +25,13 @@ from services.card_gateway.domain.words import OutcomeKind, SecretLabel, State
 from services.card_gateway.events import TOPIC, event_of, fact_of
 from services.card_gateway.storage import SqlWork
 from services.card_gateway.use_cases.commits import CATCH_UP
+from services.runtime.catching_up import Books, Hole, missing
 from services.runtime.clock import Clock
 from services.runtime.cloud_events import Received, Unreadable
 from services.runtime.database import Database
 from services.runtime.randomness import Randomness
 
-IN_ONE = 500
-"""Rows a statement deletes."""
-
+BOOKS = Books(tables.outbox, tables.outbox_position, TOPIC)
 
 _SECRET_LEFT = (State.RESETTING, State.UNKNOWN)
 
@@ -42,14 +41,6 @@ _LAST_RESET = (
     .order_by(tables.resets.c.sent_at.desc())
     .limit(1)
 )
-
-
-class Hole(Exception):
-    """Numbers that were given since the copy and that the topic does not hold any more."""
-
-    def __init__(self, runs: list[tuple[int, int]]) -> None:
-        super().__init__("; ".join(f"{first} to {last}" for first, last in runs))
-        self.runs = runs
 
 
 @dataclass(frozen=True)
@@ -73,8 +64,8 @@ async def catch_up(
     """Store what was told and is not known. Raises Hole where some of it is gone, unless that is accepted."""
     async with database.begin(CATCH_UP) as connection:
         work = SqlWork(connection, clock, randomness, event_of)
-        known, waiting = await _position(connection), await _waiting(connection)
-        runs = recollection.missing((each.number for each in told), after=known)
+        known, waiting = await BOOKS.known(connection), await BOOKS.waiting(connection)
+        runs = missing((each.number for each in told), after=known)
         if runs and not with_hole:
             raise Hole(runs)
         news = [each for each in told if each.number > known and each.event_id not in waiting]
@@ -82,8 +73,7 @@ async def catch_up(
         ended = await _Sessions(work, clock, randomness).bring(recalled)
         cards = await _Cards(connection, work, clock, randomness).bring(recollection.facts_of_cards(news))
         await _count_resets(connection, recalled)
-        await _forget_told(connection, waiting & {each.event_id for each in told})
-        await _number_on(connection, max([known, *(each.number for each in told)]))
+        await BOOKS.close(connection, {each.event_id: each.number for each in told})
         return replace(cards, events=len(news), sessions=ended)
 
 
@@ -281,31 +271,3 @@ async def _count_resets(connection: AsyncConnection, recalled: dict[str, Session
     ]
     if rows:
         await connection.execute(insert(tables.resets), rows)
-
-
-async def _position(connection: AsyncConnection) -> int:
-    table = tables.outbox_position
-    return int(await connection.scalar(select(table.c.relayseq).where(table.c.topic == TOPIC)) or 0)
-
-
-async def _waiting(connection: AsyncConnection) -> set[str]:
-    """Ids of the copy's own events that it had not seen acknowledged."""
-    return set((await connection.execute(select(tables.outbox.c.ce_id))).scalars())
-
-
-async def _forget_told(connection: AsyncConnection, event_ids: set[str]) -> None:
-    """Delete from the outbox what has left already, under whatever number."""
-    ids = sorted(event_ids)
-    for first in range(0, len(ids), IN_ONE):
-        chosen = tables.outbox.c.ce_id.in_(ids[first : first + IN_ONE])
-        await connection.execute(delete(tables.outbox).where(chosen))
-
-
-async def _number_on(connection: AsyncConnection, highest: int) -> None:
-    """The relay goes on after the highest number that was told."""
-    table = tables.outbox_position
-    moved = await connection.scalar(
-        update(table).where(table.c.topic == TOPIC).values(relayseq=highest).returning(table.c.topic)
-    )
-    if moved is None:
-        await connection.execute(insert(table).values(topic=TOPIC, relayseq=highest))

@@ -12,12 +12,12 @@ from typing import Any
 import grpc
 from smartcard_unlock.identity.v1 import identity_pb2_grpc, in_person_pb2_grpc, ra_desk_pb2_grpc
 
-from services.identity import allow_list_command
+from services.identity import allow_list_command, catching_up
 from services.identity.access import ACCESS
 from services.identity.approved_domains import ApprovedDomains
 from services.identity.card_refs import write_refs
 from services.identity.desk_servicer import RaDeskServicer
-from services.identity.events import event_of
+from services.identity.events import EVENTS, event_of
 from services.identity.feeds import FIRST, Feeds
 from services.identity.finding import Finder
 from services.identity.import_command import Asked, Delta, import_directory
@@ -26,7 +26,7 @@ from services.identity.mobile_numbers import LibphonenumberNumbers
 from services.identity.name_index import NameIndex
 from services.identity.registry import Rehearsal, SqlRegistry
 from services.identity.servicer import IdentityServicer
-from services.identity.settings import DatabaseSettings, IdentitySettings
+from services.identity.settings import CatchUpSettings, DatabaseSettings, IdentitySettings
 from services.identity.storage import PROCESS, SqlStore
 from services.identity.tables import outbox, outbox_position
 from services.identity.use_cases import Holders, Parts
@@ -35,8 +35,10 @@ from services.identity.use_cases.profiles import Profiles
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
 from services.runtime import database, logs, process, settings
+from services.runtime.catching_up import by_command
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
+from services.runtime.freshness import TopicFreshness
 from services.runtime.grants import GrantSigner, GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
@@ -77,9 +79,24 @@ async def serve(_: argparse.Namespace) -> int:
         (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, desk),
         (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, in_person),
     ]
-    server = build_server(PROCESS, registrations, ACCESS, read.tls, read.LISTEN_ADDRESS)
-    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers)
-    return await process.serve([server], [relay.run, partial(sweep, holders)], [opened.close])
+    freshness = TopicFreshness(opened, read.brokers, outbox_position, EVENTS, PROCESS)
+    await freshness.look_once()
+    server = build_server(
+        PROCESS,
+        registrations,
+        ACCESS,
+        read.tls,
+        read.LISTEN_ADDRESS,
+        may_serve=lambda: freshness.is_current,
+    )
+    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, read.brokers, may_lead=freshness.look)
+    tasks: list[process.Task] = [
+        relay.run,
+        partial(sweep, holders),
+        freshness.run,
+        server.say_whether_ready,
+    ]
+    return await process.serve([server], tasks, [opened.close])
 
 
 async def sweep(holders: Holders) -> None:
@@ -188,6 +205,18 @@ async def check_config(_: argparse.Namespace) -> int:
     return 0
 
 
+async def catch_up(_: argparse.Namespace, *, with_hole: bool = False) -> int:
+    """After a restore: bring the database to what was told on its topic since the copy; 1 where it cannot."""
+    read = settings.load(CatchUpSettings)
+    opened, again = Database(read.IDENTITY_DATABASE_URL), catching_up.Recalling(SystemRandomness()).again
+    return await by_command(opened, read.brokers, catching_up.BOOKS, PROCESS, again, with_hole=with_hole)
+
+
+async def catch_up_with_hole(options: argparse.Namespace) -> int:
+    """As catch-up, where the topic holds no longer all that was told: the rest stays as the copy has it."""
+    return await catch_up(options, with_hole=True)
+
+
 if __name__ == "__main__":
     process.main(
         PROCESS,
@@ -201,6 +230,8 @@ if __name__ == "__main__":
             "allow-list remove": list_remove,
             "allow-list changes": list_changes,
             "check-config": check_config,
+            "catch-up": catch_up,
+            "catch-up-with-hole": catch_up_with_hole,
         },
         arguments={
             "import": [

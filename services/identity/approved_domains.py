@@ -90,9 +90,7 @@ class ChangeWriter:
         if not changes:
             return
         for each in changes:
-            await connection.execute(
-                _removed(each.entry) if each.change is Change.REMOVED else _put(connection, each.entry)
-            )
+            await _write(connection, each)
         rows = [self._row(each) for each in changes]
         await connection.execute(insert(allow_list_changes), rows)
         facts = [AllowListChanged(each.entry, each.change, each.at) for each in changes]
@@ -101,13 +99,32 @@ class ChangeWriter:
         )
 
     def _row(self, change: ListChange) -> dict[str, Any]:
-        return {
-            "change_id": self._randomness.uuid7(),
-            **vars(change.entry),
-            "change": change.change.value,
-            "changed_by": change.by,
-            "changed_at": change.at,
-        }
+        return _row_of(change, self._randomness.uuid7())
+
+
+async def change_again(connection: AsyncConnection, change: ListChange, change_id: str) -> bool:
+    """Write a change that was told already; False where its organisation is not known."""
+    organisation = change.entry.organisation
+    if organisation != EVERYWHERE and not await _known(connection, organisation):
+        return False
+    await _write(connection, change)
+    await connection.execute(insert(allow_list_changes), _row_of(change, change_id))
+    return True
+
+
+async def _write(connection: AsyncConnection, change: ListChange) -> None:
+    removed = change.change is Change.REMOVED
+    await connection.execute(_removed(change.entry) if removed else _put(connection, change.entry))
+
+
+def _row_of(change: ListChange, change_id: str) -> dict[str, Any]:
+    return {
+        "change_id": change_id,
+        **vars(change.entry),
+        "change": change.change.value,
+        "changed_by": change.by,
+        "changed_at": change.at,
+    }
 
 
 async def entries(

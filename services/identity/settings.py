@@ -18,6 +18,10 @@ class DatabaseSettings(BaseSettings):
     IDENTITY_DATABASE_URL: str = Field(repr=False)
 
 
+class CatchUpSettings(DatabaseSettings, KafkaSettings):
+    """All that `catch-up` needs."""
+
+
 class IdentitySettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`."""
 

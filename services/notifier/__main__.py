@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import grpc
 from smartcard_unlock.identity.v1 import identity_pb2_grpc
 
-from services.notifier import consumer
+from services.notifier import catching_up, consumer
 from services.notifier.addresses import IdentityAddresses
-from services.notifier.events import event_of
+from services.notifier.events import TOPIC, event_of
 from services.notifier.letters import TemplateLetters
 from services.notifier.mail import SmtpMail
 from services.notifier.notify import ApiKey, NotifyMail
@@ -20,7 +20,7 @@ from services.notifier.opener import HpkeOpener
 from services.notifier.ports import Mail
 from services.notifier.returns import Returns
 from services.notifier.sender import Sender
-from services.notifier.settings import DatabaseSettings, NotifierSettings
+from services.notifier.settings import CatchUpSettings, DatabaseSettings, NotifierSettings
 from services.notifier.storage import PROCESS, SqlStore
 from services.notifier.tables import OUTBOX, OUTBOX_POSITION
 from services.notifier.transports import Transports
@@ -28,8 +28,10 @@ from services.notifier.use_cases import Deliveries, Parts
 from services.runtime import database, logs, process, settings
 from services.runtime.broker import Consumer
 from services.runtime.brokers import Brokers
+from services.runtime.catching_up import by_command
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
+from services.runtime.freshness import TopicFreshness
 from services.runtime.grpc_client import connect
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
@@ -51,12 +53,17 @@ async def serve(_: argparse.Namespace) -> int:
     post = _post(read, notify)
     deliveries = compose(read, opened, identity, post)
     sender = Sender(deliveries)
-    health = build_server(PROCESS, [], {}, read.tls, read.LISTEN_ADDRESS)
-    relay = OutboxRelay(opened, OUTBOX, OUTBOX_POSITION, PROCESS, read.brokers)
+    freshness = TopicFreshness(opened, read.brokers, OUTBOX_POSITION, TOPIC, PROCESS)
+    await freshness.look_once()
+    health = build_server(
+        PROCESS, [], {}, read.tls, read.LISTEN_ADDRESS, may_serve=lambda: freshness.is_current
+    )
+    relay = OutboxRelay(opened, OUTBOX, OUTBOX_POSITION, PROCESS, read.brokers, may_lead=freshness.look)
     hears = [hearer.run for hearer in _consumers(read.brokers, deliveries)]
-    tasks: list[process.Task] = [relay.run, *hears, sender.run, sender.sweep]
+    acts: list[process.Task] = [*hears, sender.run, sender.sweep]
     if notify:
-        tasks.append(partial(sender.follow, NOTIFY, notify))
+        acts.append(partial(sender.follow, NOTIFY, notify))
+    tasks = [relay.run, freshness.run, health.say_whether_ready, *map(freshness.before, acts)]
     listeners: list[process.Listener] = [health, *_returns(read, deliveries)]
     return await process.serve(listeners, tasks, [post.close, identity.close, opened.close])
 
@@ -155,8 +162,27 @@ def check_config(_: argparse.Namespace) -> int:
     return 0
 
 
+async def catch_up(_: argparse.Namespace, *, with_hole: bool = False) -> int:
+    """After a restore: bring the database to what was told on its topic since the copy; 1 where it cannot."""
+    read = settings.load(CatchUpSettings)
+    opened, again = Database(read.NOTIFIER_DATABASE_URL), catching_up.again
+    return await by_command(opened, read.brokers, catching_up.BOOKS, PROCESS, again, with_hole=with_hole)
+
+
+async def catch_up_with_hole(options: argparse.Namespace) -> int:
+    """As catch-up, where the topic holds no longer all that was told: the rest stays as the copy has it."""
+    return await catch_up(options, with_hole=True)
+
+
 if __name__ == "__main__":
     process.main(
         PROCESS,
-        {"serve": serve, "migrate": migrate, "check-config": check_config, "replay": replay_dead_letters},
+        {
+            "serve": serve,
+            "migrate": migrate,
+            "check-config": check_config,
+            "replay": replay_dead_letters,
+            "catch-up": catch_up,
+            "catch-up-with-hole": catch_up_with_hole,
+        },
     )

@@ -21,6 +21,10 @@ class DatabaseSettings(BaseSettings):
     NOTIFIER_DATABASE_URL: str = Field(repr=False)
 
 
+class CatchUpSettings(DatabaseSettings, KafkaSettings):
+    """All that `catch-up` needs."""
+
+
 class NotifierSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`."""
 

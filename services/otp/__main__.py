@@ -7,21 +7,23 @@ from pathlib import Path
 
 from smartcard_unlock.otp.v1 import otp_pb2_grpc
 
-from services.otp import consumer
+from services.otp import catching_up, consumer
 from services.otp.access import ACCESS
 from services.otp.clearing import Clearing
 from services.otp.domain import guess
-from services.otp.events import event_of
+from services.otp.events import EVENTS, event_of
 from services.otp.sealing import CodeKeys, NotifierKey
 from services.otp.servicer import OtpServicer
-from services.otp.settings import DatabaseSettings, OtpSettings
+from services.otp.settings import CatchUpSettings, DatabaseSettings, OtpSettings
 from services.otp.storage import PROCESS, SqlStore
 from services.otp.tables import outbox, outbox_position
 from services.otp.use_cases import OneTimeCodes, Parts
 from services.runtime import database, logs, process, settings
 from services.runtime.broker import Consumer
+from services.runtime.catching_up import by_command
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
+from services.runtime.freshness import TopicFreshness
 from services.runtime.grants import GrantSigner, GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
@@ -58,11 +60,27 @@ async def serve(_: argparse.Namespace) -> int:
     opened = Database(read.OTP_DATABASE_URL)
     codes, clearing = compose(read, opened)
     registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes, clearing))
-    server = build_server(PROCESS, [registration], ACCESS, read.tls, read.LISTEN_ADDRESS)
     brokers = read.brokers
+    freshness = TopicFreshness(opened, brokers, outbox_position, EVENTS, PROCESS)
+    await freshness.look_once()
+    server = build_server(
+        PROCESS,
+        [registration],
+        ACCESS,
+        read.tls,
+        read.LISTEN_ADDRESS,
+        may_serve=lambda: freshness.is_current,
+    )
     deliveries = Consumer(brokers, consumer.GROUP, [consumer.TOPIC], consumer.DeliveryConsumer(codes).handle)
-    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, brokers)
-    return await process.serve([server], [relay.run, deliveries.run, partial(sweep, codes)], [opened.close])
+    relay = OutboxRelay(opened, outbox, outbox_position, PROCESS, brokers, may_lead=freshness.look)
+    tasks: list[process.Task] = [
+        relay.run,
+        deliveries.run,
+        partial(sweep, codes),
+        freshness.run,
+        server.say_whether_ready,
+    ]
+    return await process.serve([server], tasks, [opened.close])
 
 
 async def sweep(codes: OneTimeCodes) -> None:
@@ -117,8 +135,27 @@ async def check_config(_: argparse.Namespace) -> int:
     return 0
 
 
+async def catch_up(_: argparse.Namespace, *, with_hole: bool = False) -> int:
+    """After a restore: bring the database to what was told on its topic since the copy; 1 where it cannot."""
+    read = settings.load(CatchUpSettings)
+    opened, again = Database(read.OTP_DATABASE_URL), catching_up.Recalling(SystemRandomness()).again
+    return await by_command(opened, read.brokers, catching_up.BOOKS, PROCESS, again, with_hole=with_hole)
+
+
+async def catch_up_with_hole(options: argparse.Namespace) -> int:
+    """As catch-up, where the topic holds no longer all that was told: the rest stays as the copy has it."""
+    return await catch_up(options, with_hole=True)
+
+
 if __name__ == "__main__":
     process.main(
         PROCESS,
-        {"serve": serve, "migrate": migrate, "check-config": check_config, "replay": replay_dead_letters},
+        {
+            "serve": serve,
+            "migrate": migrate,
+            "check-config": check_config,
+            "replay": replay_dead_letters,
+            "catch-up": catch_up,
+            "catch-up-with-hole": catch_up_with_hole,
+        },
     )

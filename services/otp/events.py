@@ -55,6 +55,8 @@ def _code_entered(fact: facts.CodeEntered) -> Event:
         verdict=otp.RedeemVerdict.Value(f"REDEEM_VERDICT_{fact.verdict.value}"),
         entries_left=fact.entries_left,
         occurred_at=timestamp_of(fact.at),
+        holder_ref=fact.holder_ref,
+        card_ref=fact.card_ref,
     )
     return Event(EVENTS, fact.session_id, message, fact.at)
 

@@ -107,9 +107,17 @@ class Judgement:
                 log.error("guessing_spread", scope=alarm.scope.value, cards=alarm.cards, hours=1)
 
     async def _tell(self, code: Code, judged: Judged) -> None:
-        session_id = self.grant.session_id
+        grant = self.grant
         await self.work.tell(
-            facts.CodeEntered(code.code_id, session_id, judged.verdict, judged.entries_left, self.now)
+            facts.CodeEntered(
+                code_id=code.code_id,
+                session_id=grant.session_id,
+                verdict=judged.verdict,
+                entries_left=judged.entries_left,
+                at=self.now,
+                holder_ref=grant.holder_ref,
+                card_ref=grant.card_ref,
+            )
         )
 
     def _left(self, now: datetime) -> int:

@@ -27,6 +27,10 @@ class DatabaseSettings(BaseSettings):
     OTP_DATABASE_URL: str = Field(repr=False)
 
 
+class CatchUpSettings(DatabaseSettings, KafkaSettings):
+    """All that `catch-up` needs."""
+
+
 class OtpSettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`; times in seconds."""
 

@@ -4,6 +4,7 @@ A servicer method returns its response or raises; what every call passes through
 and back is in `judge`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from services.runtime.access import ANONYMOUS, HEALTH_METHODS, AccessTable, chec
 from services.runtime.grpc_tls import TlsFiles
 from services.runtime.judge import Call, Judge, Limits
 
+ALIVE = "alive"
+"""The name under which a probe asks whether the process runs, ready or not."""
+
+READY_SECONDS = 1.0
+
 MAX_MESSAGE_BYTES = 64 * 1024
 """Source: quality S42."""
 
@@ -31,11 +37,16 @@ class Server:
     """A gRPC server of one process; `port` is known once it has started."""
 
     def __init__(
-        self, server: grpc.aio.Server, port: int, health_servicer: health.aio.HealthServicer
+        self,
+        server: grpc.aio.Server,
+        port: int,
+        health_servicer: health.aio.HealthServicer,
+        may_serve: Callable[[], bool],
     ) -> None:
         self._server = server
         self._port = port
         self._health = health_servicer
+        self._may_serve = may_serve
 
     @property
     def port(self) -> int:
@@ -45,7 +56,21 @@ class Server:
     async def start(self) -> None:
         """Begin to serve."""
         await self._server.start()
-        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        await self._health.set(ALIVE, health_pb2.HealthCheckResponse.SERVING)
+        await self._say_how_it_is()
+
+    async def say_whether_ready(self) -> None:
+        """Tell probes, again and again, whether the process may serve."""
+        while True:
+            await self._say_how_it_is()
+            await asyncio.sleep(READY_SECONDS)
+
+    async def _say_how_it_is(self) -> None:
+        serving, not_serving = (
+            health_pb2.HealthCheckResponse.SERVING,
+            health_pb2.HealthCheckResponse.NOT_SERVING,
+        )
+        await self._health.set("", serving if self._may_serve() else not_serving)
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those under way end, at most for `grace_seconds`."""
@@ -63,13 +88,17 @@ def build_server(
     require_client_certificate: bool = True,
     client_ca: Path | None = None,
     limits: Limits | None = None,
+    may_serve: Callable[[], bool] = lambda: True,
 ) -> Server:
     """Return a server that is ready to start.
 
+    `may_serve`: whether calls are answered now; else they are refused, and probes hear that it is not ready.
     `client_ca`: PEM of who signs callers' certificates; None: who signs ours.
     Raises AccessTableIncomplete where an RPC has no rule, or a rule no RPC.
     """
-    server = grpc.aio.server(interceptors=[_Guard(Judge(process, access, limits))], options=_OPTIONS)
+    server = grpc.aio.server(
+        interceptors=[_Guard(Judge(process, access, limits, may_serve))], options=_OPTIONS
+    )
     served = _Served(server)
     for register, servicer in registrations:
         register(servicer, served)  # type: ignore[arg-type] # stands before the server to see the names
@@ -78,7 +107,7 @@ def build_server(
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     credentials = tls.server_credentials((client_ca or tls.ca) if require_client_certificate else None)
     port = server.add_secure_port(address, credentials)
-    return Server(server, port, health_servicer)
+    return Server(server, port, health_servicer, may_serve)
 
 
 _OPTIONS: list[tuple[str, Any]] = [

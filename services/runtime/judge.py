@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from services.runtime import errors, faults, logs, tracing
 from services.runtime.access import AccessTable, allows
 from services.runtime.database import TransientDatabaseError
+from services.runtime.freshness import COME_AGAIN, DATABASE_BEHIND
 from services.runtime.grants import GrantRefused
 from services.runtime.limits import within_limits
 from services.runtime.rates import Rates
@@ -54,10 +55,18 @@ class Limits:
 class Judge:
     """The rules of one listener."""
 
-    def __init__(self, process: str, access: AccessTable, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        process: str,
+        access: AccessTable,
+        limits: Limits | None = None,
+        may_serve: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`may_serve`: whether the database may be judged by; while it says no, every call is refused."""
         self._process = process
         self._access = access
         self._limits = limits or Limits()
+        self._may_serve = may_serve
 
     def source(self, connected: str, forwarded: str) -> str:
         """The network that a call is counted by."""
@@ -86,6 +95,8 @@ class Judge:
             raise errors.not_allowed()
         if not within_limits(request):
             raise errors.invalid("BAD_REQUEST")
+        if not self._may_serve():
+            raise errors.unavailable(DATABASE_BEHIND, retry_after=COME_AGAIN)
         self._require_rate(call)
         return await again_while_faults_pass(handle)
 

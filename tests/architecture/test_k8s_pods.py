@@ -323,23 +323,35 @@ def test_services_lead_to_a_port_of_the_pods_that_they_select(overlay: str) -> N
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= names
 
 
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
 @pytest.mark.parametrize(("overlay", "process"), EACH)
 def test_probes_ask_the_process_itself_where_it_listens(overlay: str, process: str) -> None:
     (container,) = pod(deployment(overlay, ROLES[process].name))["containers"]
     listens = environment(overlay, container)["LISTEN_ADDRESS"]
 
     assert int(listens.rpartition(":")[2]) == MTLS_PORT
-    for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+    for kind in PROBES:
         probe = container[kind]
         if process == "web":
             assert probe["httpGet"]["scheme"] == "HTTPS"
             assert probe["httpGet"]["port"] == "https"
             continue
-        *run, asked, address, folder = probe["exec"]["command"]
+        *run, asked, address, folder = [word for word in probe["exec"]["command"] if word != "alive"]
         assert run == ["python", "-m", "services.runtime.probe"]
         assert (asked, address) == (process, f"127.0.0.1:{MTLS_PORT}")
         assert environment(overlay, container)["TLS_KEY_FILE"] == f"{folder}/tls.key"
         assert probe["timeoutSeconds"] > DEADLINE_SECONDS
+
+
+@pytest.mark.parametrize("process", ["identity", "otp", "notifier"])
+@pytest.mark.parametrize("overlay", sorted({overlay for overlay, _ in EACH}))
+def test_F34_a_pod_whose_database_is_behind_is_not_ready_and_not_killed(overlay: str, process: str) -> None:
+    (container,) = pod(deployment(overlay, ROLES[process].name))["containers"]
+    commands = {kind: container[kind]["exec"]["command"] for kind in PROBES}
+
+    assert [kind for kind in PROBES if commands[kind][-1] == "alive"] == ["startupProbe", "livenessProbe"]
 
 
 @pytest.mark.parametrize(("overlay", "process"), EACH)

@@ -78,7 +78,9 @@ def _of_otp() -> dict[str, otp_facts.Fact]:
     return {
         "CodeIssued": otp_facts.CodeIssued(code, "LOCKED", bytes(56), bytes(40)),
         "CodeRequested": otp_facts.CodeRequested(code, 1),
-        "CodeEntered": otp_facts.CodeEntered(CODE_ID, SESSION, otp_facts.Verdict.WRONG, 2, LATER),
+        "CodeEntered": otp_facts.CodeEntered(
+            CODE_ID, SESSION, otp_facts.Verdict.WRONG, 2, LATER, HOLDER, CARD
+        ),
         "SessionOutcome.LOCKED_TO_RA": otp_facts.LockedToRa(
             SESSION, HOLDER, CARD, ORGANISATION, "LOCKED", "SELF", LATER
         ),

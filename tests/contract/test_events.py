@@ -85,7 +85,8 @@ def test_whoever_reads_a_topic_is_named_by_an_event_of_it() -> None:
         for topic in each.topics
         for name in each.consumers(topic)
     }
-    its_own = {("card_gateway", "card_gateway.events.v1"), ("audit_sequencer", "audit.heads.v1")}
+    its_own = {(name, f"{name}.events.v1") for name in ("card_gateway", "identity", "otp", "notifier")}
+    its_own |= {("audit_sequencer", "audit.heads.v1")}
 
     again = {(name, topic + DEAD) for name, topic in said}
     may_read = {(right.process, right.topic) for right in rights() if not right.sends}

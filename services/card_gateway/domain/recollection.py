@@ -186,13 +186,3 @@ def recall(card: CardRecalled, facts: Iterable[Fact]) -> CardRecalled:
     for fact in facts:
         card = card.after(fact)
     return card
-
-
-def missing(numbers: Iterable[int], after: int) -> list[tuple[int, int]]:
-    """Runs of numbers that nobody has: from `after` + 1 to the highest; first and last of each."""
-    runs, expected = [], after + 1
-    for number in sorted(set(numbers)):
-        if number > expected:
-            runs.append((expected, number - 1))
-        expected = max(expected, number + 1)
-    return runs

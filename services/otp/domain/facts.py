@@ -46,6 +46,8 @@ class CodeEntered:
     verdict: Verdict
     entries_left: int
     at: datetime
+    holder_ref: str
+    card_ref: str
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,17 @@ from sqlalchemy import func, select
 from deploy.local.kafka import Kafka
 from deploy.topics import create
 from services.card_gateway import tables
-from services.card_gateway.catching_up import CaughtUp, Hole, catch_up, told_of
+from services.card_gateway.catching_up import CaughtUp, catch_up, told_of
 from services.card_gateway.domain.facts import SessionOutcome
 from services.card_gateway.domain.words import Reason
 from services.card_gateway.events import TOPIC
-from services.card_gateway.freshness import TopicFreshness
 from services.card_gateway.storage import SOURCE
 from services.card_gateway.use_cases import commits
 from services.runtime import faults
+from services.runtime.catching_up import Hole
 from services.runtime.database import Database
 from services.runtime.errors import ServiceError
+from services.runtime.freshness import TopicFreshness
 from services.runtime.outbox import OutboxRelay
 from services.runtime.told import read_back
 from tests.ports.card_gateway.world import (
@@ -70,10 +71,14 @@ async def broker(own_kafka: Kafka) -> str:
     return own_kafka.bootstrap
 
 
+def freshness_of(database: Database, broker: str) -> TopicFreshness:
+    return TopicFreshness(database, broker, tables.outbox_position, TOPIC, SOURCE)
+
+
 @asynccontextmanager
 async def relaying(world: World, broker: str) -> AsyncIterator[TopicFreshness]:
     """The gateway's relay, which leads only where the database is current."""
-    freshness = TopicFreshness(world.database, broker)
+    freshness = freshness_of(world.database, broker)
     relay = OutboxRelay(
         world.database, tables.outbox, tables.outbox_position, SOURCE, broker, may_lead=freshness.look
     )
@@ -125,7 +130,7 @@ def copies(request: pytest.FixtureRequest, tmp_path: Path) -> Copies:
 async def restored(world: World, copy: str, broker: str) -> AsyncIterator[World]:
     """The gateway after its database was put back, as its process starts."""
     database = Database(copy)
-    freshness = TopicFreshness(database, broker)
+    freshness = freshness_of(database, broker)
     yield replace(world, database=database, freshness=freshness)
     await database.close()
 
@@ -315,16 +320,16 @@ async def test_F34_a_relay_that_was_killed_is_no_restore(world: World, broker: s
             await asyncio.wait_for(relay.run(), 30)
 
     assert len(hits) == 1
-    assert await TopicFreshness(world.database, broker).look()
+    assert await freshness_of(world.database, broker).look()
     async with relaying(world, broker):
         await all_told(world)
-    assert await TopicFreshness(world.database, broker).look()
+    assert await freshness_of(world.database, broker).look()
     await assert_audit_sees_no_gap_and_no_repeat(broker)
 
 
 @ON_ONE
 async def test_F34_a_new_database_on_an_empty_topic_is_current(world: World, broker: str) -> None:
-    assert await TopicFreshness(world.database, broker).look()
+    assert await freshness_of(world.database, broker).look()
 
 
 @ON_ONE
@@ -376,7 +381,7 @@ async def test_F34_events_that_expired_leave_a_current_database_current(world: W
         await all_told(world)
     await expire(broker, but=0)
 
-    assert await TopicFreshness(world.database, broker).look()
+    assert await freshness_of(world.database, broker).look()
 
 
 @ON_ONE
@@ -423,7 +428,7 @@ async def test_F34_a_topic_that_was_made_anew_leaves_the_database_current(
     await admin.close()
     await create(broker)
 
-    assert await TopicFreshness(world.database, broker).look()
+    assert await freshness_of(world.database, broker).look()
 
 
 @ON_ONE
@@ -469,7 +474,7 @@ async def test_F34_while_kafka_is_away_at_a_start_no_reset_begins_and_it_is_aske
     world: World, broker: str, own_kafka: Kafka
 ) -> None:
     (reader,) = await cards(world, 1)
-    freshness = TopicFreshness(world.database, broker)
+    freshness = freshness_of(world.database, broker)
     started = replace(world, freshness=freshness)
     own_kafka.stop()
     asking = asyncio.create_task(freshness.run())

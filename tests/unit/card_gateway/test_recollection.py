@@ -10,11 +10,11 @@ from services.card_gateway.domain.recollection import (
     Candidate,
     CardRecalled,
     Told,
-    missing,
     recall,
     sessions_of,
 )
 from services.card_gateway.domain.words import OutcomeKind, Reason, Route, SecretLabel
+from services.runtime.catching_up import missing
 from tests.fakes.clock import NOON
 
 CARD = "c1" * 16

@@ -18,6 +18,13 @@ ENTRIES: tuple[Entry, ...] = (
         " more than a few minutes, report the problem.",
     ),
     report(
+        "DATABASE_BEHIND",
+        "Part of this service is not ready yet",
+        "After a restart we first check that our records are the newest ones. No code is sent or accepted"
+        f" before that. {NOTHING_CHANGED}",
+        "Wait a minute, then try again. If it takes more than a few minutes, report the problem.",
+    ),
+    report(
         "DEADLINE_EXCEEDED",
         "Part of this service took too long",
         "We stopped waiting after 5 seconds. Nothing was lost.",

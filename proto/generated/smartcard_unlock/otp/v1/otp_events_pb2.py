@@ -27,7 +27,7 @@ from smartcard_unlock.common.v1 import common_pb2 as smartcard__unlock_dot_commo
 from smartcard_unlock.otp.v1 import otp_pb2 as smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(smartcard_unlock/otp/v1/otp_events.proto\x12\x17smartcard_unlock.otp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\x1a!smartcard_unlock/otp/v1/otp.proto\"\xac\x02\n\nCodeIssued\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x12\n\nholder_ref\x18\x03 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x04 \x01(\r\x12-\n\tissued_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0bsealed_code\x18\x07 \x01(\x0c\x42\x03\x80\x01\x01\x12\x32\n\x06reason\x18\x08 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x1f\n\x12sealed_particulars\x18\t \x01(\x0c\x42\x03\x80\x01\x01\"\x7f\n\rCodeRequested\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63odes_in_session\x18\x04 \x01(\r\"\xb2\x01\n\x0b\x43odeEntered\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x37\n\x07verdict\x18\x03 \x01(\x0e\x32&.smartcard_unlock.otp.v1.RedeemVerdict\x12\x14\n\x0c\x65ntries_left\x18\x04 \x01(\r\x12/\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc4\x01\n\x0eGuessingSpread\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x33\n\x05scope\x18\x02 \x01(\x0e\x32$.smartcard_unlock.otp.v1.SpreadScope\x12\x14\n\x0corganisation\x18\x03 \x01(\t\x12\x13\n\x0bnetwork_ref\x18\x04 \x01(\t\x12\r\n\x05\x63\x61rds\x18\x05 \x01(\r\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdb\x01\n\x0fLockClearedByRa\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nholder_ref\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x03 \x01(\t\x12\x14\n\x0corganisation\x18\x04 \x01(\t\x12\x30\n\x05\x61\x63tor\x18\x05 \x01(\x0b\x32!.smartcard_unlock.common.v1.Actor\x12\x15\n\rwrong_in_year\x18\x06 \x01(\r\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x81\x01\n\x0bSpreadScope\x12\x1c\n\x18SPREAD_SCOPE_UNSPECIFIED\x10\x00\x12\x18\n\x14SPREAD_SCOPE_NETWORK\x10\x01\x12\x1d\n\x19SPREAD_SCOPE_ORGANISATION\x10\x02\x12\x1b\n\x17SPREAD_SCOPE_EVERYWHERE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(smartcard_unlock/otp/v1/otp_events.proto\x12\x17smartcard_unlock.otp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\x1a!smartcard_unlock/otp/v1/otp.proto\"\xac\x02\n\nCodeIssued\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x12\n\nholder_ref\x18\x03 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x04 \x01(\r\x12-\n\tissued_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0bsealed_code\x18\x07 \x01(\x0c\x42\x03\x80\x01\x01\x12\x32\n\x06reason\x18\x08 \x01(\x0e\x32\".smartcard_unlock.common.v1.Reason\x12\x1f\n\x12sealed_particulars\x18\t \x01(\x0c\x42\x03\x80\x01\x01\"\x7f\n\rCodeRequested\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63odes_in_session\x18\x04 \x01(\r\"\xd8\x01\n\x0b\x43odeEntered\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x37\n\x07verdict\x18\x03 \x01(\x0e\x32&.smartcard_unlock.otp.v1.RedeemVerdict\x12\x14\n\x0c\x65ntries_left\x18\x04 \x01(\r\x12/\n\x0boccurred_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nholder_ref\x18\x06 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x07 \x01(\t\"\xc4\x01\n\x0eGuessingSpread\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x33\n\x05scope\x18\x02 \x01(\x0e\x32$.smartcard_unlock.otp.v1.SpreadScope\x12\x14\n\x0corganisation\x18\x03 \x01(\t\x12\x13\n\x0bnetwork_ref\x18\x04 \x01(\t\x12\r\n\x05\x63\x61rds\x18\x05 \x01(\r\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdb\x01\n\x0fLockClearedByRa\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nholder_ref\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x03 \x01(\t\x12\x14\n\x0corganisation\x18\x04 \x01(\t\x12\x30\n\x05\x61\x63tor\x18\x05 \x01(\x0b\x32!.smartcard_unlock.common.v1.Actor\x12\x15\n\rwrong_in_year\x18\x06 \x01(\r\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x81\x01\n\x0bSpreadScope\x12\x1c\n\x18SPREAD_SCOPE_UNSPECIFIED\x10\x00\x12\x18\n\x14SPREAD_SCOPE_NETWORK\x10\x01\x12\x1d\n\x19SPREAD_SCOPE_ORGANISATION\x10\x02\x12\x1b\n\x17SPREAD_SCOPE_EVERYWHERE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,16 +38,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CODEISSUED'].fields_by_name['sealed_code']._serialized_options = b'\200\001\001'
   _globals['_CODEISSUED'].fields_by_name['sealed_particulars']._loaded_options = None
   _globals['_CODEISSUED'].fields_by_name['sealed_particulars']._serialized_options = b'\200\001\001'
-  _globals['_SPREADSCOPE']._serialized_start=1213
-  _globals['_SPREADSCOPE']._serialized_end=1342
+  _globals['_SPREADSCOPE']._serialized_start=1251
+  _globals['_SPREADSCOPE']._serialized_end=1380
   _globals['_CODEISSUED']._serialized_start=179
   _globals['_CODEISSUED']._serialized_end=479
   _globals['_CODEREQUESTED']._serialized_start=481
   _globals['_CODEREQUESTED']._serialized_end=608
   _globals['_CODEENTERED']._serialized_start=611
-  _globals['_CODEENTERED']._serialized_end=789
-  _globals['_GUESSINGSPREAD']._serialized_start=792
-  _globals['_GUESSINGSPREAD']._serialized_end=988
-  _globals['_LOCKCLEAREDBYRA']._serialized_start=991
-  _globals['_LOCKCLEAREDBYRA']._serialized_end=1210
+  _globals['_CODEENTERED']._serialized_end=827
+  _globals['_GUESSINGSPREAD']._serialized_start=830
+  _globals['_GUESSINGSPREAD']._serialized_end=1026
+  _globals['_LOCKCLEAREDBYRA']._serialized_start=1029
+  _globals['_LOCKCLEAREDBYRA']._serialized_end=1248
 # @@protoc_insertion_point(module_scope)

@@ -166,6 +166,8 @@ class CodeEntered(_message.Message):
     VERDICT_FIELD_NUMBER: _builtins.int
     ENTRIES_LEFT_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
     code_id: _builtins.str
     """Id of the code the entry was judged against; empty where none was live."""
     session_id: _builtins.str
@@ -174,6 +176,10 @@ class CodeEntered(_message.Message):
     """The verdict."""
     entries_left: _builtins.int
     """Wrong entries that remain."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    card_ref: _builtins.str
+    """The card whose entries are counted, by random reference."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When; UTC."""
@@ -186,10 +192,12 @@ class CodeEntered(_message.Message):
         verdict: _otp_pb2.RedeemVerdict.ValueType = ...,
         entries_left: _builtins.int = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        holder_ref: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_id", b"code_id", "entries_left", b"entries_left", "occurred_at", b"occurred_at", "session_id", b"session_id", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_ref", b"card_ref", "code_id", b"code_id", "entries_left", b"entries_left", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "session_id", b"session_id", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

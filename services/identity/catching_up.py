@@ -1,0 +1,78 @@
+"""`catch-up` of identity: what was frozen since the copy is frozen, and no old address comes back.
+
+Events hold no address. A holder whose address was changed since the copy has none until it is set again, by
+the holder or an RA, under the version that was told: mail goes to nobody rather than to an old mailbox.
+"""
+
+from smartcard_unlock.common.v1 import common_pb2 as common
+from smartcard_unlock.identity.v1 import identity_events_pb2 as told
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity.approved_domains import change_again
+from services.identity.domain.allow_list import AllowedDomain, Change, ListChange
+from services.identity.domain.holder import Address, CardStatus
+from services.identity.events import EVENTS, event_of
+from services.identity.storage import SqlWork
+from services.identity.tables import cards, holders, outbox, outbox_position
+from services.runtime.catching_up import Books
+from services.runtime.cloud_events import Received, Unreadable
+from services.runtime.randomness import Randomness
+from services.runtime.timestamps import instant_of
+
+BOOKS = (Books(outbox, outbox_position, EVENTS),)
+
+CAUGHT_UP = "catch-up"
+"""Who set an address, or changed the list, in the words of the database."""
+
+
+class Recalling:
+    """Does again what identity told. Imports are not among it: their files are imported again."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        self._randomness = randomness
+
+    async def again(self, connection: AsyncConnection, event: Received) -> bool:
+        """Do one event again. Raises Unreadable."""
+        work = SqlWork(connection, event_of, self._randomness)
+        match event.ce_type:
+            case told.CardFrozen.DESCRIPTOR.full_name:
+                return await _frozen(connection, event.parse(told.CardFrozen))
+            case told.ContactChanged.DESCRIPTOR.full_name:
+                return await _contact_changed(connection, work, event.parse(told.ContactChanged))
+            case told.AllowListChanged.DESCRIPTOR.full_name:
+                return await _list_changed(connection, event)
+            case common.SessionOutcome.DESCRIPTOR.full_name:
+                outcome = event.parse(common.SessionOutcome)
+                kind = common.OutcomeKind.Name(outcome.kind).removeprefix("OUTCOME_KIND_")
+                return await work.first_outcome(outcome.session_id, kind, instant_of(outcome.occurred_at))
+        return False
+
+
+async def _frozen(connection: AsyncConnection, message: told.CardFrozen) -> bool:
+    """A freeze that an import has lifted since is lifted by that import again."""
+    mine = (cards.c.card_ref == message.card_ref) & (cards.c.status == CardStatus.ACTIVE.value)
+    frozen = update(cards).where(mine).values(status=CardStatus.FROZEN.value)
+    return await connection.scalar(frozen.returning(cards.c.card_ref)) is not None
+
+
+async def _contact_changed(connection: AsyncConnection, work: SqlWork, message: told.ContactChanged) -> bool:
+    await work.lock_holder(message.holder_ref)
+    stands = select(holders.c.address_version).where(holders.c.holder_ref == message.holder_ref)
+    version = await connection.scalar(stands)
+    if version is None or version >= message.address_version:
+        return False
+    gone = Address(message.address_version, None, instant_of(message.occurred_at), CAUGHT_UP)
+    await work.set_address(message.holder_ref, gone)
+    return True
+
+
+async def _list_changed(connection: AsyncConnection, event: Received) -> bool:
+    message = event.parse(told.AllowListChanged)
+    try:
+        change = Change(told.AllowListChange.Name(message.change).removeprefix("ALLOW_LIST_CHANGE_"))
+    except ValueError:
+        raise Unreadable("change") from None
+    entry = AllowedDomain(message.domain, message.subdomains, message.organisation)
+    again = ListChange(entry, change, CAUGHT_UP, instant_of(message.occurred_at))
+    return await change_again(connection, again, event.ce_id)
