@@ -144,6 +144,14 @@ def _frozen(told: identity.CardFrozen) -> str:
     return f"froze card {told.card_ref[:SHOWN]}"
 
 
+_BASIS = {"KNOWN": "knows them", "PHOTO_ID": "saw a document with a photograph"}
+
+
+def _vouched(told: identity.VouchedInPerson) -> str:
+    basis = _BASIS.get(told.basis, told.basis)
+    return f"vouched in person for the holder of card {told.card_ref[:SHOWN]}: {basis}"
+
+
 _Told = tuple[type[Message], Callable[[Any], str]]
 
 _TELLERS: dict[str, _Told] = {
@@ -163,5 +171,6 @@ _TELLERS: dict[str, _Told] = {
         (identity.AllowListChanged, _list_changed),
         (identity.ContactChanged, _contact),
         (identity.CardFrozen, _frozen),
+        (identity.VouchedInPerson, _vouched),
     )
 }

@@ -59,8 +59,9 @@ async def test_R36_whoever_types_the_passcode_has_no_sign_in_of_an_ra(visitor: V
     assert "let the holder type, and look away. You are signed out already" in text
     assert "Your security code was right" not in text
 
-    for path in ("/ra", BEGIN, "/profile/contact"):
+    for path in ("/ra", BEGIN):
         assert (await visitor.open(path)).url.path == "/sign-in"
+    assert (await visitor.open("/profile/contact")).url.path == "/passcode"
 
 
 async def test_R36_the_last_page_names_the_vouch_and_the_lock_that_stays(
