@@ -31,6 +31,7 @@ from services.identity.storage import PROCESS, SqlStore
 from services.identity.tables import outbox, outbox_position
 from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.desk import Desk
+from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
@@ -73,7 +74,10 @@ async def serve(_: argparse.Namespace) -> int:
     holders, profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
     finder = Finder(parts.store, SystemClock(), NameIndex)
     servicer = IdentityServicer(holders, finder, profiles, Telling(parts, holders))
-    desk, in_person = RaDeskServicer(Desk(parts, NameIndex)), InPersonServicer(Vouching(parts))
+    desk = RaDeskServicer(
+        Desk(parts, NameIndex, read.RA_ADDRESSES_PER_DAY), DeskActs(parts, read.RA_ADDRESSES_PER_DAY)
+    )
+    in_person = InPersonServicer(Vouching(parts))
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
         (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, desk),

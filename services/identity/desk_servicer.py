@@ -2,21 +2,26 @@
 
 from typing import Any
 
+from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 from smartcard_unlock.identity.v1 import ra_desk_pb2 as desk
 from smartcard_unlock.identity.v1 import ra_desk_pb2_grpc
 
+from services.identity.domain.acts import ActReason, Change, Why
 from services.identity.domain.desk import FoundHolder, RegistryCard
 from services.identity.servicer import refused_message
 from services.identity.use_cases import Refused
 from services.identity.use_cases.desk import Desk, ShownHolder
+from services.identity.use_cases.desk_acts import DeskActs
+from services.runtime.errors import invalid
 from services.runtime.timestamps import timestamp_of
 
 
 class RaDeskServicer(ra_desk_pb2_grpc.RaDeskServiceServicer):
     """RaDeskService. GrantRefused becomes a status in the server."""
 
-    def __init__(self, lookups: Desk) -> None:
+    def __init__(self, lookups: Desk, acts: DeskActs) -> None:
         self._lookups = lookups
+        self._acts = acts
 
     async def FindHolders(  # noqa: N802
         self, request: desk.FindHoldersRequest, context: Any
@@ -37,6 +42,69 @@ class RaDeskServicer(ra_desk_pb2_grpc.RaDeskServiceServicer):
         if isinstance(answer, str):
             return desk.GetHolderResponse(refused_code=answer)
         return desk.GetHolderResponse(holder=_record(answer))
+
+    async def ListHolderChanges(  # noqa: N802
+        self, request: desk.ListHolderChangesRequest, context: Any
+    ) -> desk.ListHolderChangesResponse:
+        """List what was changed of a holder."""
+        answer = await self._lookups.changes(request.profile_grant, request.holder_ref)
+        if isinstance(answer, Refused):
+            return desk.ListHolderChangesResponse(refused=refused_message(answer))
+        if isinstance(answer, str):
+            return desk.ListHolderChangesResponse(refused_code=answer)
+        return desk.ListHolderChangesResponse(changes=map(_change, answer))
+
+    async def SetHolderAddress(  # noqa: N802
+        self, request: desk.SetHolderAddressRequest, context: Any
+    ) -> desk.SetHolderAddressResponse:
+        """Set a holder's address."""
+        answer = await self._acts.set_address(
+            request.profile_grant, request.holder_ref, request.address, _why(request), request.attempt_id
+        )
+        return desk.SetHolderAddressResponse(**_answer(answer))
+
+    async def FreezeHolderCard(  # noqa: N802
+        self, request: desk.FreezeHolderCardRequest, context: Any
+    ) -> desk.FreezeHolderCardResponse:
+        """Freeze a card."""
+        answer = await self._acts.freeze(
+            request.profile_grant, request.holder_ref, request.card_ref, _why(request), request.attempt_id
+        )
+        return desk.FreezeHolderCardResponse(**_answer(answer))
+
+    async def LiftFreeze(  # noqa: N802
+        self, request: desk.LiftFreezeRequest, context: Any
+    ) -> desk.LiftFreezeResponse:
+        """Lift a freeze."""
+        answer = await self._acts.lift_freeze(
+            request.profile_grant, request.holder_ref, request.card_ref, _why(request), request.attempt_id
+        )
+        return desk.LiftFreezeResponse(**_answer(answer))
+
+
+def _why(request: Any) -> Why:
+    """Return the reason of an act's request. Raises ServiceError for one without an attempt."""
+    if not request.attempt_id:
+        raise invalid()
+    named = {number: name.removeprefix("ACT_REASON_") for name, number in told.ActReason.items()}
+    reason = named.get(request.reason, "")
+    return Why(ActReason(reason) if reason in ActReason.__members__ else None, request.note)
+
+
+def _answer(answer: Refused | str) -> dict[str, Any]:
+    return {"refused_code": answer} if isinstance(answer, str) else {"refused": refused_message(answer)}
+
+
+def _change(change: Change) -> desk.HolderChange:
+    return desk.HolderChange(
+        at=timestamp_of(change.at),
+        kind=change.kind.value,
+        by=change.by,
+        actor_name=change.actor_name,
+        card_ref=change.card_ref,
+        reason=told.ActReason.Value(f"ACT_REASON_{change.reason or 'UNSPECIFIED'}"),
+        note=change.note,
+    )
 
 
 def _found(holder: FoundHolder) -> desk.FoundHolder:
@@ -62,6 +130,7 @@ def _record(shown: ShownHolder) -> desk.HolderRecord:
         address_set_by=address.set_by if address else "",
         address_set_at=timestamp_of(address.set_at) if address else None,
         cards=map(_card, record.cards),
+        addresses_left=shown.addresses_left,
     )
 
 

@@ -3,11 +3,13 @@
 from smartcard_unlock.common.v1 import common_pb2 as common
 from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 
+from services.identity.domain.acts import ActReason
 from services.identity.domain.facts import (
     AllowListChanged,
     CardFrozen,
     ContactChanged,
     Fact,
+    FreezeLifted,
     HolderRefused,
     HoldersImported,
     VouchedInPerson,
@@ -36,6 +38,8 @@ def event_of(fact: Fact) -> Event:
             return _contact_changed(fact)
         case CardFrozen():
             return _frozen(fact)
+        case FreezeLifted():
+            return _lifted(fact)
 
 
 def _refused(fact: HolderRefused) -> Event:
@@ -107,6 +111,7 @@ def _contact_changed(fact: ContactChanged) -> Event:
         address_version=fact.version,
         mobile_changed=fact.mobile_changed,
         occurred_at=timestamp_of(fact.at),
+        reason=_why(fact.why),
     )
     return Event(EVENTS, fact.holder_ref, message, fact.at)
 
@@ -116,7 +121,29 @@ def _frozen(fact: CardFrozen) -> Event:
         holder_ref=fact.holder_ref,
         organisation=fact.organisation,
         card_ref=fact.card_ref,
-        actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref),
+        actor=common.Actor(
+            kind=common.ActorKind.Value(f"ACTOR_KIND_{fact.actor_kind}"),
+            ref=fact.actor_ref or fact.holder_ref,
+        ),
         occurred_at=timestamp_of(fact.at),
+        reason=_why(fact.why),
+        address_version=fact.address_version,
     )
     return Event(EVENTS, fact.holder_ref, message, fact.at)
+
+
+def _lifted(fact: FreezeLifted) -> Event:
+    message = told.FreezeLifted(
+        holder_ref=fact.holder_ref,
+        organisation=fact.organisation,
+        card_ref=fact.card_ref,
+        actor=common.Actor(kind=common.ACTOR_KIND_RA, ref=fact.actor_ref),
+        occurred_at=timestamp_of(fact.at),
+        reason=_why(fact.why),
+        address_version=fact.address_version,
+    )
+    return Event(EVENTS, fact.holder_ref, message, fact.at)
+
+
+def _why(reason: ActReason | None) -> told.ActReason.ValueType:
+    return told.ActReason.Value(f"ACT_REASON_{reason.value}") if reason else told.ACT_REASON_UNSPECIFIED

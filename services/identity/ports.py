@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from services.identity.domain.acts import Act, ActKind, Change
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.desk import FoundHolder, HolderRecord
 from services.identity.domain.facts import Fact
 from services.identity.domain.holder import (
     Address,
+    CardStatus,
     FreezeToken,
     HeldCard,
     OwnProfile,
@@ -54,6 +56,34 @@ class DeskView(Protocol):
 
     async def holder_record(self, holder_ref: str, organisations: Sequence[str]) -> HolderRecord | None:
         """Return a holder of these organisations with their cards; None where there is none."""
+        ...
+
+    async def count_acts(self, actor_ref: str, kind: ActKind, since: datetime) -> int:
+        """Return how many acts of a kind an RA did since then."""
+        ...
+
+    async def changes_of(self, holder_ref: str) -> Sequence[Change]:
+        """Return what was changed of a holder here, the newest first."""
+        ...
+
+
+class DeskWork(Protocol):
+    """Acts of RAs, in one transaction with what they change."""
+
+    async def acted(self, actor_ref: str, attempt_id: str) -> bool:
+        """Tell whether this attempt of this RA was taken already."""
+        ...
+
+    async def keep_act(self, act: Act) -> None:
+        """Keep who did what, when and why."""
+        ...
+
+    async def restate(self, holder_ref: str, card_ref: str, old: CardStatus, new: CardStatus) -> bool:
+        """Give a holder's card another status; False where it is not theirs, or has not the old one."""
+        ...
+
+    async def spend_freeze_tokens(self, holder_ref: str, card_ref: str) -> None:
+        """Delete what could freeze this card: its own tokens, and those of every card of the holder's."""
         ...
 
 
@@ -109,7 +139,7 @@ class View(DeskView, Protocol):
         ...
 
 
-class Work(View, Protocol):
+class Work(View, DeskWork, Protocol):
     """One transaction: all of it is stored and told, or none."""
 
     async def lock_holder(self, holder_ref: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import approved_domains
 from services.identity.approved_domains import ChangeWriter
+from services.identity.desk_changes import spend_freeze_tokens
 from services.identity.directory import (
     Card,
     Contact,
@@ -141,6 +142,8 @@ class SqlRegistry:
         kept = [vars(plan.cards[each]) for each in sorted(plan.changed_cards - lifted)]
         await _put(connection, cards, kept, {"status": _stays_frozen})
         await _put(connection, cards, [vars(plan.cards[each]) for each in sorted(lifted)])
+        for each in sorted(lifted):
+            await spend_freeze_tokens(connection, plan.cards[each].holder_ref, each)
         await _put(connection, roles, [_role(key, plan.roles[key]) for key in sorted(plan.roles)])
 
     async def _eligible(self, connection: AsyncConnection) -> dict[str, int]:

@@ -18,6 +18,7 @@ _KINDS: dict[int, Kind] = {
     identity.MESSAGE_KIND_ADDRESS_CHANGED: Kind.ADDRESS_CHANGED,
     identity.MESSAGE_KIND_UNLOCKED: Kind.UNLOCKED,
     identity.MESSAGE_KIND_CARD_FROZEN: Kind.CARD_FROZEN,
+    identity.MESSAGE_KIND_RA_TEAM: Kind.RA_TEAM,
 }
 
 

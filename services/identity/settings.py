@@ -26,5 +26,6 @@ class IdentitySettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`."""
 
     CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in card_gateway")
+    RA_ADDRESSES_PER_DAY: int = Field(50, ge=1, description="that one RA may set for holders in 24 h")
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path

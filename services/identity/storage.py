@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, delete, insert, literal, select, union_a
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.desk_changes import DeskRecords, DeskWrites
 from services.identity.desk_statements import DeskReads
 from services.identity.domain.address import domain_of
 from services.identity.domain.allow_list import EVERYWHERE, AllowedDomain, candidates
@@ -138,7 +139,7 @@ _AUTHORITIES = (
 )
 
 
-class SqlView(DeskReads):
+class SqlView(DeskReads, DeskRecords):
     """Reads; each is one statement by primary keys."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -210,7 +211,7 @@ class SqlView(DeskReads):
         return {row.code: _authority(row.code, row) for row in rows}
 
 
-class SqlWork(SqlView):
+class SqlWork(SqlView, DeskWrites):
     """One write transaction."""
 
     def __init__(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     and_,
 )
 
@@ -84,6 +85,24 @@ freeze_tokens = Table(
     Column("card_ref", String(32), nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
+
+ra_acts = Table(
+    "ra_acts",
+    metadata,
+    Column("act_id", String(36), primary_key=True),
+    Column("actor_ref", String(32), nullable=False),
+    Column("attempt_id", String(36), nullable=False),
+    Column("holder_ref", ForeignKey("holders.holder_ref"), nullable=False, index=True),
+    Column("card_ref", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("note", String(300), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    UniqueConstraint("actor_ref", "attempt_id", name="uq_ra_acts_attempt"),
+    Index("ix_ra_acts_actor_ref", "actor_ref", "at"),
+)
+"""What RAs did for holders: who, when and why; `note` goes nowhere else. In order of their ids (UUIDv7)."""
 
 cards = Table(
     "cards",

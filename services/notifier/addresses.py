@@ -10,6 +10,7 @@ _KIND = {
     Template.ADDRESS_CHANGED: identity_pb2.MESSAGE_KIND_ADDRESS_CHANGED,
     Template.WAS_THIS_YOU: identity_pb2.MESSAGE_KIND_UNLOCKED,
     Template.CARD_FROZEN: identity_pb2.MESSAGE_KIND_CARD_FROZEN,
+    Template.ADDRESS_SET_BY_RA: identity_pb2.MESSAGE_KIND_RA_TEAM,
 }
 
 

@@ -8,7 +8,7 @@ from smartcard_unlock.identity.v1 import identity_events_pb2
 from smartcard_unlock.otp.v1 import otp_events_pb2
 
 from services.notifier.domain.delivery import Delivery, Template
-from services.notifier.use_cases import AddressChange, Deliveries, Freeze, Notice
+from services.notifier.use_cases import AddressChange, Deliveries, Freeze, Notice, Stop
 from services.runtime.cloud_events import Received, Unreadable
 
 CODES_TOPIC = "otp.code-issued.v1"
@@ -87,13 +87,39 @@ class ProfileConsumer:
     async def handle(self, event: Received) -> None:
         """Queue the mails of a change. Raises Unreadable for a message that is not one."""
         if event.ce_type == identity_events_pb2.CardFrozen.DESCRIPTOR.full_name:
-            frozen = event.parse(identity_events_pb2.CardFrozen)
-            holder, card = _word(frozen.holder_ref), _word(frozen.card_ref)
-            await self._deliveries.take_freeze(
-                Freeze(event.ce_id, holder, card, _instant(frozen.occurred_at))
-            )
+            await self._frozen(event)
+        if event.ce_type == identity_events_pb2.FreezeLifted.DESCRIPTOR.full_name:
+            await self._stopped(event, event.parse(identity_events_pb2.FreezeLifted), lifted=True)
         if event.ce_type == identity_events_pb2.ContactChanged.DESCRIPTOR.full_name:
             await self._address_changed(event)
+
+    async def _frozen(self, event: Received) -> None:
+        frozen = event.parse(identity_events_pb2.CardFrozen)
+        if frozen.actor.kind == common_pb2.ACTOR_KIND_RA:
+            await self._stopped(event, frozen, lifted=False)
+            return
+        holder, card = _word(frozen.holder_ref), _word(frozen.card_ref)
+        await self._deliveries.take_freeze(Freeze(event.ce_id, holder, card, _instant(frozen.occurred_at)))
+
+    async def _stopped(
+        self,
+        event: Received,
+        told: identity_events_pb2.CardFrozen | identity_events_pb2.FreezeLifted,
+        *,
+        lifted: bool,
+    ) -> None:
+        """What an RA did with a card goes to its holder, where there is an address."""
+        if not told.address_version:
+            return
+        stop = Stop(
+            event_id=event.ce_id,
+            holder_ref=_word(told.holder_ref),
+            card_ref=_word(told.card_ref),
+            address_version=_version(told.address_version),
+            lifted=lifted,
+            occurred_at=_instant(told.occurred_at),
+        )
+        await self._deliveries.take_stop(stop)
 
     async def _address_changed(self, event: Received) -> None:
         changed = event.parse(identity_events_pb2.ContactChanged)
@@ -106,6 +132,7 @@ class ProfileConsumer:
             old_version=_version(changed.old_address_version) if changed.old_address_version else 0,
             new_version=_version(changed.address_version),
             occurred_at=_instant(changed.occurred_at),
+            by_ra=changed.actor.kind == common_pb2.ACTOR_KIND_RA,
         )
         await self._deliveries.take_address_change(change)
 

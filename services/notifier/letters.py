@@ -47,6 +47,7 @@ class TemplateLetters:
             "card": contents.card_last_four,
             "site": contents.site,
             "card_ref": delivery.card_ref,
+            "holder_ref": delivery.holder_ref,
             "freeze_page": f"{self._origin}/freeze/{contents.freeze_token}" if contents.freeze_token else "",
             "reason": delivery.reason,
             "valid_until": _time(delivery.expires_at.astimezone(self._zone)),

@@ -111,6 +111,8 @@ class AddressChange:
     """0 where there was no address before."""
     new_version: int
     occurred_at: datetime
+    by_ra: bool = False
+    """The RA team hears of it too. R25."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,18 @@ class Freeze:
     event_id: str
     holder_ref: str
     card_ref: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A card that an RA froze or released, of which its holder should hear. R64."""
+
+    event_id: str
+    holder_ref: str
+    card_ref: str
+    address_version: int
+    lifted: bool
     occurred_at: datetime
 
 
@@ -168,6 +182,14 @@ class Deliveries:
             now = self._parts.clock.now()
             if await work.first_time(freeze.event_id, now):
                 await work.add(_alert_of(freeze, self._return_token(), now))
+        self.queued.set()
+
+    async def take_stop(self, stop: Stop) -> None:
+        """Queue the mail to the holder."""
+        async with self._parts.store.begin("notifier.take_stop") as work:
+            now = self._parts.clock.now()
+            if await work.first_time(stop.event_id, now):
+                await work.add(_stop_of(stop, self._return_token(), now))
         self.queued.set()
 
     async def claim(self, limit: int) -> Sequence[Delivery]:
@@ -284,10 +306,12 @@ def _delivery_of(notice: Notice, return_token: str, now: datetime) -> Delivery:
 
 def _deliveries_of(change: AddressChange, now: datetime) -> list[Delivery]:
     """A message has one recipient: neither address learns of the other one."""
-    versions = {"OLD": change.old_version, "NEW": change.new_version}
-    return [
+    by = "_BY_RA" if change.by_ra else ""
+    versions = {f"OLD{by}": change.old_version, f"NEW{by}": change.new_version}
+    team = [_to_the_team(change, now)] if change.by_ra else []
+    return team + [
         Delivery(
-            message_id=f"{change.event_id}.{which.lower()}",
+            message_id=f"{change.event_id}.{which[:3].lower()}",
             template=Template.ADDRESS_CHANGED,
             session_id=change.session_id,
             holder_ref=change.holder_ref,
@@ -300,6 +324,36 @@ def _deliveries_of(change: AddressChange, now: datetime) -> list[Delivery]:
         for which, version in versions.items()
         if version
     ]
+
+
+def _to_the_team(change: AddressChange, now: datetime) -> Delivery:
+    return Delivery(
+        message_id=f"{change.event_id}.team",
+        template=Template.ADDRESS_SET_BY_RA,
+        session_id=change.session_id,
+        holder_ref=change.holder_ref,
+        address_version=0,
+        reason="",
+        made_at=change.occurred_at,
+        expires_at=now + NOTICE_LIFETIME,
+        due_at=now,
+    )
+
+
+def _stop_of(stop: Stop, return_token: str, now: datetime) -> Delivery:
+    return Delivery(
+        message_id=stop.event_id,
+        template=Template.CARD_STOPPED,
+        session_id=stop.event_id,  # no session: as with the alert
+        holder_ref=stop.holder_ref,
+        address_version=stop.address_version,
+        reason="LIFTED" if stop.lifted else "FROZEN",
+        made_at=stop.occurred_at,
+        expires_at=now + NOTICE_LIFETIME,
+        due_at=now,
+        return_token=return_token,
+        card_ref=stop.card_ref,
+    )
 
 
 def _alert_of(freeze: Freeze, return_token: str, now: datetime) -> Delivery:

@@ -462,6 +462,38 @@ class HolderRecord:
     """`import`, `holder` or `ra`."""
     address_set_at: datetime | None
     cards: tuple[HolderCard, ...]
+    addresses_left: int = 0
+    """That the RA who looks may still set in these 24 hours."""
+
+
+@dataclass(frozen=True)
+class HolderChange:
+    """One change of a holder's profile or cards, as RAs see it."""
+
+    at: datetime
+    kind: str
+    by: str
+    """`import`, `holder` or `ra`."""
+    actor_name: str = field(default="", repr=False)
+    card_ref: str = ""
+    reason: str = ""
+    note: str = field(default="", repr=False)
+
+
+class CardAct(Enum):
+    """What an RA does with a holder's card."""
+
+    FREEZE = "FREEZE"
+    LIFT = "LIFT"
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why an RA acts, and by which attempt."""
+
+    reason: str
+    note: str = field(repr=False)
+    attempt_id: str
 
 
 @dataclass(frozen=True)
@@ -493,6 +525,22 @@ class Desk(Protocol):
 
     async def holder(self, profile_grant: str, holder_ref: str) -> HolderRecord | Refused:
         """Show a holder of the RA's organisations; HOLDER_NOT_FOUND for all others."""
+        ...
+
+    async def changes(self, profile_grant: str, holder_ref: str) -> tuple[HolderChange, ...] | Refused:
+        """List what was changed of a holder, the newest first."""
+        ...
+
+    async def set_address(
+        self, profile_grant: str, holder_ref: str, address: str, why: Why
+    ) -> Refused | None:
+        """Set a holder's address as typed; None where it stands."""
+        ...
+
+    async def act_on_card(
+        self, profile_grant: str, act: CardAct, holder_ref: str, card_ref: str, why: Why
+    ) -> Refused | None:
+        """Freeze a holder's card or lift its freeze; None where it was done."""
         ...
 
 

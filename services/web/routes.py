@@ -28,6 +28,7 @@ from services.web.pages import (
     in_person,
     passcode,
     profile,
+    ra_acts,
     ra_desk,
     reasons,
     receipt,
@@ -42,6 +43,9 @@ from services.web.visit import STATIC_FILES, House, Stop, Visit, fresh_journey
 
 OLD_ADDRESS = "/selfservicewebapp/unlockCardStart"
 """Where the old service was. R46."""
+
+HOLDER = "/ra/holders/{holder_ref}"
+"""The page of one holder, for an RA."""
 
 PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/", start.show_start, None),
@@ -63,7 +67,11 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     ("/ra", ra_desk.show_desk, ra_desk.find_holder),
     (IN_PERSON, in_person.show_in_person, in_person.begin_in_person),
     (VOUCH, in_person.show_vouch, in_person.vouch),
-    ("/ra/holders/{holder_ref}", ra_desk.show_holder, None),
+    (HOLDER, ra_desk.show_holder, None),
+    (f"{HOLDER}/changes", ra_desk.show_changes, None),
+    (f"{HOLDER}/address", ra_acts.show_address, ra_acts.set_address),
+    (f"{HOLDER}/cards/{{card_ref}}/freeze", ra_acts.show_freeze, ra_acts.freeze),
+    (f"{HOLDER}/cards/{{card_ref}}/lift", ra_acts.show_lift, ra_acts.lift),
     ("/address", address.show_address, address.send_code),
     ("/no-mailbox", address.show_no_mailbox, address.report_no_mailbox),
     ("/code", code.show_code, code.enter_code),

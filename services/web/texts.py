@@ -93,6 +93,53 @@ SET_BY = {
     "ra": "By a Registration Authority",
 }
 
+ADDRESS_REASONS = (
+    ("NO_ADDRESS", "There was no address"),
+    ("ADDRESS_WRONG", "The address was wrong or is not approved"),
+    ("MAILBOX_CLOSED", "The holder cannot read that mailbox"),
+    ("OTHER", "Another reason"),
+)
+FREEZE_REASONS = (
+    ("CARD_LOST", "It is lost or was stolen"),
+    ("MISUSE_SUSPECTED", "Somebody else may use it"),
+    ("OTHER", "Another reason"),
+)
+LIFT_REASONS = (
+    ("CARD_FOUND", "The holder has it again"),
+    ("HOLDER_CONFIRMED", "The holder confirmed that it was their own doing"),
+    ("FROZEN_IN_ERROR", "It was frozen by mistake"),
+    ("OTHER", "Another reason"),
+)
+"""Why an RA acts, in the words of the pages. R25."""
+
+ACT_REASONS = dict((*ADDRESS_REASONS, *FREEZE_REASONS, *LIFT_REASONS))
+
+ADDRESS_SET = "The email address is set"
+ADDRESS_SET_TOLD = (
+    "It counts at once. The holder can unlock a locked smartcard now, by a security code that is mailed to"
+    " it. We tell the address that was there before, the new one and the mailbox of your team."
+)
+CARD_FROZEN = "The smartcard is frozen"
+CARD_FROZEN_TOLD = "Nobody can unlock it or sign in here with it. We tell the holder by email, if we can."
+FREEZE_LIFTED = "The freeze is lifted"
+FREEZE_LIFTED_TOLD = (
+    "The smartcard can be unlocked again. Links to freeze it in older emails do not work any more."
+    " We tell the holder by email, if we can."
+)
+
+CHANGES = {
+    "ADDRESS_SET": "Email address set",
+    "CARD_FROZEN": "Smartcard frozen",
+    "FREEZE_LIFTED": "Freeze of a smartcard lifted",
+}
+
+ACT_REFUSED = {
+    "REASON_MISSING": "Select why",
+    "NOTE_MISSING": "Write what the other reason is",
+    "NOTE_TOO_LONG": "The note must be 300 characters or fewer",
+    "EMAIL_MISSING": "Enter the holder’s work email address",
+}
+
 CARD_STATUS = {
     "ACTIVE": "In use",
     "LOST": "Reported lost",

@@ -40,7 +40,7 @@ PATHS = frozenset({
 COMPONENTS = frozenset({
     "back-link", "button", "checkboxes", "error-message", "error-summary", "fieldset", "footer", "header",
     "heading", "hint", "input", "inset-text", "label", "legend", "macros", "nhsuk", "panel", "password-input",
-    "radios", "skip-link",
+    "radios", "skip-link", "textarea",
 })  # fmt: skip
 """Of the NHS design system, what the pages use."""
 AGAIN_AT = {"OWN_CARD": "/ra/in-person"}

@@ -15,6 +15,7 @@ from services.card_gateway.domain import facts as gateway_facts
 from services.card_gateway.domain.words import ActorKind, OutcomeKind, Reason, Route, SecretLabel
 from services.identity import events as identity
 from services.identity.domain import facts as identity_facts
+from services.identity.domain.acts import ActReason
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.allow_list import Change as ListChange
 from services.identity.domain.vouch import Basis, Vouch
@@ -49,6 +50,8 @@ def told() -> Iterator[Told]:
         yield f"DeliveryChanged.{change.news.value}", "notifier", notifier.event_of(_delivery(), change)
     yield from _of_audit()
     yield "VouchedInPerson", "identity", identity.event_of(_vouched())
+    lifted = identity_facts.FreezeLifted(HOLDER, ORGANISATION, CARD, RA, ActReason.HOLDER_CONFIRMED, 2, NOON)
+    yield "FreezeLifted", "identity", identity.event_of(lifted)
 
 
 def _vouched() -> identity_facts.VouchedInPerson:

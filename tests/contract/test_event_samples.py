@@ -99,6 +99,7 @@ TAKEN = {
     "SessionOutcome.RESOLVED": {"notifier": ["take_notice"]},
     "ContactChanged": {"notifier": ["take_address_change"]},
     "CardFrozen": {"notifier": ["take_freeze"]},
+    "FreezeLifted": {"notifier": ["take_stop"]},
     "DeliveryChanged.SENT": {"otp": ["delivery_changed"]},
     "DeliveryChanged.BOUNCED": {"otp": ["delivery_changed"]},
 }

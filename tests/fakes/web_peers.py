@@ -15,6 +15,7 @@ from services.web.ports import (
     ApprovedDomain,
     ApprovedDomains,
     Asked,
+    CardAct,
     Claimed,
     CodeStatus,
     ContactRefused,
@@ -24,6 +25,7 @@ from services.web.ports import (
     FoundHolders,
     Holder,
     HolderCard,
+    HolderChange,
     HolderRecord,
     Person,
     Profile,
@@ -39,6 +41,7 @@ from services.web.ports import (
     SignedIn,
     Stage,
     Verdict,
+    Why,
 )
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -65,6 +68,7 @@ HOLDER = HolderRecord(
     mail_code="NO_EMAIL",
     address_set_by="",
     address_set_at=None,
+    addresses_left=50,
     cards=(HolderCard("c2" * 16, "ACTIVE", NOW + timedelta(days=400)), HolderCard("d3" * 16, "LOST")),
 )
 RA_PROFILE = Profile(
@@ -110,6 +114,8 @@ class World:
     refused_person: Refused | None = None
     refused_vouch: Refused | None = None
     refused_desk: Refused | None = None
+    refused_act: Refused | None = None
+    changes: tuple[HolderChange, ...] = ()
     found_holders: FoundHolders = field(
         default_factory=lambda: FoundHolders(
             (FoundHolder(HOLDER_REF, "Test Holder Two", "test-holder-0002", "T01"),)
@@ -399,3 +405,19 @@ class FakeDesk:
     async def holder(self, profile_grant: str, holder_ref: str) -> HolderRecord | Refused:
         self._world.called("holder", (profile_grant, holder_ref))
         return self._world.refused_desk or self._world.record
+
+    async def changes(self, profile_grant: str, holder_ref: str) -> tuple[HolderChange, ...] | Refused:
+        self._world.called("changes", (profile_grant, holder_ref))
+        return self._world.refused_desk or self._world.changes
+
+    async def set_address(
+        self, profile_grant: str, holder_ref: str, address: str, why: Why
+    ) -> Refused | None:
+        self._world.called("set_address", (holder_ref, address, why.reason, why.note))
+        return self._world.refused_act
+
+    async def act_on_card(
+        self, profile_grant: str, act: CardAct, holder_ref: str, card_ref: str, why: Why
+    ) -> Refused | None:
+        self._world.called("act_on_card", (act, holder_ref, card_ref, why.reason, why.note))
+        return self._world.refused_act

@@ -13,7 +13,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.card_gateway.v1 import card_gateway_pb2, card_gateway_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
-from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc, ra_desk_pb2, ra_desk_pb2_grpc
+from smartcard_unlock.identity.v1 import (
+    identity_events_pb2,
+    identity_pb2,
+    identity_pb2_grpc,
+    ra_desk_pb2,
+    ra_desk_pb2_grpc,
+)
 from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
 
 from deploy.local.keys import Keys
@@ -26,6 +32,7 @@ from services.web.domain.journey import Reason, State
 from services.web.ports import (
     Adoption,
     Asked,
+    CardAct,
     Claimed,
     Delivery,
     FoundHolder,
@@ -40,6 +47,7 @@ from services.web.ports import (
     SavingsGroup,
     Stage,
     Verdict,
+    Why,
 )
 
 INSTANT = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -320,3 +328,36 @@ async def test_R7_a_holder_comes_back_with_cards_or_with_why_not(channel: Any, a
     assert await desk.holder("grant", "r") == Refused("CARD_FROZEN")
     answers.answer = ra_desk_pb2.GetHolderResponse(refused_code="HOLDER_NOT_FOUND")
     assert await desk.holder("grant", "r") == Refused("HOLDER_NOT_FOUND")
+
+
+async def test_R25_what_an_ra_does_crosses_with_its_reason_and_comes_back_as_done_or_refused(
+    channel: Any, answers: Answers
+) -> None:
+    desk, why = GrpcDesk(channel), Why("CARD_LOST", "a note", "an attempt")
+    answers.answer = ra_desk_pb2.SetHolderAddressResponse(refused_code="RA_DAILY_LIMIT")
+    assert await desk.set_address("grant", "r", "a@example.org", why) == Refused("RA_DAILY_LIMIT")
+    assert (answers.asked.address, answers.asked.note) == ("a@example.org", "a note")
+    for act, answer in (
+        (CardAct.FREEZE, ra_desk_pb2.FreezeHolderCardResponse),
+        (CardAct.LIFT, ra_desk_pb2.LiftFreezeResponse),
+    ):
+        answers.answer = answer()
+        assert await desk.act_on_card("grant", act, "r", "c", why) is None
+        assert answers.asked.reason == identity_events_pb2.ACT_REASON_CARD_LOST
+        answers.answer = answer(refused=REFUSED)
+        assert await desk.act_on_card("grant", act, "r", "c", why) == Refused("CARD_FROZEN")
+
+
+async def test_R25_changes_come_back_in_the_pages_words(channel: Any, answers: Answers) -> None:
+    lost = ra_desk_pb2.HolderChange(
+        at=STAMP, kind="CARD_FROZEN", by="ra", reason=identity_events_pb2.ACT_REASON_CARD_LOST
+    )
+    imported = ra_desk_pb2.HolderChange(at=STAMP, kind="ADDRESS_SET", by="import")
+    answers.answer = ra_desk_pb2.ListHolderChangesResponse(changes=[lost, imported])
+    changes = await GrpcDesk(channel).changes("grant", "r")
+
+    assert not isinstance(changes, Refused)
+    assert [(each.kind, each.by, each.reason) for each in changes] == [
+        ("CARD_FROZEN", "ra", "CARD_LOST"),
+        ("ADDRESS_SET", "import", ""),
+    ]

@@ -19,13 +19,14 @@ from services.web.ports import (
     ContactRefused,
     Delivery,
     FoundAuthorities,
+    HolderChange,
     Profile,
     Reader,
     Receipt,
     Refused,
     RegistrationAuthority,
 )
-from tests.fakes.web_peers import HOLDER_REF, RA, RA_PROFILE, WRONG_CODE, World, code_status
+from tests.fakes.web_peers import HOLDER, HOLDER_REF, NOW, RA, RA_PROFILE, WRONG_CODE, World, code_status
 from tests.web.conftest import ROOT, Site
 from tests.web.steps import change, choose, enter_session
 
@@ -121,6 +122,18 @@ def find_nobody(page: Page) -> None:
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
 
 
+def address_unsaid(page: Page) -> None:
+    page.get_by_role("button", name="Set the address").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
+def set_address(page: Page) -> None:
+    page.get_by_label("Work email address of the holder").fill("test-holder-0002@example.org")
+    page.get_by_label("There was no address").check()
+    page.get_by_role("button", name="Set the address").click()
+    expect(page.get_by_role("heading", name="The email address is set")).to_be_visible()
+
+
 def in_state(state: State, **more: object) -> dict[str, object]:
     return {"state": state, "reader": Reader.CARD, **more}
 
@@ -136,9 +149,14 @@ AT_AGENT = {"pin_at_agent": True}
 SIGNING_IN = CHANGING | {"reason": Reason.SIGN_IN}
 SIGN_IN_WORDS = {"words_confirmed": True, "reason": Reason.SIGN_IN}
 RA_HOLDER = f"/ra/holders/{HOLDER_REF}"
+RA_CARD = f"{RA_HOLDER}/cards/{HOLDER.cards[0].card_ref}"
 SIGNED_IN = {"profile_grant": "profile-grant"}
 CARD_IS_IN = in_state(State.SUCCESS, reason=Reason.SIGN_IN)
 ADDRESSLESS = replace(World().profile, address="", mobile="", nudge="NO_EMAIL")
+CHANGES = (
+    HolderChange(NOW, "CARD_FROZEN", "ra", "Test Registrar", "c2" * 16, "MISUSE_SUSPECTED", "Request 7"),
+    HolderChange(NOW, "ADDRESS_SET", "import"),
+)
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
 DELAYED = code_status(Delivery.QUEUED, delivery_reason="MAIL_UNREACHABLE")
 BOUNCED = code_status(Delivery.BOUNCED, delivery_reason="MAILBOX_FULL")
@@ -228,6 +246,14 @@ SHOWN = [
         cookie=SIGNED_IN,
     ),
     Shown("ra-holder", RA_HOLDER, cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("ra-address", f"{RA_HOLDER}/address", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown(
+        "ra-address-error", f"{RA_HOLDER}/address", cookie=SIGNED_IN, profile=RA_PROFILE, act=address_unsaid
+    ),
+    Shown("ra-address-set", f"{RA_HOLDER}/address", cookie=SIGNED_IN, profile=RA_PROFILE, act=set_address),
+    Shown("ra-freeze", f"{RA_CARD}/freeze", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("ra-lift", f"{RA_CARD}/lift", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("ra-changes", f"{RA_HOLDER}/changes", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
     Shown("at-agent-declined", "/passcode", AUTHORISED | AT_AGENT | {"code": "DECLINED"}),
@@ -260,6 +286,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.profile = shown.profile or world.profile
     world.refused_person = shown.person
     world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")
+    world.changes = CHANGES
     if shown.failure:
         world.failure["get_session"] = shown.failure
     page.goto(f"{site.origin}{shown.path}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.identity.domain.acts import ActReason
 from services.identity.domain.allow_list import AllowedDomain, Change
 from services.identity.domain.vouch import Vouch
 
@@ -68,16 +69,45 @@ class ContactChanged:
     """The same as before where only the number changed."""
     mobile_changed: bool
     at: datetime
+    why: ActReason | None = None
+    """Of an RA."""
 
 
 @dataclass(frozen=True)
 class CardFrozen:
-    """A holder froze a card by the button of a mail."""
+    """A holder froze a card by the button of a mail, or an RA did."""
 
     holder_ref: str
     organisation: str
     card_ref: str
     at: datetime
+    actor_kind: str = "HOLDER"
+    actor_ref: str = ""
+    """Empty: the holder."""
+    why: ActReason | None = None
+    address_version: int = 0
+    """Who is told of an RA's freeze."""
 
 
-Fact = HolderRefused | VouchedInPerson | HoldersImported | AllowListChanged | ContactChanged | CardFrozen
+@dataclass(frozen=True)
+class FreezeLifted:
+    """An RA lifted the freeze of a card."""
+
+    holder_ref: str
+    organisation: str
+    card_ref: str
+    actor_ref: str
+    why: ActReason | None
+    address_version: int
+    at: datetime
+
+
+Fact = (
+    HolderRefused
+    | VouchedInPerson
+    | HoldersImported
+    | AllowListChanged
+    | ContactChanged
+    | CardFrozen
+    | FreezeLifted
+)

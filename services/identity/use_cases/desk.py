@@ -1,10 +1,12 @@
 """What an RA looks up: holders of their own organisations, found roughly, and shown one by one. R7, R25."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from services.identity.domain.acts import ActKind, Change
 from services.identity.domain.address import domain_of, masked
-from services.identity.domain.desk import FoundHolder, HolderRecord, reference_of
+from services.identity.domain.desk import LONGEST_REFERENCE, FoundHolder, HolderRecord, reference_of
 from services.identity.domain.eligibility import mail_refusal
 from services.identity.ports import View
 from services.identity.use_cases import Parts, Refused
@@ -13,6 +15,9 @@ from services.identity.use_cases.signed_in import Ra, ra_now
 
 MOST_FOUND = 10
 """Holders in one answer; who gets as many adds a word."""
+
+DAY = timedelta(hours=24)
+"""In which an RA's addresses are counted."""
 
 HOLDER_NOT_FOUND = "HOLDER_NOT_FOUND"
 """Nobody, or nobody in the RA's organisations: the same, so that nobody learns who is elsewhere."""
@@ -36,17 +41,22 @@ class ShownHolder:
     masked_address: str = field(repr=False)
     mail_code: str
     """Why no code could be sent; empty where one could."""
+    addresses_left: int
+    """That the RA may still set in these 24 hours."""
 
 
 class Desk:
-    """FindHolders and GetHolder."""
+    """FindHolders, GetHolder and ListHolderChanges."""
 
-    def __init__(self, parts: Parts, index: Callable[[Iterable[tuple[str, str]]], Names]) -> None:
+    def __init__(
+        self, parts: Parts, index: Callable[[Iterable[tuple[str, str]]], Names], addresses_per_day: int
+    ) -> None:
         self._parts = parts
+        self._per_day = addresses_per_day
         self._names = HolderNames(parts.clock, index)
 
     async def find(self, token: str, typed: str) -> FoundHolders | Refused:
-        """Return holders by identifier, by a card's reference, or roughly by name. Raises GrantRefused."""
+        """Return holders by identifier or reference, by a card, or roughly by name. Raises GrantRefused."""
         async with self._parts.store.read() as view:
             ra = await ra_now(self._parts, view, token)
             if isinstance(ra, Refused):
@@ -57,6 +67,8 @@ class Desk:
     async def _exactly(self, view: View, ra: Ra, typed: str) -> list[FoundHolder]:
         bare, reference = typed.strip(), reference_of(typed)
         found = await view.holders_by_id((bare, bare.lower(), bare.upper()), ra.organisations)
+        if len(reference) == LONGEST_REFERENCE and not found:
+            found = await view.holders_by_ref((reference,), ra.organisations)
         if found or not reference:
             return found
         return await view.holders_by_card(reference, ra.organisations, MOST_FOUND + 1)
@@ -75,17 +87,28 @@ class Desk:
             if isinstance(ra, Refused):
                 return ra
             record = await view.holder_record(holder_ref, ra.organisations)
-            return HOLDER_NOT_FOUND if record is None else await shown(view, ra, record)
+            return HOLDER_NOT_FOUND if record is None else await self._shown(view, ra, record)
 
+    async def _shown(self, view: View, ra: Ra, record: HolderRecord) -> ShownHolder:
+        """Return the holder as the RA sees them: the address masked, and whether a code can go to it."""
+        address = record.address.address if record.address else None
+        entries = await view.allow_list_for(domain_of(address), record.organisation) if address else ()
+        against = mail_refusal(record.address, entries)
+        since = self._parts.clock.now() - DAY
+        done = await view.count_acts(ra.holder_ref, ActKind.ADDRESS_SET, since)
+        return ShownHolder(
+            record=record,
+            oneself=record.holder_ref == ra.holder_ref,
+            masked_address=masked(address) if address else "",
+            mail_code=against.value if against else "",
+            addresses_left=max(0, self._per_day - done),
+        )
 
-async def shown(view: View, ra: Ra, record: HolderRecord) -> ShownHolder:
-    """Return the holder as the RA sees them: the address masked, and whether a code can go to it."""
-    address = record.address.address if record.address else None
-    entries = await view.allow_list_for(domain_of(address), record.organisation) if address else ()
-    against = mail_refusal(record.address, entries)
-    return ShownHolder(
-        record=record,
-        oneself=record.holder_ref == ra.holder_ref,
-        masked_address=masked(address) if address else "",
-        mail_code=against.value if against else "",
-    )
+    async def changes(self, token: str, holder_ref: str) -> Sequence[Change] | Refused | str:
+        """Return what was changed of a holder here, or HOLDER_NOT_FOUND. Raises GrantRefused."""
+        async with self._parts.store.read() as view:
+            ra = await ra_now(self._parts, view, token)
+            if isinstance(ra, Refused):
+                return ra
+            record = await view.holder_record(holder_ref, ra.organisations)
+            return HOLDER_NOT_FOUND if record is None else await view.changes_of(holder_ref)

@@ -27,10 +27,15 @@ class Kind(Enum):
     UNLOCKED = "UNLOCKED"
     ADDRESS_CHANGED = "ADDRESS_CHANGED"
     CARD_FROZEN = "CARD_FROZEN"
+    RA_TEAM = "RA_TEAM"
 
 
 ASK = (Kind.UNLOCKED, Kind.ADDRESS_CHANGED)
 """Messages that ask "was this you?"."""
+
+
+TO_THE_TEAM = (Kind.CARD_FROZEN, Kind.RA_TEAM)
+"""Messages that the RA team of the holder's organisation gets."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Telling:
 
     async def delivery_address(self, holder_ref: str, version: int, kind: Kind, card_ref: str) -> Told:
         """Return where a message may go now; a token only with an address, and only where it asks."""
-        if kind is Kind.CARD_FROZEN:
+        if kind in TO_THE_TEAM:
             return Told(await self._team_of(holder_ref))
         of_change = kind is Kind.ADDRESS_CHANGED
         delivery = await self._holders.delivery_address(holder_ref, version, of_change=of_change)

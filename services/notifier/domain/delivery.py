@@ -24,12 +24,14 @@ KEPT = timedelta(days=30)
 
 
 class Template(StrEnum):
-    """Which message; the last one goes to the RA team."""
+    """Which message; CARD_FROZEN and ADDRESS_SET_BY_RA go to the RA team."""
 
     CODE = "code"
     WAS_THIS_YOU = "was-this-you"
     ADDRESS_CHANGED = "address-changed"
     CARD_FROZEN = "card-frozen"
+    ADDRESS_SET_BY_RA = "address-set-by-ra"
+    CARD_STOPPED = "card-stopped"
 
 
 class State(StrEnum):
@@ -77,7 +79,8 @@ class Delivery:
     holder_ref: str
     address_version: int
     reason: str
-    """LOCKED, FORGOTTEN, CHANGE; of an address that was changed: OLD or NEW."""
+    """LOCKED, FORGOTTEN, CHANGE; of an address that was changed: OLD or NEW, by an RA
+    OLD_BY_RA or NEW_BY_RA; of a card that an RA froze or released: FROZEN or LIFTED."""
     made_at: datetime
     expires_at: datetime
     due_at: datetime

@@ -1,13 +1,27 @@
 """identity's desk for Registration Authorities, over gRPC."""
 
+from typing import Any
+
 import grpc
+from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 from smartcard_unlock.identity.v1 import ra_desk_pb2 as desk
 from smartcard_unlock.identity.v1 import ra_desk_pb2_grpc
 
 from services.web import ports
 from services.web.clients.identity import refused_of
-from services.web.clients.wire import instant
-from services.web.ports import FoundHolder, FoundHolders, HolderCard, HolderRecord, Refused
+from services.web.clients.wire import instant, named
+from services.web.ports import (
+    CardAct,
+    FoundHolder,
+    FoundHolders,
+    HolderCard,
+    HolderChange,
+    HolderRecord,
+    Refused,
+    Why,
+)
+
+REASONS = {name.removeprefix("ACT_REASON_"): number for name, number in told.ActReason.items()}
 
 
 class GrpcDesk(ports.Desk):
@@ -36,6 +50,57 @@ class GrpcDesk(ports.Desk):
                 return refused_of(response.refused)
         return Refused(response.refused_code or "INTERNAL")
 
+    async def changes(self, profile_grant: str, holder_ref: str) -> tuple[HolderChange, ...] | Refused:
+        """List what was changed of a holder."""
+        request = desk.ListHolderChangesRequest(profile_grant=profile_grant, holder_ref=holder_ref)
+        response = await self._stub.ListHolderChanges(request)
+        return _refusal(response) or tuple(map(_change, response.changes))
+
+    async def set_address(
+        self, profile_grant: str, holder_ref: str, address: str, why: Why
+    ) -> Refused | None:
+        """Set a holder's address."""
+        request = desk.SetHolderAddressRequest(
+            profile_grant=profile_grant, holder_ref=holder_ref, address=address, **_why(why)
+        )
+        return _refusal(await self._stub.SetHolderAddress(request))
+
+    async def act_on_card(
+        self, profile_grant: str, act: CardAct, holder_ref: str, card_ref: str, why: Why
+    ) -> Refused | None:
+        """Freeze a holder's card or lift its freeze."""
+        said = {"profile_grant": profile_grant, "holder_ref": holder_ref, "card_ref": card_ref} | _why(why)
+        if act is CardAct.FREEZE:
+            return _refusal(await self._stub.FreezeHolderCard(desk.FreezeHolderCardRequest(**said)))
+        return _refusal(await self._stub.LiftFreeze(desk.LiftFreezeRequest(**said)))
+
+
+def _why(why: Why) -> dict[str, Any]:
+    return {
+        "reason": REASONS.get(why.reason, told.ACT_REASON_UNSPECIFIED),
+        "note": why.note,
+        "attempt_id": why.attempt_id,
+    }
+
+
+def _refusal(response: Any) -> Refused | None:
+    if response.HasField("refused"):
+        return refused_of(response.refused)
+    return Refused(response.refused_code) if response.refused_code else None
+
+
+def _change(change: desk.HolderChange) -> HolderChange:
+    reason = named(told.ActReason, change.reason, "ACT_REASON_")
+    return HolderChange(
+        at=instant(change.at),
+        kind=change.kind,
+        by=change.by,
+        actor_name=change.actor_name,
+        card_ref=change.card_ref,
+        reason="" if reason == "UNSPECIFIED" else reason,
+        note=change.note,
+    )
+
 
 def _record(record: desk.HolderRecord) -> HolderRecord:
     return HolderRecord(
@@ -50,6 +115,7 @@ def _record(record: desk.HolderRecord) -> HolderRecord:
         address_set_by=record.address_set_by,
         address_set_at=instant(record.address_set_at) if record.HasField("address_set_at") else None,
         cards=tuple(map(_card, record.cards)),
+        addresses_left=record.addresses_left,
     )
 
 

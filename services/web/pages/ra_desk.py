@@ -54,11 +54,25 @@ async def holder_of(visit: Visit) -> HolderRecord:
     grant = visit.journey.profile_grant
     holder = await answered(visit, lambda: visit.peers.desk.holder(grant, holder_ref))
     if isinstance(holder, Refused):
-        status = 404 if holder.code == "HOLDER_NOT_FOUND" else 200
-        raise Stop(holder.code, holder.registration_authority, status=status)
+        raise of_desk(holder)
     return holder
+
+
+def of_desk(refused: Refused) -> Stop:
+    """Return how a page ends that the desk refused."""
+    status = 404 if refused.code == "HOLDER_NOT_FOUND" else 200
+    return Stop(refused.code, refused.registration_authority, status=status)
 
 
 async def show_holder(visit: Visit) -> Response:
     """Show a holder: their cards, and how they are reached."""
     return visit.page("ra/holder.jinja", holder=await holder_of(visit))
+
+
+async def show_changes(visit: Visit) -> Response:
+    """List what was changed of a holder, by whom and why."""
+    holder, grant = await holder_of(visit), visit.journey.profile_grant
+    changes = await answered(visit, lambda: visit.peers.desk.changes(grant, holder.holder_ref))
+    if isinstance(changes, Refused):
+        raise of_desk(changes)
+    return visit.page("ra/changes.jinja", holder=holder, changes=changes)

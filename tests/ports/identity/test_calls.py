@@ -48,7 +48,7 @@ async def served(world: World) -> AsyncIterator[Served]:
     servicer = IdentityServicer(world.holders, world.finder, world.profiles, world.telling)
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
-        (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, RaDeskServicer(world.desk)),
+        (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, RaDeskServicer(world.desk, world.acts)),
         (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, InPersonServicer(world.vouching)),
     ]
     server = build_server("identity", registrations, ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")

@@ -31,6 +31,7 @@ from services.identity.storage import SqlStore
 from services.identity.tables import cards, holders, outbox
 from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.desk import Desk
+from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles, SignedIn
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
@@ -49,6 +50,7 @@ KINDS: dict[str, type[Message]] = {
         identity_events_pb2.ContactChanged,
         identity_events_pb2.CardFrozen,
         identity_events_pb2.VouchedInPerson,
+        identity_events_pb2.FreezeLifted,
     )
 }
 
@@ -91,6 +93,7 @@ CARD = {
 }
 
 
+ADDRESSES_PER_DAY = 3
 OTHER_ORGANISATION = ORGANISATION | {"code": "Y77", "name": "Other Clinic"}
 RA_CARD, NEIGHBOUR_CARD = "a1" * 16, "e5" * 16
 RA_RECORDS: tuple[dict[str, Any], ...] = (
@@ -126,7 +129,8 @@ class World:
         )
         self.holders, self.profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
         self.telling = Telling(parts, self.holders)
-        self.desk = Desk(parts, NameIndex)
+        self.desk = Desk(parts, NameIndex, ADDRESSES_PER_DAY)
+        self.acts = DeskActs(parts, ADDRESSES_PER_DAY)
         self.vouching = Vouching(parts)
         self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
         self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))

@@ -11,7 +11,7 @@ from sqlalchemy import inspect
 
 from services.notifier.ports import AddressChanged, MaybeTaken, NoAddress, Refused, Unreachable
 from services.notifier.tables import METADATA
-from services.notifier.use_cases import CLAIMED, AddressChange, Notice
+from services.notifier.use_cases import CLAIMED, AddressChange, Notice, Stop
 from services.runtime import faults
 from tests.ports.notifier.world import ADDRESS, DIGITS, FakeMail, World
 from tests.unit.notifier.deliveries import CODE, NOON
@@ -319,3 +319,29 @@ async def test_R33_an_address_that_may_not_be_written_to_is_not_told(world: Worl
     await world.send_due()
 
     assert await world.told() == [("NOT_SENT", "NO_ADDRESS")]
+
+
+async def test_R25_what_an_ra_set_is_told_to_both_addresses_and_to_the_team(world: World) -> None:
+    await world.deliveries.take_address_change(replace(CHANGE, by_ra=True))
+    assert await world.send_due() == 3
+
+    asked = sorted((row.template, row.reason, row.address_version) for row in await world.rows())
+    assert asked == [
+        ("address-changed", "NEW_BY_RA", 4),
+        ("address-changed", "OLD_BY_RA", 3),
+        ("address-set-by-ra", "", 0),
+    ]
+    assert len({letter.message_id for letter in world.mail.sent}) == 3
+
+
+@pytest.mark.parametrize(("lifted", "reason"), [(True, "LIFTED"), (False, "FROZEN")])
+async def test_R64_what_an_ra_did_with_a_card_is_told_to_its_holder_once(
+    world: World, lifted: bool, reason: str
+) -> None:
+    stop = Stop(EVENT, CODE.holder_ref, "c1" * 16, 3, lifted, NOON)
+    await world.deliveries.take_stop(stop)
+    await world.deliveries.take_stop(stop)
+    assert await world.send_due() == 1
+
+    (row,) = await world.rows()
+    assert (row.template, row.reason, row.address_version) == ("card-stopped", reason, 3)

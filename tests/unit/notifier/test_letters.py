@@ -212,3 +212,35 @@ def test_R64_the_ra_team_is_told_which_card_was_frozen() -> None:
     for text in (letter.text, letter.html):
         assert "c1" * 16 in text
         assert "21 November 2026 at 12:00" in text
+
+
+@pytest.mark.parametrize("which", ["OLD_BY_RA", "NEW_BY_RA"])
+def test_R25_the_mail_of_an_address_that_an_ra_set_says_so(which: str) -> None:
+    letter = LETTERS.write(replace(NOTICE, template=Template.ADDRESS_CHANGED, reason=which), TO, Contents())
+
+    for text in (letter.text, re.sub(r"<[^>]+>", "", letter.html)):
+        assert "at 12:00 by your Registration Authority." in text
+        assert "If you did not ask for it" in text
+        assert "knows its passcode" not in text
+        assert ("do not come here any more" in text) is (which == "OLD_BY_RA")
+
+
+def test_R25_the_ra_team_is_told_whose_address_was_set_and_where_to_look() -> None:
+    notice = replace(NOTICE, template=Template.ADDRESS_SET_BY_RA)
+    letter = LETTERS.write(notice, "ra@example.org", Contents())
+
+    for text in (letter.text, letter.html):
+        assert NOTICE.holder_ref in text
+        assert "Registration Authority desk" in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("FROZEN", "froze your smartcard"), ("LIFTED", "lifted the freeze of your smartcard")],
+)
+def test_R64_the_holder_is_told_what_an_ra_did_with_the_card(reason: str, said: str) -> None:
+    letter = LETTERS.write(replace(NOTICE, template=Template.CARD_STOPPED, reason=reason), TO, Contents())
+
+    for text in (letter.text, letter.html):
+        assert said in text
+    assert ("released" in letter.subject) is (reason == "LIFTED")

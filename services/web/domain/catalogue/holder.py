@@ -57,6 +57,43 @@ ENTRIES: tuple[Entry, ...] = (
         "You are signed in, but your organisation has not made you a Registration Authority here.",
         "Ask your Registration Authority (smartcard team) to help, or to have that role given to you.",
     ),
+    ask_ra(
+        "OWN_PROFILE",
+        "Nobody can do this for themselves",
+        "A Registration Authority acts for others. For your own profile and smartcard, a colleague does.",
+        "Ask another Registration Authority of your organisation. Your own email address you change in My"
+        " profile.",
+    ),
+    ask_ra(
+        "RA_DAILY_LIMIT",
+        "You have set as many addresses as one Registration Authority may in 24 hours",
+        "The limit keeps somebody who has taken a Registration Authority’s smartcard from doing much harm.",
+        "Ask a colleague, or go on tomorrow. If you have not set that many, have your own smartcard frozen.",
+    ),
+    report(
+        "CARD_NOT_AS_SHOWN",
+        "The smartcard is not as the page showed it",
+        "It was frozen, released or replaced in the meantime, or it is not this holder’s.",
+        "Go back to the holder’s page, and look at the smartcard again.",
+    ),
+    report(
+        "REASON_MISSING",
+        "Select why",
+        "What a Registration Authority does for somebody else is kept with the reason.",
+        "Select the reason that fits best.",
+    ),
+    report(
+        "NOTE_MISSING",
+        "Write what the other reason is",
+        "Another reason needs a note, so that a colleague can follow it later.",
+        "Write a short note, without a passcode and without anything about health.",
+    ),
+    report(
+        "NOTE_TOO_LONG",
+        "The note is too long",
+        "A note has 300 characters at most.",
+        "Shorten it.",
+    ),
     report(
         "HOLDER_NOT_FOUND",
         "There is no such holder in your organisation",
@@ -112,7 +149,8 @@ ENTRIES: tuple[Entry, ...] = (
     ask_ra(
         "FREEZE_LINK_UNKNOWN",
         "We cannot freeze a smartcard by this link",
-        "The link is not complete, or the email is older than 30 days.",
+        "The link is not complete, the email is older than 30 days, or a Registration Authority"
+        " (smartcard team) has lifted a freeze since it was sent.",
         "Copy the whole link from the email. If it still does not work, contact your Registration Authority"
         " (smartcard team) at once: they can stop the smartcard.",
     ),

@@ -51,6 +51,58 @@ ALLOW_LIST_CHANGE_REMOVED: AllowListChange.ValueType  # 3
 """It is not there any more; the message says how it stood."""
 Global___AllowListChange: _TypeAlias = AllowListChange  # noqa: Y015
 
+class _ActReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ActReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ActReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACT_REASON_UNSPECIFIED: _ActReason.ValueType  # 0
+    """Not said."""
+    ACT_REASON_NO_ADDRESS: _ActReason.ValueType  # 1
+    """There was no address."""
+    ACT_REASON_ADDRESS_WRONG: _ActReason.ValueType  # 2
+    """The address was wrong, or of a domain that is not approved."""
+    ACT_REASON_MAILBOX_CLOSED: _ActReason.ValueType  # 3
+    """The holder cannot read that mailbox any more."""
+    ACT_REASON_CARD_LOST: _ActReason.ValueType  # 4
+    """The card is lost or was stolen."""
+    ACT_REASON_MISUSE_SUSPECTED: _ActReason.ValueType  # 5
+    """Somebody else may use the card."""
+    ACT_REASON_CARD_FOUND: _ActReason.ValueType  # 6
+    """The card was found again."""
+    ACT_REASON_HOLDER_CONFIRMED: _ActReason.ValueType  # 7
+    """The holder confirmed to the RA that what the mail told of was their own doing."""
+    ACT_REASON_FROZEN_IN_ERROR: _ActReason.ValueType  # 8
+    """Somebody froze the card by mistake."""
+    ACT_REASON_OTHER: _ActReason.ValueType  # 9
+    """Something else: the RA wrote what."""
+
+class ActReason(_ActReason, metaclass=_ActReasonEnumTypeWrapper):
+    """Why an RA did something for a holder. What they wrote beside it stays in identity."""
+
+ACT_REASON_UNSPECIFIED: ActReason.ValueType  # 0
+"""Not said."""
+ACT_REASON_NO_ADDRESS: ActReason.ValueType  # 1
+"""There was no address."""
+ACT_REASON_ADDRESS_WRONG: ActReason.ValueType  # 2
+"""The address was wrong, or of a domain that is not approved."""
+ACT_REASON_MAILBOX_CLOSED: ActReason.ValueType  # 3
+"""The holder cannot read that mailbox any more."""
+ACT_REASON_CARD_LOST: ActReason.ValueType  # 4
+"""The card is lost or was stolen."""
+ACT_REASON_MISUSE_SUSPECTED: ActReason.ValueType  # 5
+"""Somebody else may use the card."""
+ACT_REASON_CARD_FOUND: ActReason.ValueType  # 6
+"""The card was found again."""
+ACT_REASON_HOLDER_CONFIRMED: ActReason.ValueType  # 7
+"""The holder confirmed to the RA that what the mail told of was their own doing."""
+ACT_REASON_FROZEN_IN_ERROR: ActReason.ValueType  # 8
+"""Somebody froze the card by mistake."""
+ACT_REASON_OTHER: ActReason.ValueType  # 9
+"""Something else: the RA wrote what."""
+Global___ActReason: _TypeAlias = ActReason  # noqa: Y015
+
 @_typing.final
 class HoldersImported(_message.Message):
     """Holders were imported; those with an allowed address are enrolled by that alone. R15, R16.
@@ -152,6 +204,7 @@ class ContactChanged(_message.Message):
     ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
     MOBILE_CHANGED_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     holder_ref: _builtins.str
     """The holder, by random reference."""
     organisation: _builtins.str
@@ -166,6 +219,8 @@ class ContactChanged(_message.Message):
     """Version of the address that stands now; 0 where there is none."""
     mobile_changed: _builtins.bool
     """True where the mobile number was changed."""
+    reason: Global___ActReason.ValueType
+    """Why an RA set the address; unset where the holder did."""
     @_builtins.property
     def actor(self) -> _common_pb2.Actor:
         """Who acted."""
@@ -186,10 +241,11 @@ class ContactChanged(_message.Message):
         address_version: _builtins.int = ...,
         mobile_changed: _builtins.bool = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___ActReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address_version", b"address_version", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "mobile_changed", b"mobile_changed", "occurred_at", b"occurred_at", "old_address_version", b"old_address_version", "organisation", b"organisation", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address_version", b"address_version", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "mobile_changed", b"mobile_changed", "occurred_at", b"occurred_at", "old_address_version", b"old_address_version", "organisation", b"organisation", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -197,7 +253,7 @@ Global___ContactChanged: _TypeAlias = ContactChanged  # noqa: Y015
 
 @_typing.final
 class CardFrozen(_message.Message):
-    """A holder froze a card by the button of a mail "was this you?". R64.
+    """A card was frozen: by its holder, by the button of a mail "was this you?", or by an RA. R64.
 
     Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: notifier, audit.
     """
@@ -209,15 +265,21 @@ class CardFrozen(_message.Message):
     CARD_REF_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
     holder_ref: _builtins.str
     """The holder, by random reference."""
     organisation: _builtins.str
     """Organisation code of the holder."""
     card_ref: _builtins.str
     """The card, by random reference."""
+    reason: Global___ActReason.ValueType
+    """Why an RA froze it; unset where the holder did."""
+    address_version: _builtins.int
+    """Version of the holder's address that stands, where an RA froze it: who is told; 0 where there is none."""
     @_builtins.property
     def actor(self) -> _common_pb2.Actor:
-        """Who acted: whoever read the holder's mail."""
+        """Who acted: whoever read the holder's mail, or an RA."""
 
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
@@ -231,14 +293,69 @@ class CardFrozen(_message.Message):
         card_ref: _builtins.str = ...,
         actor: _common_pb2.Actor | None = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___ActReason.ValueType = ...,
+        address_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address_version", b"address_version", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CardFrozen: _TypeAlias = CardFrozen  # noqa: Y015
+
+@_typing.final
+class FreezeLifted(_message.Message):
+    """An RA lifted the freeze of a card; the tokens of earlier mails freeze it no more. R64.
+
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: notifier, audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    reason: Global___ActReason.ValueType
+    """Why."""
+    address_version: _builtins.int
+    """Version of the holder's address that stands: who is told; 0 where there is none."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who acted: an RA."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___ActReason.ValueType = ...,
+        address_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address_version", b"address_version", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreezeLifted: _TypeAlias = FreezeLifted  # noqa: Y015
 
 @_typing.final
 class VouchedInPerson(_message.Message):

@@ -35,6 +35,8 @@ class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKi
     """That a card was unlocked, or its passcode changed: goes only to the address that stands. R64."""
     MESSAGE_KIND_CARD_FROZEN: _MessageKind.ValueType  # 3
     """That a holder froze a card: goes to the mailbox of the holder's RA team, whatever the version. R64."""
+    MESSAGE_KIND_RA_TEAM: _MessageKind.ValueType  # 4
+    """What an RA did for a holder: goes to the mailbox of the holder's RA team, whatever the version. R25."""
 
 class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper):
     """What a message tells, as far as it decides where it may go."""
@@ -47,6 +49,8 @@ MESSAGE_KIND_UNLOCKED: MessageKind.ValueType  # 2
 """That a card was unlocked, or its passcode changed: goes only to the address that stands. R64."""
 MESSAGE_KIND_CARD_FROZEN: MessageKind.ValueType  # 3
 """That a holder froze a card: goes to the mailbox of the holder's RA team, whatever the version. R64."""
+MESSAGE_KIND_RA_TEAM: MessageKind.ValueType  # 4
+"""What an RA did for a holder: goes to the mailbox of the holder's RA team, whatever the version. R25."""
 Global___MessageKind: _TypeAlias = MessageKind  # noqa: Y015
 
 @_typing.final

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from smartcard_unlock.identity.v1 import identity_pb2 as smartcard__unlock_dot_identity_dot_v1_dot_identity__pb2
+from smartcard_unlock.identity.v1 import identity_events_pb2 as smartcard__unlock_dot_identity_dot_v1_dot_identity__events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*smartcard_unlock/identity/v1/ra_desk.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+smartcard_unlock/identity/v1/identity.proto\"D\n\x12\x46indHoldersRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\x05query\x18\x02 \x01(\tB\x03\x80\x01\x01\"\x9b\x01\n\x13\x46indHoldersResponse\x12\x38\n\x05\x66ound\x18\x01 \x03(\x0b\x32).smartcard_unlock.identity.v1.FoundHolder\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12<\n\x07refused\x18\x03 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"b\n\x0b\x46oundHolder\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x16\n\tholder_id\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0corganisation\x18\x04 \x01(\t\"B\n\x10GetHolderRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\"\xb4\x01\n\x11GetHolderResponse\x12<\n\x06holder\x18\x01 \x01(\x0b\x32*.smartcard_unlock.identity.v1.HolderRecordH\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x12>\n\x07refused\x18\x03 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xb9\x02\n\x0cHolderRecord\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x16\n\tholder_id\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0corganisation\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x0f\n\x07oneself\x18\x06 \x01(\x08\x12\x1b\n\x0emasked_address\x18\x07 \x01(\tB\x03\x80\x01\x01\x12\x11\n\tmail_code\x18\x08 \x01(\t\x12\x16\n\x0e\x61\x64\x64ress_set_by\x18\t \x01(\t\x12\x32\n\x0e\x61\x64\x64ress_set_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05\x63\x61rds\x18\x0b \x03(\x0b\x32(.smartcard_unlock.identity.v1.HolderCard\"j\n\nHolderCard\x12\x10\n\x08\x63\x61rd_ref\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xf1\x01\n\rRaDeskService\x12r\n\x0b\x46indHolders\x12\x30.smartcard_unlock.identity.v1.FindHoldersRequest\x1a\x31.smartcard_unlock.identity.v1.FindHoldersResponse\x12l\n\tGetHolder\x12..smartcard_unlock.identity.v1.GetHolderRequest\x1a/.smartcard_unlock.identity.v1.GetHolderResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*smartcard_unlock/identity/v1/ra_desk.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+smartcard_unlock/identity/v1/identity.proto\x1a\x32smartcard_unlock/identity/v1/identity_events.proto\"D\n\x12\x46indHoldersRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\x05query\x18\x02 \x01(\tB\x03\x80\x01\x01\"\x9b\x01\n\x13\x46indHoldersResponse\x12\x38\n\x05\x66ound\x18\x01 \x03(\x0b\x32).smartcard_unlock.identity.v1.FoundHolder\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12<\n\x07refused\x18\x03 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"b\n\x0b\x46oundHolder\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x16\n\tholder_id\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0corganisation\x18\x04 \x01(\t\"B\n\x10GetHolderRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\"\xb4\x01\n\x11GetHolderResponse\x12<\n\x06holder\x18\x01 \x01(\x0b\x32*.smartcard_unlock.identity.v1.HolderRecordH\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x12>\n\x07refused\x18\x03 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xd1\x02\n\x0cHolderRecord\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x16\n\tholder_id\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0corganisation\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x0f\n\x07oneself\x18\x06 \x01(\x08\x12\x1b\n\x0emasked_address\x18\x07 \x01(\tB\x03\x80\x01\x01\x12\x11\n\tmail_code\x18\x08 \x01(\t\x12\x16\n\x0e\x61\x64\x64ress_set_by\x18\t \x01(\t\x12\x32\n\x0e\x61\x64\x64ress_set_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05\x63\x61rds\x18\x0b \x03(\x0b\x32(.smartcard_unlock.identity.v1.HolderCard\x12\x16\n\x0e\x61\x64\x64resses_left\x18\x0c \x01(\r\"j\n\nHolderCard\x12\x10\n\x08\x63\x61rd_ref\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x18ListHolderChangesRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\"\xac\x01\n\x19ListHolderChangesResponse\x12;\n\x07\x63hanges\x18\x01 \x03(\x0b\x32*.smartcard_unlock.identity.v1.HolderChange\x12\x14\n\x0crefused_code\x18\x02 \x01(\t\x12<\n\x07refused\x18\x03 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"\xc7\x01\n\x0cHolderChange\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12\x17\n\nactor_name\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x10\n\x08\x63\x61rd_ref\x18\x05 \x01(\t\x12\x37\n\x06reason\x18\x06 \x01(\x0e\x32\'.smartcard_unlock.identity.v1.ActReason\x12\x11\n\x04note\x18\x07 \x01(\tB\x03\x80\x01\x01\"\xbf\x01\n\x17SetHolderAddressRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\x12\x14\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x37\n\x06reason\x18\x04 \x01(\x0e\x32\'.smartcard_unlock.identity.v1.ActReason\x12\x11\n\x04note\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x06 \x01(\t\"n\n\x18SetHolderAddressResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\x12<\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"\xbb\x01\n\x17\x46reezeHolderCardRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x03 \x01(\t\x12\x37\n\x06reason\x18\x04 \x01(\x0e\x32\'.smartcard_unlock.identity.v1.ActReason\x12\x11\n\x04note\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x06 \x01(\t\"n\n\x18\x46reezeHolderCardResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\x12<\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"\xb5\x01\n\x11LiftFreezeRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x03 \x01(\t\x12\x37\n\x06reason\x18\x04 \x01(\x0e\x32\'.smartcard_unlock.identity.v1.ActReason\x12\x11\n\x04note\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x06 \x01(\t\"h\n\x12LiftFreezeResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\x12<\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused2\xf1\x05\n\rRaDeskService\x12r\n\x0b\x46indHolders\x12\x30.smartcard_unlock.identity.v1.FindHoldersRequest\x1a\x31.smartcard_unlock.identity.v1.FindHoldersResponse\x12l\n\tGetHolder\x12..smartcard_unlock.identity.v1.GetHolderRequest\x1a/.smartcard_unlock.identity.v1.GetHolderResponse\x12\x84\x01\n\x11ListHolderChanges\x12\x36.smartcard_unlock.identity.v1.ListHolderChangesRequest\x1a\x37.smartcard_unlock.identity.v1.ListHolderChangesResponse\x12\x81\x01\n\x10SetHolderAddress\x12\x35.smartcard_unlock.identity.v1.SetHolderAddressRequest\x1a\x36.smartcard_unlock.identity.v1.SetHolderAddressResponse\x12\x81\x01\n\x10\x46reezeHolderCard\x12\x35.smartcard_unlock.identity.v1.FreezeHolderCardRequest\x1a\x36.smartcard_unlock.identity.v1.FreezeHolderCardResponse\x12o\n\nLiftFreeze\x12/.smartcard_unlock.identity.v1.LiftFreezeRequest\x1a\x30.smartcard_unlock.identity.v1.LiftFreezeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,20 +50,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOLDERRECORD'].fields_by_name['holder_id']._serialized_options = b'\200\001\001'
   _globals['_HOLDERRECORD'].fields_by_name['masked_address']._loaded_options = None
   _globals['_HOLDERRECORD'].fields_by_name['masked_address']._serialized_options = b'\200\001\001'
-  _globals['_FINDHOLDERSREQUEST']._serialized_start=154
-  _globals['_FINDHOLDERSREQUEST']._serialized_end=222
-  _globals['_FINDHOLDERSRESPONSE']._serialized_start=225
-  _globals['_FINDHOLDERSRESPONSE']._serialized_end=380
-  _globals['_FOUNDHOLDER']._serialized_start=382
-  _globals['_FOUNDHOLDER']._serialized_end=480
-  _globals['_GETHOLDERREQUEST']._serialized_start=482
-  _globals['_GETHOLDERREQUEST']._serialized_end=548
-  _globals['_GETHOLDERRESPONSE']._serialized_start=551
-  _globals['_GETHOLDERRESPONSE']._serialized_end=731
-  _globals['_HOLDERRECORD']._serialized_start=734
-  _globals['_HOLDERRECORD']._serialized_end=1047
-  _globals['_HOLDERCARD']._serialized_start=1049
-  _globals['_HOLDERCARD']._serialized_end=1155
-  _globals['_RADESKSERVICE']._serialized_start=1158
-  _globals['_RADESKSERVICE']._serialized_end=1399
+  _globals['_LISTHOLDERCHANGESREQUEST'].fields_by_name['profile_grant']._loaded_options = None
+  _globals['_LISTHOLDERCHANGESREQUEST'].fields_by_name['profile_grant']._serialized_options = b'\200\001\001'
+  _globals['_HOLDERCHANGE'].fields_by_name['actor_name']._loaded_options = None
+  _globals['_HOLDERCHANGE'].fields_by_name['actor_name']._serialized_options = b'\200\001\001'
+  _globals['_HOLDERCHANGE'].fields_by_name['note']._loaded_options = None
+  _globals['_HOLDERCHANGE'].fields_by_name['note']._serialized_options = b'\200\001\001'
+  _globals['_SETHOLDERADDRESSREQUEST'].fields_by_name['profile_grant']._loaded_options = None
+  _globals['_SETHOLDERADDRESSREQUEST'].fields_by_name['profile_grant']._serialized_options = b'\200\001\001'
+  _globals['_SETHOLDERADDRESSREQUEST'].fields_by_name['address']._loaded_options = None
+  _globals['_SETHOLDERADDRESSREQUEST'].fields_by_name['address']._serialized_options = b'\200\001\001'
+  _globals['_SETHOLDERADDRESSREQUEST'].fields_by_name['note']._loaded_options = None
+  _globals['_SETHOLDERADDRESSREQUEST'].fields_by_name['note']._serialized_options = b'\200\001\001'
+  _globals['_FREEZEHOLDERCARDREQUEST'].fields_by_name['profile_grant']._loaded_options = None
+  _globals['_FREEZEHOLDERCARDREQUEST'].fields_by_name['profile_grant']._serialized_options = b'\200\001\001'
+  _globals['_FREEZEHOLDERCARDREQUEST'].fields_by_name['note']._loaded_options = None
+  _globals['_FREEZEHOLDERCARDREQUEST'].fields_by_name['note']._serialized_options = b'\200\001\001'
+  _globals['_LIFTFREEZEREQUEST'].fields_by_name['profile_grant']._loaded_options = None
+  _globals['_LIFTFREEZEREQUEST'].fields_by_name['profile_grant']._serialized_options = b'\200\001\001'
+  _globals['_LIFTFREEZEREQUEST'].fields_by_name['note']._loaded_options = None
+  _globals['_LIFTFREEZEREQUEST'].fields_by_name['note']._serialized_options = b'\200\001\001'
+  _globals['_FINDHOLDERSREQUEST']._serialized_start=206
+  _globals['_FINDHOLDERSREQUEST']._serialized_end=274
+  _globals['_FINDHOLDERSRESPONSE']._serialized_start=277
+  _globals['_FINDHOLDERSRESPONSE']._serialized_end=432
+  _globals['_FOUNDHOLDER']._serialized_start=434
+  _globals['_FOUNDHOLDER']._serialized_end=532
+  _globals['_GETHOLDERREQUEST']._serialized_start=534
+  _globals['_GETHOLDERREQUEST']._serialized_end=600
+  _globals['_GETHOLDERRESPONSE']._serialized_start=603
+  _globals['_GETHOLDERRESPONSE']._serialized_end=783
+  _globals['_HOLDERRECORD']._serialized_start=786
+  _globals['_HOLDERRECORD']._serialized_end=1123
+  _globals['_HOLDERCARD']._serialized_start=1125
+  _globals['_HOLDERCARD']._serialized_end=1231
+  _globals['_LISTHOLDERCHANGESREQUEST']._serialized_start=1233
+  _globals['_LISTHOLDERCHANGESREQUEST']._serialized_end=1307
+  _globals['_LISTHOLDERCHANGESRESPONSE']._serialized_start=1310
+  _globals['_LISTHOLDERCHANGESRESPONSE']._serialized_end=1482
+  _globals['_HOLDERCHANGE']._serialized_start=1485
+  _globals['_HOLDERCHANGE']._serialized_end=1684
+  _globals['_SETHOLDERADDRESSREQUEST']._serialized_start=1687
+  _globals['_SETHOLDERADDRESSREQUEST']._serialized_end=1878
+  _globals['_SETHOLDERADDRESSRESPONSE']._serialized_start=1880
+  _globals['_SETHOLDERADDRESSRESPONSE']._serialized_end=1990
+  _globals['_FREEZEHOLDERCARDREQUEST']._serialized_start=1993
+  _globals['_FREEZEHOLDERCARDREQUEST']._serialized_end=2180
+  _globals['_FREEZEHOLDERCARDRESPONSE']._serialized_start=2182
+  _globals['_FREEZEHOLDERCARDRESPONSE']._serialized_end=2292
+  _globals['_LIFTFREEZEREQUEST']._serialized_start=2295
+  _globals['_LIFTFREEZEREQUEST']._serialized_end=2476
+  _globals['_LIFTFREEZERESPONSE']._serialized_start=2478
+  _globals['_LIFTFREEZERESPONSE']._serialized_end=2582
+  _globals['_RADESKSERVICE']._serialized_start=2585
+  _globals['_RADESKSERVICE']._serialized_end=3338
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from smartcard_unlock.identity.v1 import identity_events_pb2 as _identity_events_pb2
 from smartcard_unlock.identity.v1 import identity_pb2 as _identity_pb2
 import builtins as _builtins
 import sys
@@ -195,6 +196,7 @@ class HolderRecord(_message.Message):
     ADDRESS_SET_BY_FIELD_NUMBER: _builtins.int
     ADDRESS_SET_AT_FIELD_NUMBER: _builtins.int
     CARDS_FIELD_NUMBER: _builtins.int
+    ADDRESSES_LEFT_FIELD_NUMBER: _builtins.int
     holder_ref: _builtins.str
     """The holder, by random reference."""
     name: _builtins.str
@@ -213,6 +215,8 @@ class HolderRecord(_message.Message):
     """NO_EMAIL or EMAIL_DOMAIN_NOT_ALLOWED where no code can be sent; else empty."""
     address_set_by: _builtins.str
     """Who set the address: `import`, `holder` or `ra`; empty where there never was one."""
+    addresses_left: _builtins.int
+    """How many addresses the RA who asks may still set in these 24 hours."""
     @_builtins.property
     def address_set_at(self) -> _timestamp_pb2.Timestamp:
         """When; unset where there never was one; UTC."""
@@ -235,10 +239,11 @@ class HolderRecord(_message.Message):
         address_set_by: _builtins.str = ...,
         address_set_at: _timestamp_pb2.Timestamp | None = ...,
         cards: _abc.Iterable[Global___HolderCard] | None = ...,
+        addresses_left: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address_set_at", b"address_set_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_set_at", b"address_set_at", "address_set_by", b"address_set_by", "cards", b"cards", "holder_id", b"holder_id", "holder_ref", b"holder_ref", "mail_code", b"mail_code", "masked_address", b"masked_address", "name", b"name", "oneself", b"oneself", "organisation", b"organisation", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_set_at", b"address_set_at", "address_set_by", b"address_set_by", "addresses_left", b"addresses_left", "cards", b"cards", "holder_id", b"holder_id", "holder_ref", b"holder_ref", "mail_code", b"mail_code", "masked_address", b"masked_address", "name", b"name", "oneself", b"oneself", "organisation", b"organisation", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,3 +280,333 @@ class HolderCard(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HolderCard: _TypeAlias = HolderCard  # noqa: Y015
+
+@_typing.final
+class ListHolderChangesRequest(_message.Message):
+    """Asks for the changes of one holder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder_ref", b"holder_ref", "profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHolderChangesRequest: _TypeAlias = ListHolderChangesRequest  # noqa: Y015
+
+@_typing.final
+class ListHolderChangesResponse(_message.Message):
+    """What was changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """HOLDER_NOT_FOUND: as of GetHolder; else empty."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___HolderChange]:
+        """The newest first; 50 at most."""
+
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___HolderChange] | None = ...,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "refused", b"refused", "refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHolderChangesResponse: _TypeAlias = ListHolderChangesResponse  # noqa: Y015
+
+@_typing.final
+class HolderChange(_message.Message):
+    """One change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    ACTOR_NAME_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """What: ADDRESS_SET, CARD_FROZEN or FREEZE_LIFTED, by word, so that older pages can say newer ones."""
+    by: _builtins.str
+    """Who: `import`, `holder` or `ra`."""
+    actor_name: _builtins.str
+    """Name of the RA; empty for others. SECRET: shown to an RA, never logged."""
+    card_ref: _builtins.str
+    """The card, by random reference; empty where it is not about one."""
+    reason: _identity_events_pb2.ActReason.ValueType
+    """Why an RA did it."""
+    note: _builtins.str
+    """What the RA wrote beside it. SECRET: shown to an RA, never logged."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        kind: _builtins.str = ...,
+        by: _builtins.str = ...,
+        actor_name: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        reason: _identity_events_pb2.ActReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_name", b"actor_name", "at", b"at", "by", b"by", "card_ref", b"card_ref", "kind", b"kind", "note", b"note", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HolderChange: _TypeAlias = HolderChange  # noqa: Y015
+
+@_typing.final
+class SetHolderAddressRequest(_message.Message):
+    """Sets an address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    address: _builtins.str
+    """The address as typed. SECRET: never logged."""
+    reason: _identity_events_pb2.ActReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it, for colleagues; 300 characters at most; needed with the reason for something
+    else. SECRET: stays in identity.
+    """
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt, made by the page's form."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        address: _builtins.str = ...,
+        reason: _identity_events_pb2.ActReason.ValueType = ...,
+        note: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attempt_id", b"attempt_id", "holder_ref", b"holder_ref", "note", b"note", "profile_grant", b"profile_grant", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetHolderAddressRequest: _TypeAlias = SetHolderAddressRequest  # noqa: Y015
+
+@_typing.final
+class SetHolderAddressResponse(_message.Message):
+    """Whether it stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; EMAIL_MISSING,
+    EMAIL_MALFORMED, EMAIL_DOMAIN_NOT_ALLOWED, RA_DAILY_LIMIT.
+    """
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetHolderAddressResponse: _TypeAlias = SetHolderAddressResponse  # noqa: Y015
+
+@_typing.final
+class FreezeHolderCardRequest(_message.Message):
+    """Freezes a card."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    reason: _identity_events_pb2.ActReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it, for colleagues; 300 characters at most; needed with the reason for something
+    else. SECRET: stays in identity.
+    """
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt, made by the page's form."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        reason: _identity_events_pb2.ActReason.ValueType = ...,
+        note: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "note", b"note", "profile_grant", b"profile_grant", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreezeHolderCardRequest: _TypeAlias = FreezeHolderCardRequest  # noqa: Y015
+
+@_typing.final
+class FreezeHolderCardResponse(_message.Message):
+    """Whether it is frozen now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; CARD_NOT_AS_SHOWN:
+    it is not ACTIVE, or not the holder's.
+    """
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FreezeHolderCardResponse: _TypeAlias = FreezeHolderCardResponse  # noqa: Y015
+
+@_typing.final
+class LiftFreezeRequest(_message.Message):
+    """Lifts a freeze."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    reason: _identity_events_pb2.ActReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it, for colleagues; 300 characters at most; needed with the reason for something
+    else. SECRET: stays in identity.
+    """
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt, made by the page's form."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        reason: _identity_events_pb2.ActReason.ValueType = ...,
+        note: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "note", b"note", "profile_grant", b"profile_grant", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiftFreezeRequest: _TypeAlias = LiftFreezeRequest  # noqa: Y015
+
+@_typing.final
+class LiftFreezeResponse(_message.Message):
+    """Whether it is lifted now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; CARD_NOT_AS_SHOWN:
+    it is not frozen, or not the holder's.
+    """
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiftFreezeResponse: _TypeAlias = LiftFreezeResponse  # noqa: Y015

@@ -46,6 +46,26 @@ class RaDeskServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.GetHolderRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.GetHolderResponse.FromString,
                 _registered_method=True)
+        self.ListHolderChanges = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/ListHolderChanges',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesResponse.FromString,
+                _registered_method=True)
+        self.SetHolderAddress = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/SetHolderAddress',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressResponse.FromString,
+                _registered_method=True)
+        self.FreezeHolderCard = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/FreezeHolderCard',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.FreezeHolderCardRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.FreezeHolderCardResponse.FromString,
+                _registered_method=True)
+        self.LiftFreeze = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/LiftFreeze',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeResponse.FromString,
+                _registered_method=True)
 
 
 class RaDeskServiceServicer:
@@ -72,6 +92,44 @@ class RaDeskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHolderChanges(self, request, context):
+        """Lists what was changed of a holder here, and by whom, the newest first.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetHolderAddress(self, request, context):
+        """Sets the address of a holder, never of oneself. It counts at once; the old address, the new one and the RA
+        team's mailbox are told. R7, R25, R26.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FreezeHolderCard(self, request, context):
+        """Freezes a card that is ACTIVE. Its holder is told. R64.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LiftFreeze(self, request, context):
+        """Lifts the freeze of a card: it is ACTIVE again, and the tokens of earlier mails freeze it no more. Its holder
+        is told. R64.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RaDeskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -84,6 +142,26 @@ def add_RaDeskServiceServicer_to_server(servicer, server):
                     servicer.GetHolder,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.GetHolderRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.GetHolderResponse.SerializeToString,
+            ),
+            'ListHolderChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHolderChanges,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesResponse.SerializeToString,
+            ),
+            'SetHolderAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetHolderAddress,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressResponse.SerializeToString,
+            ),
+            'FreezeHolderCard': grpc.unary_unary_rpc_method_handler(
+                    servicer.FreezeHolderCard,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.FreezeHolderCardRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.FreezeHolderCardResponse.SerializeToString,
+            ),
+            'LiftFreeze': grpc.unary_unary_rpc_method_handler(
+                    servicer.LiftFreeze,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -142,6 +220,114 @@ class RaDeskService:
             '/smartcard_unlock.identity.v1.RaDeskService/GetHolder',
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.GetHolderRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.GetHolderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHolderChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/ListHolderChanges',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetHolderAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/SetHolderAddress',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FreezeHolderCard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/FreezeHolderCard',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.FreezeHolderCardRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.FreezeHolderCardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LiftFreeze(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/LiftFreeze',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeResponse.FromString,
             options,
             channel_credentials,
             insecure,

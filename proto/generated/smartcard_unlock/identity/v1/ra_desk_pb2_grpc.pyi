@@ -29,6 +29,28 @@ class RaDeskServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    ListHolderChanges: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.ListHolderChangesRequest, _ra_desk_pb2.ListHolderChangesResponse]
+    """Lists what was changed of a holder here, and by whom, the newest first.
+
+    Callers: web. Idempotent; reads only.
+    """
+    SetHolderAddress: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.SetHolderAddressRequest, _ra_desk_pb2.SetHolderAddressResponse]
+    """Sets the address of a holder, never of oneself. It counts at once; the old address, the new one and the RA
+    team's mailbox are told. R7, R25, R26.
+
+    Callers: web. Idempotent by attempt_id.
+    """
+    FreezeHolderCard: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.FreezeHolderCardRequest, _ra_desk_pb2.FreezeHolderCardResponse]
+    """Freezes a card that is ACTIVE. Its holder is told. R64.
+
+    Callers: web. Idempotent by attempt_id.
+    """
+    LiftFreeze: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.LiftFreezeRequest, _ra_desk_pb2.LiftFreezeResponse]
+    """Lifts the freeze of a card: it is ACTIVE again, and the tokens of earlier mails freeze it no more. Its holder
+    is told. R64.
+
+    Callers: web. Idempotent by attempt_id.
+    """
 
 class RaDeskServiceServicer(metaclass=_abc_1.ABCMeta):
     """The desk of an RA: holders of their own organisation, and of no other. Every call takes a ProfileGrant whose
@@ -56,6 +78,52 @@ class RaDeskServiceServicer(metaclass=_abc_1.ABCMeta):
         """Shows a holder of the RA's organisations. One of another organisation is answered as one that is not there.
 
         Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def ListHolderChanges(
+        self,
+        request: _ra_desk_pb2.ListHolderChangesRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.ListHolderChangesRequest, _abc.Awaitable[_ra_desk_pb2.ListHolderChangesResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.ListHolderChangesResponse]:
+        """Lists what was changed of a holder here, and by whom, the newest first.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def SetHolderAddress(
+        self,
+        request: _ra_desk_pb2.SetHolderAddressRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.SetHolderAddressRequest, _abc.Awaitable[_ra_desk_pb2.SetHolderAddressResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.SetHolderAddressResponse]:
+        """Sets the address of a holder, never of oneself. It counts at once; the old address, the new one and the RA
+        team's mailbox are told. R7, R25, R26.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+
+    @_abc_1.abstractmethod
+    def FreezeHolderCard(
+        self,
+        request: _ra_desk_pb2.FreezeHolderCardRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.FreezeHolderCardRequest, _abc.Awaitable[_ra_desk_pb2.FreezeHolderCardResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.FreezeHolderCardResponse]:
+        """Freezes a card that is ACTIVE. Its holder is told. R64.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+
+    @_abc_1.abstractmethod
+    def LiftFreeze(
+        self,
+        request: _ra_desk_pb2.LiftFreezeRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.LiftFreezeRequest, _abc.Awaitable[_ra_desk_pb2.LiftFreezeResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.LiftFreezeResponse]:
+        """Lifts the freeze of a card: it is ACTIVE again, and the tokens of earlier mails freeze it no more. Its holder
+        is told. R64.
+
+        Callers: web. Idempotent by attempt_id.
         """
 
 def add_RaDeskServiceServicer_to_server(servicer: RaDeskServiceServicer, server: _aio.Server) -> None: ...
