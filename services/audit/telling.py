@@ -144,6 +144,11 @@ def _frozen(told: identity.CardFrozen) -> str:
     return f"froze card {told.card_ref[:SHOWN]}"
 
 
+def _lifted(told: identity.FreezeLifted) -> str:
+    reason = word_of(identity.ActReason, told.reason)
+    return f"lifted the freeze of card {told.card_ref[:SHOWN]}: {reason}"
+
+
 _BASIS = {"KNOWN": "knows them", "PHOTO_ID": "saw a document with a photograph"}
 
 
@@ -171,6 +176,7 @@ _TELLERS: dict[str, _Told] = {
         (identity.AllowListChanged, _list_changed),
         (identity.ContactChanged, _contact),
         (identity.CardFrozen, _frozen),
+        (identity.FreezeLifted, _lifted),
         (identity.VouchedInPerson, _vouched),
     )
 }

@@ -38,6 +38,8 @@ class Recalling:
         match event.ce_type:
             case told.CardFrozen.DESCRIPTOR.full_name:
                 return await _frozen(connection, event.parse(told.CardFrozen))
+            case told.FreezeLifted.DESCRIPTOR.full_name:
+                return await _lifted(work, event.parse(told.FreezeLifted))
             case told.ContactChanged.DESCRIPTOR.full_name:
                 return await _contact_changed(connection, work, event.parse(told.ContactChanged))
             case told.AllowListChanged.DESCRIPTOR.full_name:
@@ -54,6 +56,12 @@ async def _frozen(connection: AsyncConnection, message: told.CardFrozen) -> bool
     mine = (cards.c.card_ref == message.card_ref) & (cards.c.status == CardStatus.ACTIVE.value)
     frozen = update(cards).where(mine).values(status=CardStatus.FROZEN.value)
     return await connection.scalar(frozen.returning(cards.c.card_ref)) is not None
+
+
+async def _lifted(work: SqlWork, message: told.FreezeLifted) -> bool:
+    """A lift spends the links of before it too."""
+    await work.spend_freeze_tokens(message.holder_ref, message.card_ref)
+    return await work.restate(message.holder_ref, message.card_ref, CardStatus.FROZEN, CardStatus.ACTIVE)
 
 
 async def _contact_changed(connection: AsyncConnection, work: SqlWork, message: told.ContactChanged) -> bool:

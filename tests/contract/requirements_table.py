@@ -82,10 +82,6 @@ DUTIES = {
 }
 
 OPEN = {
-    "R7": "the RA's own page for it",
-    "R25": "the RA's own page for it",
-    "R26": "RA edits",
-    "R33": "RA edits",
     "R43": "codes of a registration",
     "R48": "clearing by the RA, and failed security questions",
 }

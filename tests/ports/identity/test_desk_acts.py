@@ -113,7 +113,7 @@ async def test_R25_nobody_sets_their_own_and_nobody_elsewheres(world: World) -> 
         ("holder@own.example.net", ""),
     ],
 )
-async def test_R26_R33_the_allow_list_judges_with_the_organisations_own_additions(
+async def test_R26_R33_R39_the_allow_list_judges_with_the_organisations_own_additions(
     world: World, typed: str, code: str
 ) -> None:
     token = await world.populate_desk()

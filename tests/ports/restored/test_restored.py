@@ -18,6 +18,7 @@ from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys
 from services.identity import catching_up as identity_again
 from services.identity import events as identity_events
+from services.identity.use_cases import Resolved
 from services.identity.use_cases.telling import Kind
 from services.notifier import catching_up as notifier_again
 from services.notifier import events as notifier_events
@@ -36,6 +37,7 @@ from services.runtime.told import read_back
 from tests.architecture.test_k8s_probe import mounted
 from tests.ports.bare_calls import tls_of
 from tests.ports.copies import Copies, anew, by_command, tell_all
+from tests.ports.identity.test_desk_acts import CONFIRMED, LOST, attempt
 from tests.ports.identity.world import CARD_REF
 from tests.ports.identity.world import World as IdentityWorld
 from tests.ports.notifier.test_deliveries import queue
@@ -132,6 +134,23 @@ async def test_F34_identity_thaws_no_card_and_writes_to_no_old_address(
         assert (await restored.resolve()).code == "CARD_FROZEN"
         await restored.set_card_status("ACTIVE")
         assert (await restored.resolve()).code == "NO_EMAIL"
+
+
+async def test_F34_a_freeze_that_an_ra_has_lifted_is_lifted_again(
+    identity_world: IdentityWorld, copies: Copies, own_kafka: Kafka
+) -> None:
+    broker, world = own_kafka.bootstrap, identity_world
+    await anew(broker, identity_events.EVENTS)
+    token, ref = await world.populate_desk(), await world.holder_ref()
+    await world.acts.freeze(token, ref, CARD_REF, LOST, attempt(1))
+    await IDENTITY.tell_all(world.database, broker)
+    copy = await copies.of(world.database)
+    await world.acts.lift_freeze(token, ref, CARD_REF, CONFIRMED, attempt(2))
+    await IDENTITY.tell_all(world.database, broker)
+
+    async with IDENTITY.restored(copy, broker) as database:
+        restored = IdentityWorld(database, world.keys, world.clock)
+        assert isinstance(await restored.resolve(), Resolved)
 
 
 async def test_F34_I11_notifier_mails_nothing_twice(
