@@ -270,4 +270,5 @@ class Agent:
             self._window.problem(away.code if away.code in _NAMED else "GATEWAY_AWAY")
             self._window.doing(Doing.NO_GATEWAY)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), self._backoff.again(away.retry_after))
+            async with asyncio.timeout(self._backoff.again(away.retry_after)):
+                await self._stop.wait()

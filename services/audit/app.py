@@ -159,6 +159,7 @@ async def _until_first(*waits: Awaitable[object]) -> None:
 
 async def _stop(app: Any) -> None:
     try:
-        await asyncio.wait_for(app.stop(), STOP_SECONDS)
+        async with asyncio.timeout(STOP_SECONDS):
+            await app.stop()
     except Exception as error:
         log.warning("stream_stopped_badly", cause=type(error).__name__)

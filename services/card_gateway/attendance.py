@@ -94,7 +94,8 @@ class ProcessAttendance:
         """Write notes for ever."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_EVERY)
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._changed.wait()
             self._changed.clear()
             with suppress(TransientDatabaseError):
                 await self.note()

@@ -38,7 +38,8 @@ class BellEar:
     async def wait(self, seconds: float) -> bool:
         """Wait until the session changes; True if it did."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
         rung = self._rung.is_set()
         self._rung.clear()
         return rung

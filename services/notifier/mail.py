@@ -122,7 +122,8 @@ class SmtpMail:
         """Say goodbye on the connections that are kept."""
         for client, _ in self._idle:
             with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                await asyncio.wait_for(client.quit(), 1)
+                async with asyncio.timeout(1):
+                    await client.quit()
         self._idle.clear()
 
     def _return_path(self, letter: Letter) -> str:

@@ -70,7 +70,8 @@ class Sender:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         elif not claimed:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._deliveries.queued.wait(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._deliveries.queued.wait()
 
     async def _send(self, delivery: Delivery) -> None:
         try:

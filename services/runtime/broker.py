@@ -103,7 +103,8 @@ class Consumer:
             await asyncio.gather(*self._at_work.values(), return_exceptions=True)
             self._at_work.clear()
             with suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(consumer.stop(), 5)
+                async with asyncio.timeout(5):
+                    await consumer.stop()
 
     def _raise_what_failed(self) -> None:
         for partition, task in list(self._at_work.items()):

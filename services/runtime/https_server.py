@@ -132,7 +132,8 @@ class PostedCalls:
         if refused:
             return refused, b""
         try:
-            body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(receive)
         except TimeoutError:
             return 408, b""
         if len(body) > MAX_MESSAGE_BYTES:

@@ -166,7 +166,8 @@ class OutboxRelay:
         rows = await self._next_rows()
         if not rows:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._database.committed.wait(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._database.committed.wait()
             return
         faults.reach(f"{self._source}.relay.before_send")
         acks = [
@@ -247,4 +248,5 @@ class _producer:  # noqa: N801 - reads as a word in `with`
 
     async def __aexit__(self, *_: object) -> None:
         with suppress(KafkaError, TimeoutError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._producer.stop(), 5)
+            async with asyncio.timeout(5):
+                await self._producer.stop()

@@ -84,3 +84,8 @@ def test_nothing_listens_on_every_interface(address: str) -> None:
     files = [*SERVICES.rglob("*.py"), *(ROOT / "deploy" / "local").rglob("*.py")]
 
     assert [str(path) for path in files if address in path.read_text()] == []
+
+
+def test_no_cancellation_is_lost_in_a_wait() -> None:
+    """Until Python 3.12 `asyncio.wait_for` loses one that meets the result; `asyncio.timeout` does not."""
+    assert offenders(modules(), {"asyncio.wait_for"}) == []

@@ -76,6 +76,8 @@ async def test_what_happens_is_followed_until_it_is_interrupted(own_kafka: Kafka
         env={"PATH": os.environ["PATH"], "KAFKA_BOOTSTRAP_SERVERS": own_kafka.bootstrap},
         stdout=subprocess.PIPE,
         text=True,
+        # As at a terminal, also where the tests run in the background of a shell, which ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert following.stdout
     assert following.stdout.readline() == "from now on:\n"
