@@ -119,6 +119,8 @@ class Surroundings:
                 }
             case "audit_sequencer":
                 return {"AUDIT_LOG_KEY_FILE": str(self.keys.audit_log)}
+            case "audit_reader":
+                return grants
             case "web":
                 return {
                     "WEB_ORIGIN": self.addresses.url("web"),

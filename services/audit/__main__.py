@@ -11,6 +11,7 @@ from smartcard_unlock.audit.v1 import audit_pb2_grpc
 
 from services.audit import rebuilding, repair, rights, verifying
 from services.audit.access import ACCESS
+from services.audit.card_records import SqlCardRecords
 from services.audit.consumer import GROUP, TOPICS, eligible_in, outcome_in, read
 from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, as_hours
 from services.audit.domain.savings import Figure, Savings
@@ -36,11 +37,12 @@ from services.audit.signing import BadKey, NoteSigner
 from services.audit.storage import SqlStore, open_read_only
 from services.audit.tables import OUTBOX, OUTBOX_POSITION
 from services.audit.tail_command import tail
-from services.audit.use_cases import KeepRecords, ReadRecords
+from services.audit.use_cases import KeepRecords, ReadCards, ReadRecords
 from services.audit.verify import audit_verify
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
+from services.runtime.grants import GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
@@ -88,7 +90,12 @@ async def reader(_: argparse.Namespace) -> int:
     chosen = settings.load(ReaderSettings)
     logs.configure("audit_reader", chosen.LOG_LEVEL)
     records = open_read_only(chosen.AUDIT_DATABASE_URL)
-    servicer = AuditServicer(_reading(records, chosen))
+    try:
+        grants = GrantVerifier.from_dir(chosen.GRANT_VERIFY_KEYS_DIR, "audit_reader", SystemClock())
+    except (ValueError, OSError) as error:
+        print(f"GRANT_VERIFY_KEYS_DIR: {type(error).__name__}", file=sys.stderr)
+        return 2
+    servicer = AuditServicer(_reading(records, chosen), ReadCards(SqlCardRecords(records), grants))
     register = (audit_pb2_grpc.add_AuditServiceServicer_to_server, servicer)
     server = build_server("audit_reader", [register], ACCESS, chosen.tls, chosen.LISTEN_ADDRESS)
     return await process.serve([server], closers=[records.close])

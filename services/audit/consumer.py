@@ -1,13 +1,16 @@
 """Kafka message → record. No rules: those are in `domain/record.py`."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import identity_events_pb2
+from smartcard_unlock.otp.v1 import otp_events_pb2
 
 from services.audit.domain.record import (
+    CardFact,
     Message,
     Outcome,
     OutcomeKind,
@@ -19,6 +22,17 @@ from services.audit.domain.record import (
 from services.runtime.cloud_events import Unreadable, received
 
 OUTCOME_TYPE = common_pb2.SessionOutcome.DESCRIPTOR.full_name
+
+CARD_FACTS: dict[str, tuple[Any, str]] = {
+    kind.DESCRIPTOR.full_name: (kind, source)
+    for kind, source in (
+        (identity_events_pb2.CardFrozen, "identity"),
+        (identity_events_pb2.FreezeLifted, "identity"),
+        (identity_events_pb2.VouchedInPerson, "identity"),
+        (otp_events_pb2.LockClearedByRa, "otp"),
+    )
+}
+"""What somebody did with a card and is no outcome, with the one process that can know it."""
 
 TOPICS = ("identity.events.v1", "otp.events.v1", "card_gateway.events.v1", "notifier.events.v1")
 """Every `*.events.v1`."""
@@ -58,6 +72,7 @@ def _record(message: Message) -> Record:
         origin=origin,
         body=message.body,
         outcome=outcome_in(event.ce_type, event.value),
+        card_fact=card_fact_in(event.ce_type, event.source, event.value),
     )
 
 
@@ -69,6 +84,24 @@ def outcome_in(ce_type: str, body: bytes) -> Outcome | None:
         return _outcome(common_pb2.SessionOutcome.FromString(body))
     except DecodeError:
         raise Unreadable("body") from None
+
+
+def card_fact_in(ce_type: str, source: str, body: bytes) -> CardFact | None:
+    """Return which card a kept body is about that is no outcome; None for others. Raises Unreadable."""
+    kind, teller = CARD_FACTS.get(ce_type, (None, ""))
+    if kind is None or source != teller:
+        return None
+    try:
+        told = kind.FromString(body)
+    except DecodeError:
+        raise Unreadable("body") from None
+    return CardFact(
+        card_ref=_word(told.card_ref),
+        holder_ref=_word(told.holder_ref),
+        organisation=_word(told.organisation),
+        actor_kind=word_of(common_pb2.ActorKind, told.actor.kind),
+        actor_ref=_word(told.actor.ref),
+    )
 
 
 def eligible_in(body: bytes) -> int:

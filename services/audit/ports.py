@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Protocol
 
 from services.audit.domain.checkpoint import Head
+from services.audit.domain.history import CardAsked, CardPage, Mark
 from services.audit.domain.ledger import Run
 from services.audit.domain.log import NotReady, Receipt, Stored
 from services.audit.domain.merkle import RightEdge, Tile
 from services.audit.domain.record import Message, Record, SetAside
 from services.audit.domain.saved_time import Counted, Period
 from services.audit.domain.savings import CountedRecord, Figure, Savings
+from services.runtime.grants import RecordsGrant
 
 
 class StoreBusy(Exception):
@@ -172,4 +174,20 @@ class Receipts(Protocol):
 
     async def receipt(self, session_id: str) -> Receipt | NotReady:
         """Return the receipt of a session's last word."""
+        ...
+
+
+class CardRecords(Protocol):
+    """What is recorded of one card."""
+
+    async def page(self, asked: CardAsked, after: Mark | None) -> CardPage:
+        """Return the newest records, or those older than a mark."""
+        ...
+
+
+class GrantReader(Protocol):
+    """Checks grants."""
+
+    def verify(self, token: str, kind: type[RecordsGrant]) -> RecordsGrant:
+        """Return the grant. Raises GrantRefused."""
         ...

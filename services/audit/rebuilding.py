@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit import events
-from services.audit.consumer import outcome_in
+from services.audit.consumer import card_fact_in, outcome_in
 from services.audit.domain.checkpoint import Head
 from services.audit.domain.leaf import leaf_of
 from services.audit.domain.merkle import RightEdge, hash_leaf
@@ -115,6 +115,7 @@ def _row(message: audit_events_pb2.RecordSequenced) -> dict[str, Any]:
         origin=Origin(message.topic, message.partition, message.offset),
         body=message.body,
         outcome=outcome_in(message.ce_type, message.body),
+        card_fact=card_fact_in(message.ce_type, message.source, message.body),
     )
     return record_row(record, microseconds(instant_of(message.stored_at)))
 

@@ -7,11 +7,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
 
+from services.audit.domain.history import BadToken
 from services.audit.domain.log import NotReady
 from services.audit.domain.saved_time import Period, SavedTime
 from services.audit.domain.savings import Adoption, By, Group
+from services.audit.history_answer import answer_of
 from services.audit.ports import StoredRecord
-from services.audit.use_cases import ReadRecords
+from services.audit.use_cases import ReadCards, ReadRecords
 from services.runtime import errors
 from services.runtime.grpc_server import Context
 
@@ -19,8 +21,9 @@ from services.runtime.grpc_server import Context
 class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
     """Answers `AuditService`."""
 
-    def __init__(self, reader: ReadRecords) -> None:
+    def __init__(self, reader: ReadRecords, cards: ReadCards) -> None:
         self._reader = reader
+        self._cards = cards
 
     async def GetSavedTime(  # noqa: N802
         self, request: audit_pb2.GetSavedTimeRequest, context: Context
@@ -68,6 +71,15 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
             )
         receipt = audit_pb2.Receipt(leaf_index=found.index, tree_size=found.size, text=found.text)
         return audit_pb2.GetReceiptResponse(receipt=receipt)
+
+    async def ListCardRecords(  # noqa: N802
+        self, request: audit_pb2.ListCardRecordsRequest, context: Context
+    ) -> audit_pb2.ListCardRecordsResponse:
+        """List what is recorded of one card. GrantRefused becomes a status in the server."""
+        try:
+            return answer_of(await self._cards.page(request.records_grant, request.page_token))
+        except BadToken:
+            raise errors.invalid() from None
 
 
 def _period(request: audit_pb2.GetSavedTimeRequest | audit_pb2.GetSavingsRequest) -> Period:

@@ -65,3 +65,5 @@ class SequencerSettings(ProcessSettings, DatabaseSettings, KafkaSettings):
 
 class ReaderSettings(ProcessSettings, ReportSettings):
     """What `audit reader` needs."""
+
+    GRANT_VERIFY_KEYS_DIR: Path = Field(description="folder `<issuer>/<kid>.pem`: public keys of grants")

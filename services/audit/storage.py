@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.ledger import Run
-from services.audit.domain.record import Outcome, Record, SetAside, SetAsideCause
+from services.audit.domain.record import CardFact, Outcome, Record, SetAside, SetAsideCause
 from services.audit.ports import Batch, StoreBusy, Unstorable
 from services.audit.tables import HEADS, LEAVES, LEDGER, RECORDS, SET_ASIDE, TILES, UNSEQUENCED
 from services.runtime.clock import Clock
@@ -26,6 +26,9 @@ _NO_OUTCOME: dict[str, Any] = dict.fromkeys((
     "session_id", "kind", "rank", "code", "reason", "route", "card_ref", "holder_ref",
     "organisation", "actor_kind", "actor_ref", "resolved_success", "took_ms",
 ))  # fmt: skip
+
+CARD_COLUMNS = ("card_ref", "holder_ref", "organisation", "actor_kind", "actor_ref")
+"""Of these, what another fact of one card says too."""
 
 
 class SqlStore:
@@ -154,6 +157,7 @@ def record_row(record: Record, now: int) -> dict[str, Any]:
         "body": record.body,
         "stored_us": now,
         **(outcome_columns(record.outcome) if record.outcome else _NO_OUTCOME),
+        **(card_columns(record.card_fact) if record.card_fact else {}),
     }
 
 
@@ -175,6 +179,12 @@ def outcome_columns(outcome: Outcome) -> dict[str, Any]:
         "resolved_success": outcome.resolved_success,
         "took_ms": took // timedelta(milliseconds=1) if took is not None else None,
     }
+
+
+def card_columns(fact: CardFact) -> dict[str, Any]:
+    """Return the columns that say again which card another fact is about, and who acted."""
+    said = (fact.card_ref, fact.holder_ref, fact.organisation, fact.actor_kind or None, fact.actor_ref)
+    return dict(zip(CARD_COLUMNS, said, strict=True))
 
 
 def _aside_row(item: SetAside, now: int) -> dict[str, Any]:

@@ -36,7 +36,7 @@ RECORDS = Table(
     Column("kafka_offset", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("stored_us", BigInteger, nullable=False),
-    # What an outcome says; NULL in other facts.
+    # What an outcome says; NULL in other facts. Those of one card have card, holder, organisation and actor.
     Column("session_id", Text),
     Column("kind", Text),
     Column("rank", SmallInteger),
@@ -61,6 +61,11 @@ Index("one_outcome_of_a_kind", RECORDS.c.session_id, RECORDS.c.kind, unique=True
 # For the reports: a month of outcomes, and events of one type.
 Index("outcomes_by_time", RECORDS.c.occurred_us, sqlite_where=IS_OUTCOME, postgresql_where=IS_OUTCOME)
 Index("records_by_type", RECORDS.c.ce_type, RECORDS.c.occurred_us)
+
+# For what is recorded of one card, the newest first.
+IS_OF_A_CARD = RECORDS.c.card_ref.is_not(None)
+Index("records_by_card", RECORDS.c.card_ref, RECORDS.c.occurred_us, RECORDS.c.ce_id,
+      sqlite_where=IS_OF_A_CARD, postgresql_where=IS_OF_A_CARD)  # fmt: skip
 
 SET_ASIDE = Table(
     "set_aside",

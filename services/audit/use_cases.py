@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
+from services.audit.domain.history import CardAsked, CardPage, Mark
 from services.audit.domain.ledger import runs
 from services.audit.domain.log import NotReady, Receipt
 from services.audit.domain.record import Message, Record, SetAside, SetAsideCause
@@ -11,6 +12,8 @@ from services.audit.domain.saved_time import Period, SavedTime
 from services.audit.domain.savings import Savings
 from services.audit.ports import (
     Batch,
+    CardRecords,
+    GrantReader,
     Reading,
     Receipts,
     Reports,
@@ -22,6 +25,7 @@ from services.audit.ports import (
 )
 from services.runtime import logs
 from services.runtime.clock import Clock
+from services.runtime.grants import PURPOSE_RECORDS, GrantRefused, RecordsGrant
 
 MOST_SET_ASIDE = 10
 """Messages set aside in an hour; with more, the fault is not in the messages. Source: architecture §4."""
@@ -106,6 +110,22 @@ class ReadRecords:
     async def receipt(self, session_id: str) -> Receipt | NotReady:
         """Return the receipt of a session's last word, or how far it has come."""
         return await self._receipts.receipt(session_id)
+
+
+class ReadCards:
+    """Answers an RA whom identity lets read the records of one card."""
+
+    def __init__(self, records: CardRecords, grants: GrantReader) -> None:
+        self._records = records
+        self._grants = grants
+
+    async def page(self, token: str, page_token: str) -> CardPage:
+        """Return the page of the card that the grant names. Raises GrantRefused or BadToken."""
+        grant = self._grants.verify(token, RecordsGrant)
+        if grant.purpose != PURPOSE_RECORDS:
+            raise GrantRefused
+        asked = CardAsked(grant.card_ref, grant.holder_ref, grant.organisation)
+        return await self._records.page(asked, Mark.of_token(page_token) if page_token else None)
 
 
 def _batch(read: Sequence[Record | SetAside], messages: Sequence[Message]) -> Batch:

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.consumer import card_fact_in
 from services.audit.domain.leaf import leaf_of
 from services.audit.domain.merkle import TILE_WIDTH, RightEdge, Tile, hash_leaf
 from services.audit.domain.record import Outcome
 from services.audit.log_storage import read_tile, stored_of
-from services.audit.storage import outcome_columns
+from services.audit.storage import CARD_COLUMNS, card_columns, outcome_columns
 from services.audit.tables import HEADS, LEAVES, RECORDS, TILES, UNSEQUENCED
 from services.runtime.database import Database
 
@@ -138,9 +139,17 @@ class _Walk:
         except Exception:
             return True
         if outcome is None:
-            return row.kind is not None
+            return row.kind is not None or self._card_differs(row)
         said = outcome_columns(outcome)
         return any(row._mapping[name] != value for name, value in said.items())
+
+    @staticmethod
+    def _card_differs(row: Row[Any]) -> bool:
+        """Judge the columns of what is no outcome; what was stored before they were filled has none."""
+        fact = card_fact_in(row.ce_type, row.source, bytes(row.body))
+        said = card_columns(fact) if fact else dict.fromkeys(CARD_COLUMNS)
+        has = {name: row._mapping[name] for name in CARD_COLUMNS}
+        return has != said and any(value is not None for value in has.values())
 
     async def _judge_tile(self, tile: Tile) -> None:
         name = f"tile {tile.number} of level {tile.level}"

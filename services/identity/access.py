@@ -19,6 +19,7 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_IN_PERSON}/ShowPerson": frozenset({"web"}),
     f"{_IN_PERSON}/VouchInPerson": frozenset({"web"}),
     f"{_DESK}/ListHolderChanges": frozenset({"web"}),
+    f"{_DESK}/AllowCardRecords": frozenset({"web"}),
     f"{_DESK}/SetHolderAddress": frozenset({"web"}),
     f"{_DESK}/FreezeHolderCard": frozenset({"web"}),
     f"{_DESK}/LiftFreeze": frozenset({"web"}),

@@ -54,6 +54,19 @@ class RaDeskServicer(ra_desk_pb2_grpc.RaDeskServiceServicer):
             return desk.ListHolderChangesResponse(refused_code=answer)
         return desk.ListHolderChangesResponse(changes=map(_change, answer))
 
+    async def AllowCardRecords(  # noqa: N802
+        self, request: desk.AllowCardRecordsRequest, context: Any
+    ) -> desk.AllowCardRecordsResponse:
+        """Allow an RA to read what is recorded of a card."""
+        answer = await self._lookups.allow_records(
+            request.profile_grant, request.holder_ref, request.card_ref
+        )
+        if isinstance(answer, Refused):
+            return desk.AllowCardRecordsResponse(refused=refused_message(answer))
+        if isinstance(answer, str):
+            return desk.AllowCardRecordsResponse(refused_code=answer)
+        return desk.AllowCardRecordsResponse(records_grant=answer.records_grant)
+
     async def SetHolderAddress(  # noqa: N802
         self, request: desk.SetHolderAddressRequest, context: Any
     ) -> desk.SetHolderAddressResponse:

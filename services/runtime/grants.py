@@ -32,6 +32,8 @@ MAX_TOKEN_LENGTH = MAX_GRANT
 PURPOSE_UNLOCK = "UNLOCK"
 PURPOSE_PROFILE = "PROFILE"
 """To act as who one is, as the holder proven on the card: no step of an unlock takes such a grant."""
+PURPOSE_RECORDS = "RECORDS"
+"""To read what is recorded of one card, and nothing else."""
 
 
 class GrantRefused(Exception):
@@ -138,6 +140,21 @@ class ProfileGrant(Grant):
     """What they may do for others, such as `RA@X26`; parted by spaces, empty for none."""
 
 
+@dataclass(frozen=True)
+class RecordsGrant(Grant):
+    """identity to audit_reader: an RA who is signed in may read what is recorded of this card.
+
+    Session and agent are those of the RA's sign-in; card and holder are those of the records.
+    """
+
+    typ = "records-grant+jwt"
+    audiences = frozenset({"audit_reader"})
+    issuers = frozenset({"identity"})
+
+    holder_ref: str
+    organisation: str
+
+
 _ISSUER_OF = {("SELF", "HOLDER"): "otp", ("RA_IN_PERSON", "RA"): "identity"}
 
 G = TypeVar("G", bound=Grant)
@@ -239,6 +256,7 @@ _LONGEST = {
     HolderGrant.typ: timedelta(minutes=5),
     UnlockGrant.typ: timedelta(minutes=5),
     ProfileGrant.typ: timedelta(minutes=10),
+    RecordsGrant.typ: timedelta(minutes=5),
 }
 """No grant lives longer, whatever it says itself. Source: architecture, table of grants."""
 

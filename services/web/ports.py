@@ -416,6 +416,37 @@ class Audit(Protocol):
         """Return the receipt of a session's last word; None while there is none."""
         ...
 
+    async def card_records(self, records_grant: str, older: str) -> "CardRecords":
+        """Return a page of the records of the grant's card; the newest where `older` is empty."""
+        ...
+
+
+@dataclass(frozen=True)
+class CardRecord:
+    """One record of a card, as RAs see it: no record names a person."""
+
+    at: datetime
+    kind: str
+    code: str = ""
+    reason: str = ""
+    in_person: bool = False
+    resolved_success: bool = False
+    by: str = ""
+    """HOLDER, RA or SYSTEM; empty where not known."""
+    why: str = ""
+    session_id: str = ""
+    place: int = 0
+    """In the audit log, counted from 1; 0: none yet that a signed head covers."""
+
+
+@dataclass(frozen=True)
+class CardRecords:
+    """Some records of a card, the newest first."""
+
+    records: tuple[CardRecord, ...]
+    older: str = ""
+    """Asks for the next page; empty where there is none."""
+
 
 @dataclass(frozen=True)
 class FoundHolder:
@@ -529,6 +560,10 @@ class Desk(Protocol):
 
     async def changes(self, profile_grant: str, holder_ref: str) -> tuple[HolderChange, ...] | Refused:
         """List what was changed of a holder, the newest first."""
+        ...
+
+    async def allow_records(self, profile_grant: str, holder_ref: str, card_ref: str) -> str | Refused:
+        """Allow the RA to read what is recorded of a holder's card; the RecordsGrant for it."""
         ...
 
     async def set_address(

@@ -4,8 +4,9 @@ import sys
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ProcessSettings
@@ -46,9 +47,19 @@ class WebSettings(ProcessSettings):
         pattern=rf"^({ORIGIN}(,{ORIGIN})*)?$",
         description="websites whose pages may call the JSON API, with commas between; none by default",
     )
+    WEB_TIME_ZONE: str = Field("Europe/London", description="in which an RA's pages tell the time")
     RA_CONTACT: str = Field("", max_length=200, description="shown where identity names no RA")
     SITES_FILE: Path | None = Field(None, description="CSV: network,name; mails name the reader's site by it")
     TRUSTED_HOPS: int = Field(0, ge=0, le=5, description="proxies of ours that add to X-Forwarded-For")
+
+    @field_validator("WEB_TIME_ZONE")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("no such time zone") from error
+        return name
 
     @model_validator(mode="after")
     def _plain_http_on_loopback_only(self) -> "WebSettings":
@@ -64,6 +75,11 @@ class WebSettings(ProcessSettings):
             if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
                 raise ValueError("API_ALLOWED_ORIGINS: plain http is for loopback only")
         return self
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The zone of WEB_TIME_ZONE."""
+        return ZoneInfo(self.WEB_TIME_ZONE)
 
     @property
     def api_origins(self) -> tuple[str, ...]:

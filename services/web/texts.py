@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from math import ceil
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 SERVICE_NAME = "Unlock your smartcard"
 
@@ -133,6 +134,45 @@ CHANGES = {
     "FREEZE_LIFTED": "Freeze of a smartcard lifted",
 }
 
+RECORDS = {
+    "SUCCESS LOCKED": "The smartcard was unlocked",
+    "SUCCESS FORGOTTEN": "A new passcode was set",
+    "SUCCESS CHANGE": "The passcode was changed",
+    "SUCCESS SIGN_IN": "The holder signed in with the smartcard",
+    "FAILED": "No new passcode was set",
+    "FAILED SIGN_IN": "A sign-in with the smartcard failed",
+    "UNKNOWN": "We could not see whether the smartcard took the new passcode",
+    "RESOLVED": "We looked again: the smartcard was still locked",
+    "RESOLVED SUCCESS": "We looked again: the smartcard had been unlocked",
+    "LOCKED_TO_RA": "Security codes were locked",
+    "REFUSED": "The smartcard could not be unlocked here",
+    "REFUSED SIGN_IN": "The holder could not sign in here",
+    "ABANDONED": "The time ran out with nothing done",
+    "CARD_FROZEN": "The smartcard was frozen",
+    "FREEZE_LIFTED": "The freeze was lifted",
+    "LOCK_CLEARED_BY_RA": "The lock of security codes was ended",
+    "VOUCHED_IN_PERSON": "The holder was vouched for in person",
+}
+"""What the audit records of a card say, by kind and reason, or by kind. D1."""
+
+RECORD_BY = {
+    "HOLDER": "By the holder",
+    "RA": "By a Registration Authority",
+    "SYSTEM": "By this service",
+}
+
+RECORD_WHY = ACT_REASONS | {
+    "KNOWN": "The Registration Authority knows them",
+    "PHOTO_ID": "They were compared with a document that has their photograph",
+}
+
+CAME_TO = {
+    "LOCKED": "The holder’s smartcard was locked.",
+    "FORGOTTEN": "The holder had forgotten the passcode.",
+    "CHANGE": "The holder wanted another passcode.",
+}
+"""Why a session was begun, beside an outcome that does not say so itself."""
+
 ACT_REFUSED = {
     "REASON_MISSING": "Select why",
     "NOTE_MISSING": "Write what the other reason is",
@@ -218,6 +258,18 @@ def minutes(span: timedelta) -> str:
 def day(instant: datetime) -> str:
     """Return an instant's date, as in a letter."""
     return f"{instant.day} {instant:%B %Y}"
+
+
+def minute(instant: datetime, zone: ZoneInfo) -> str:
+    """Return an instant to the minute, by the clocks of a zone, as in a letter."""
+    there = instant.astimezone(zone)
+    return f"{day(there)}, {there:%H:%M}"
+
+
+def record(kind: str, reason: str, *, resolved_success: bool) -> str:
+    """Return what an audit record of a card says; the kind itself where only a newer service knows it."""
+    more = "SUCCESS" if resolved_success else reason
+    return RECORDS.get(f"{kind} {more}") or RECORDS.get(kind, kind)
 
 
 def seconds(span: timedelta) -> str:

@@ -16,6 +16,7 @@ from services.web.ports import (
     ApprovedDomains,
     Asked,
     CardAct,
+    CardRecords,
     Claimed,
     CodeStatus,
     ContactRefused,
@@ -115,6 +116,8 @@ class World:
     refused_vouch: Refused | None = None
     refused_desk: Refused | None = None
     refused_act: Refused | None = None
+    refused_records: Refused | None = None
+    card_records: CardRecords = field(default_factory=lambda: CardRecords(()))
     changes: tuple[HolderChange, ...] = ()
     found_holders: FoundHolders = field(
         default_factory=lambda: FoundHolders(
@@ -380,6 +383,10 @@ class FakeAudit:
         self._world.called("receipt", session_id)
         return self._world.receipt
 
+    async def card_records(self, records_grant: str, older: str) -> CardRecords:
+        self._world.called("card_records", (records_grant, older))
+        return self._world.card_records
+
 
 class FakeInPerson:
     def __init__(self, world: World) -> None:
@@ -409,6 +416,10 @@ class FakeDesk:
     async def changes(self, profile_grant: str, holder_ref: str) -> tuple[HolderChange, ...] | Refused:
         self._world.called("changes", (profile_grant, holder_ref))
         return self._world.refused_desk or self._world.changes
+
+    async def allow_records(self, profile_grant: str, holder_ref: str, card_ref: str) -> str | Refused:
+        self._world.called("allow_records", (profile_grant, holder_ref, card_ref))
+        return self._world.refused_records or "records-grant"
 
     async def set_address(
         self, profile_grant: str, holder_ref: str, address: str, why: Why

@@ -40,6 +40,29 @@ class RaInChromium(PersonInChromium):
 
     def unlock_for(self, holder: Person) -> None:
         """From the RA's own card in the reader to the last page."""
+        self._come_to_the_desk()
+        self.tab.get_by_role("link", name="unlock a smartcard in person").click()
+        self._arrive("/ra/in-person")
+        self._swap(holder)
+        self._vouch(holder)
+        self.new_pin = holder.new_pin
+        self._choose()
+        self._answer()
+        self._arrive("/done")
+
+    def history_of(self, holder: Person) -> str:
+        """Sign in again, find the holder, and read what is recorded of the card."""
+        self.stack.slots.remove()
+        self._come_to_the_desk()
+        number = int(holder.card.holder[-4:])
+        self.tab.get_by_label("Name, user identifier or smartcard reference").fill(holder.card.card_ref)
+        self.tab.get_by_role("button", name="Find", exact=True).click()
+        self.tab.get_by_role("link", name=f"Test Holder {number}", exact=True).click()
+        self.tab.get_by_role("link", name=f"History of smartcard {holder.card.card_ref[:8]}").click()
+        self._arrive("/history")
+        return self.tab.locator("main").inner_text()
+
+    def _come_to_the_desk(self) -> None:
         self._open()
         self.tab.goto(self.tab.url.replace("/reason", "/sign-in"))
         self._press("Sign in", "/card")
@@ -52,14 +75,7 @@ class RaInChromium(PersonInChromium):
         self._answer()
         self._arrive("/profile")
         self.tab.get_by_role("link", name="Registration Authority desk").click()
-        self.tab.get_by_role("link", name="unlock a smartcard in person").click()
-        self._arrive("/ra/in-person")
-        self._swap(holder)
-        self._vouch(holder)
-        self.new_pin = holder.new_pin
-        self._choose()
-        self._answer()
-        self._arrive("/done")
+        self._arrive("/ra")
 
     def _swap(self, holder: Person) -> None:
         self.stack.slots.remove()
@@ -91,6 +107,7 @@ class Story:
     last_page: str = ""
     signed_out_at: str = ""
     receipt: str = ""
+    history: str = ""
     refused: Shown = field(default_factory=lambda: Shown("", 0, ""))
     done: Shown = field(default_factory=lambda: Shown("", 0, ""))
 
@@ -107,13 +124,15 @@ def story(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Stor
 
 
 def _in_the_browser(story: Story, page: Page) -> None:
-    RaInChromium(story.stack, "ra", page).unlock_for(story.addressless)
+    ra = RaInChromium(story.stack, "ra", page)
+    ra.unlock_for(story.addressless)
     story.last_page = page.locator("main").inner_text()
     origin = page.url.removesuffix("/done")
     wait_until("a receipt", lambda: READY in _text_at(page, f"{origin}/receipt"), 20)
     story.receipt = page.locator("main").inner_text()
     page.goto(f"{origin}/ra")
     story.signed_out_at = page.url
+    story.history = ra.history_of(story.addressless)
 
 
 def _text_at(page: Page, address: str) -> str:
@@ -192,6 +211,18 @@ def test_R20_an_unlock_in_person_saves_no_hours(story: Story) -> None:
 def test_R36_there_is_a_receipt_and_the_ra_is_signed_out_before_the_holder_types(story: Story) -> None:
     assert READY in story.receipt
     assert story.signed_out_at.endswith("/sign-in")
+
+
+def test_R25_D1_an_ra_reads_the_history_of_the_card_the_newest_first(story: Story) -> None:
+    unlocked, vouched = (
+        story.history.find(words)
+        for words in ("The smartcard was unlocked", "The holder was vouched for in person")
+    )
+
+    assert 0 < unlocked < vouched
+    assert "By a Registration Authority, in person." in story.history
+    assert "of the signed audit log" in story.history
+    assert story.addressless.session_id in story.history
 
 
 def test_I12_no_passcode_is_anywhere(story: Story) -> None:

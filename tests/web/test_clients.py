@@ -361,3 +361,38 @@ async def test_R25_changes_come_back_in_the_pages_words(channel: Any, answers: A
         ("CARD_FROZEN", "ra", "CARD_LOST"),
         ("ADDRESS_SET", "import", ""),
     ]
+
+
+async def test_R25_the_right_to_read_a_cards_records_comes_back_or_why_not(
+    channel: Any, answers: Answers
+) -> None:
+    desk = GrpcDesk(channel)
+    answers.answer = ra_desk_pb2.AllowCardRecordsResponse(records_grant="right")
+    assert await desk.allow_records("grant", "r", "c") == "right"
+    assert (answers.asked.holder_ref, answers.asked.card_ref) == ("r", "c")
+    answers.answer = ra_desk_pb2.AllowCardRecordsResponse(refused_code="HOLDER_NOT_FOUND")
+    assert await desk.allow_records("grant", "r", "c") == Refused("HOLDER_NOT_FOUND")
+    answers.answer = ra_desk_pb2.AllowCardRecordsResponse(refused=REFUSED)
+    assert await desk.allow_records("grant", "r", "c") == Refused("CARD_FROZEN")
+
+
+async def test_R25_D1_records_of_a_card_come_back_in_the_pages_words(channel: Any, answers: Answers) -> None:
+    frozen = audit_pb2.CardRecord(
+        occurred_at=STAMP, kind="CARD_FROZEN", actor_kind=common_pb2.ACTOR_KIND_RA, why="CARD_LOST", place=7
+    )
+    unlocked = audit_pb2.CardRecord(
+        occurred_at=STAMP,
+        kind="SUCCESS",
+        reason=common_pb2.REASON_LOCKED,
+        route=common_pb2.ROUTE_RA_IN_PERSON,
+        session_id="s",
+    )
+    answers.answer = audit_pb2.ListCardRecordsResponse(records=[frozen, unlocked], next_page_token="17.e")
+    page = await GrpcAudit(channel).card_records("right", "18.e")
+
+    assert (answers.asked.records_grant, answers.asked.page_token, page.older) == ("right", "18.e", "17.e")
+    first, second = page.records
+    assert (first.at, first.kind, first.by, first.why, first.place) == (
+        INSTANT, "CARD_FROZEN", "RA", "CARD_LOST", 7
+    )  # fmt: skip
+    assert (second.reason, second.in_person, second.session_id, second.place) == ("LOCKED", True, "s", 0)

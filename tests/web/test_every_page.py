@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
+    CardRecord,
+    CardRecords,
     CodeStatus,
     ContactRefused,
     Delivery,
@@ -55,6 +57,7 @@ class Shown:
     found: tuple[RegistrationAuthority, ...] = (RA,)
     receipt: Receipt | None = None
     profile: Profile | None = None
+    records: CardRecords | None = None
     person: Refused | None = None
     """Why an RA is not told whose card it is."""
     act: Callable[[Page], None] = lambda page: None
@@ -157,6 +160,25 @@ CHANGES = (
     HolderChange(NOW, "CARD_FROZEN", "ra", "Test Registrar", "c2" * 16, "MISUSE_SUSPECTED", "Request 7"),
     HolderChange(NOW, "ADDRESS_SET", "import"),
 )
+A_SESSION = "01930000-0000-7000-8000-00000000000b"
+RECORDS = CardRecords(
+    (
+        CardRecord(NOW, "ABANDONED", reason="LOCKED", by="SYSTEM", code="DEADLINE", session_id=A_SESSION),
+        CardRecord(NOW, "CARD_FROZEN", by="RA", why="MISUSE_SUSPECTED", place=12346),
+        CardRecord(NOW, "SUCCESS", reason="LOCKED", by="RA", in_person=True, session_id=A_SESSION, place=812),
+        CardRecord(NOW, "VOUCHED_IN_PERSON", by="RA", why="PHOTO_ID", session_id=A_SESSION, place=811),
+        CardRecord(
+            NOW,
+            "REFUSED",
+            "EMAIL_DOMAIN_NOT_ALLOWED",
+            "FORGOTTEN",
+            by="HOLDER",
+            session_id=A_SESSION,
+            place=9,
+        ),
+    ),
+    older="1793800000000000.e",
+)
 NOT_SENT = code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False)
 DELAYED = code_status(Delivery.QUEUED, delivery_reason="MAIL_UNREACHABLE")
 BOUNCED = code_status(Delivery.BOUNCED, delivery_reason="MAILBOX_FULL")
@@ -253,6 +275,8 @@ SHOWN = [
     Shown("ra-address-set", f"{RA_HOLDER}/address", cookie=SIGNED_IN, profile=RA_PROFILE, act=set_address),
     Shown("ra-freeze", f"{RA_CARD}/freeze", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("ra-lift", f"{RA_CARD}/lift", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("ra-history", f"{RA_CARD}/history", cookie=SIGNED_IN, profile=RA_PROFILE, records=RECORDS),
+    Shown("ra-history-empty", f"{RA_CARD}/history", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("ra-changes", f"{RA_HOLDER}/changes", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
@@ -283,6 +307,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.status, world.refused_holder, world.nudge = shown.status, shown.refused, shown.nudge
     world.found = FoundAuthorities(shown.found, more=len(shown.found) > 1)
     world.receipt = shown.receipt
+    world.card_records = shown.records or CardRecords(())
     world.profile = shown.profile or world.profile
     world.refused_person = shown.person
     world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")

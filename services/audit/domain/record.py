@@ -92,6 +92,17 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class CardFact:
+    """Which card another fact is about, by random references only, and who acted."""
+
+    card_ref: str
+    holder_ref: str
+    organisation: str
+    actor_kind: str
+    actor_ref: str
+
+
+@dataclass(frozen=True)
 class Record:
     """One event as it is kept: its attributes, its exact body, and what the body says."""
 
@@ -105,6 +116,7 @@ class Record:
     origin: Origin
     body: bytes
     outcome: Outcome | None
+    card_fact: CardFact | None = None
 
 
 @dataclass(frozen=True)

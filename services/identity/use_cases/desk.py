@@ -9,9 +9,10 @@ from services.identity.domain.address import domain_of, masked
 from services.identity.domain.desk import LONGEST_REFERENCE, FoundHolder, HolderRecord, reference_of
 from services.identity.domain.eligibility import mail_refusal
 from services.identity.ports import View
-from services.identity.use_cases import Parts, Refused
+from services.identity.use_cases import GRANT_LIFE, Parts, Refused
 from services.identity.use_cases.holder_names import HolderNames, Names
 from services.identity.use_cases.signed_in import Ra, ra_now
+from services.runtime.grants import PURPOSE_RECORDS, RecordsGrant
 
 MOST_FOUND = 10
 """Holders in one answer; who gets as many adds a word."""
@@ -45,8 +46,15 @@ class ShownHolder:
     """That the RA may still set in these 24 hours."""
 
 
+@dataclass(frozen=True)
+class RecordsAllowed:
+    """The right to read what is recorded of one card."""
+
+    records_grant: str = field(repr=False)
+
+
 class Desk:
-    """FindHolders, GetHolder and ListHolderChanges."""
+    """FindHolders, GetHolder, ListHolderChanges and AllowCardRecords."""
 
     def __init__(
         self, parts: Parts, index: Callable[[Iterable[tuple[str, str]]], Names], addresses_per_day: int
@@ -112,3 +120,32 @@ class Desk:
                 return ra
             record = await view.holder_record(holder_ref, ra.organisations)
             return HOLDER_NOT_FOUND if record is None else await view.changes_of(holder_ref)
+
+    async def allow_records(
+        self, token: str, holder_ref: str, card_ref: str
+    ) -> RecordsAllowed | Refused | str:
+        """Return the right to read a card's records, or HOLDER_NOT_FOUND. Raises GrantRefused."""
+        async with self._parts.store.read() as view:
+            ra = await ra_now(self._parts, view, token)
+            if isinstance(ra, Refused):
+                return ra
+            record = await view.holder_record(holder_ref, ra.organisations)
+        if record is None or card_ref not in {card.card_ref for card in record.cards}:
+            return HOLDER_NOT_FOUND
+        return RecordsAllowed(self._parts.signer.sign(self._records_grant(ra, record, card_ref)))
+
+    def _records_grant(self, ra: Ra, record: HolderRecord, card_ref: str) -> RecordsGrant:
+        now = self._parts.clock.now()
+        return RecordsGrant(
+            session_id=ra.grant.session_id,
+            card_ref=card_ref,
+            reason=ra.grant.reason,
+            route=ra.grant.route,
+            agent_key_thumbprint=ra.grant.agent_key_thumbprint,
+            jti=self._parts.randomness.uuid7(),
+            issued_at=now,
+            expires_at=now + GRANT_LIFE,
+            purpose=PURPOSE_RECORDS,
+            holder_ref=record.holder_ref,
+            organisation=record.organisation,
+        )

@@ -7,8 +7,17 @@ from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
 
 from services.web import ports
-from services.web.clients.wire import named
-from services.web.ports import Adoption, Receipt, SavedTime, Savings, SavingsGroup, Stage
+from services.web.clients.wire import instant, named
+from services.web.ports import (
+    Adoption,
+    CardRecord,
+    CardRecords,
+    Receipt,
+    SavedTime,
+    Savings,
+    SavingsGroup,
+    Stage,
+)
 
 
 class GrpcAudit(ports.Audit):
@@ -48,6 +57,27 @@ class GrpcAudit(ports.Audit):
             return None
         found = answer.receipt
         return Receipt(found.leaf_index + 1, found.tree_size, found.text)
+
+    async def card_records(self, records_grant: str, older: str) -> CardRecords:
+        """Return a page of the records of a card."""
+        request = audit_pb2.ListCardRecordsRequest(records_grant=records_grant, page_token=older)
+        answer = await self._stub.ListCardRecords(request)
+        return CardRecords(tuple(map(_card_record, answer.records)), answer.next_page_token)
+
+
+def _card_record(record: audit_pb2.CardRecord) -> CardRecord:
+    return CardRecord(
+        at=instant(record.occurred_at),
+        kind=record.kind,
+        code=record.code,
+        reason=named(common_pb2.Reason, record.reason, "REASON_"),
+        in_person=record.route == common_pb2.ROUTE_RA_IN_PERSON,
+        resolved_success=record.resolved_success,
+        by=named(common_pb2.ActorKind, record.actor_kind, "ACTOR_KIND_"),
+        why=record.why,
+        session_id=record.session_id,
+        place=record.place,
+    )
 
 
 def _saved(answer: audit_pb2.GetSavedTimeResponse) -> SavedTime:

@@ -56,6 +56,14 @@ class GrpcDesk(ports.Desk):
         response = await self._stub.ListHolderChanges(request)
         return _refusal(response) or tuple(map(_change, response.changes))
 
+    async def allow_records(self, profile_grant: str, holder_ref: str, card_ref: str) -> str | Refused:
+        """Allow the RA to read what is recorded of a holder's card."""
+        request = desk.AllowCardRecordsRequest(
+            profile_grant=profile_grant, holder_ref=holder_ref, card_ref=card_ref
+        )
+        response = await self._stub.AllowCardRecords(request)
+        return _refusal(response) or response.records_grant
+
     async def set_address(
         self, profile_grant: str, holder_ref: str, address: str, why: Why
     ) -> Refused | None:

@@ -8,6 +8,7 @@ import pytest
 from smartcard_unlock.audit.v1 import audit_pb2
 from sqlalchemy import insert
 
+from services.audit.card_records import SqlCardRecords
 from services.audit.consumer import eligible_in
 from services.audit.domain.record import OutcomeKind
 from services.audit.domain.saved_time import Period, SavedTime
@@ -17,8 +18,10 @@ from services.audit.savings import SqlSavings
 from services.audit.servicer import AuditServicer
 from services.audit.storage import microseconds
 from services.audit.tables import RECORDS
-from services.audit.use_cases import ReadRecords
+from services.audit.use_cases import ReadCards, ReadRecords
 from services.runtime.database import Database
+from services.runtime.grants import GrantVerifier
+from tests.fakes.clock import FakeClock
 from tests.unit.audit.outcomes import NOON, outcome
 
 HOUR = timedelta(hours=1)
@@ -60,6 +63,11 @@ async def put(records: Database, ended: list[Ended]) -> None:
 
 def reading(records: Database) -> ReadRecords:
     return ReadRecords(SqlReports(records), SqlReceipts(records), SqlSavings(records, eligible_in), 20)
+
+
+def no_cards(records: Database) -> ReadCards:
+    """Lets nobody read a card's records."""
+    return ReadCards(SqlCardRecords(records), GrantVerifier({}, "audit_reader", FakeClock(NOON)))
 
 
 async def saved(records: Database, period: Period = Period()) -> SavedTime:  # noqa: B008 - frozen
@@ -181,7 +189,7 @@ async def test_sessions_are_counted_by_their_last_word(records: Database) -> Non
 
 async def test_the_reader_answers_in_the_words_of_the_contract(records: Database) -> None:
     await put(records, [Ended("s-1", at=NOON), Ended("s-2", OutcomeKind.REFUSED, code="NO_EMAIL")])
-    servicer = AuditServicer(reading(records))
+    servicer = AuditServicer(reading(records), no_cards(records))
     request = audit_pb2.GetSavedTimeRequest(organisation="X26")
     request.until.FromDatetime(NOON + HOUR)
 

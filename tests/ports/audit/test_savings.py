@@ -15,7 +15,7 @@ from services.audit.savings import SqlSavings
 from services.audit.servicer import AuditServicer
 from services.runtime.database import Database
 from tests.ports.audit.log import keep
-from tests.ports.audit.test_saved_time import HOUR, Ended, put, reading
+from tests.ports.audit.test_saved_time import HOUR, Ended, no_cards, put, reading
 from tests.unit.audit.outcomes import NOON, message
 
 OCTOBER = datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)
@@ -138,7 +138,9 @@ async def test_every_figure_is_explained_by_the_records_that_it_counts(
 
 
 async def test_the_report_crosses_the_wire_whole(story: Database) -> None:
-    answer = await AuditServicer(reading(story)).GetSavings(audit_pb2.GetSavingsRequest(), None)
+    answer = await AuditServicer(reading(story), no_cards(story)).GetSavings(
+        audit_pb2.GetSavingsRequest(), None
+    )
 
     assert (answer.saved.unlocks, answer.net_minutes, answer.ra_minutes) == (4, 68, 20)
     assert [group.value for group in answer.by_month] == ["2026-10", "2026-11", "2026-12"]

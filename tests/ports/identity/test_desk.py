@@ -1,13 +1,14 @@
 """The RA's desk on both databases and over the wire: whom an RA finds, and what anybody else learns."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from smartcard_unlock.identity.v1 import ra_desk_pb2, ra_desk_pb2_grpc
 
 from services.identity.use_cases import Refused
-from services.identity.use_cases.desk import MOST_FOUND, FoundHolders, ShownHolder
-from services.runtime.grants import GrantRefused, GrantVerifier, ProfileGrant
+from services.identity.use_cases.desk import MOST_FOUND, FoundHolders, RecordsAllowed, ShownHolder
+from services.runtime.grants import GrantRefused, GrantVerifier, ProfileGrant, RecordsGrant
 from tests.ports.bare_calls import bare_channel, refusal_bytes, tls_of
 from tests.ports.identity.test_calls import Served, served
 from tests.ports.identity.world import CARD, CARD_REF, HOLDER, NEIGHBOUR_CARD, RA_CARD, RA_RECORDS, World
@@ -137,3 +138,60 @@ async def test_R7_a_holder_crosses_the_wire_as_the_desk_shows_them(served: Serve
     assert (one.name, one.holder_id, one.organisation) == ("Test Holder One", "test-holder-0001", "X26")
     assert (shown.holder.masked_address, shown.holder.address_set_by) == ("t…1@example.org", "import")
     assert shown.holder.cards[0].certificate_expires_at.seconds > 0
+
+
+async def test_R25_an_ra_may_read_the_records_of_a_card_of_their_own_organisation(world: World) -> None:
+    token, ref = await world.populate_desk(), await world.holder_ref()
+    allowed = await world.desk.allow_records(token, ref, CARD_REF)
+
+    assert isinstance(allowed, RecordsAllowed)
+    reader = GrantVerifier.from_dir(world.keys.verify_dir, "audit_reader", world.clock)
+    grant = reader.verify(allowed.records_grant, RecordsGrant)
+    assert (grant.card_ref, grant.holder_ref, grant.organisation) == (CARD_REF, ref, "X26")
+    assert (grant.purpose, grant.expires_at - grant.issued_at) == ("RECORDS", timedelta(minutes=5))
+    for other in ("identity", "otp", "card_gateway"):
+        with pytest.raises(GrantRefused):
+            GrantVerifier.from_dir(world.keys.verify_dir, other, world.clock).verify(
+                allowed.records_grant, RecordsGrant
+            )
+
+
+async def test_R25_records_of_another_organisations_card_and_of_none_get_the_same_bytes(
+    served: Served,
+) -> None:
+    world = served.world
+    token = await world.populate_desk()
+    own, neighbour = await world.holder_ref(), await world.holder_ref("test-holder-0077")
+    asked = [
+        (neighbour, NEIGHBOUR_CARD),
+        (own, NEIGHBOUR_CARD),
+        (own, "ab" * 16),
+        (own, RA_CARD),
+        ("ab" * 16, CARD_REF),
+        (own, ""),
+    ]
+    answers = {
+        (
+            await served.desk.AllowCardRecords(
+                ra_desk_pb2.AllowCardRecordsRequest(profile_grant=token, holder_ref=holder, card_ref=card)
+            )
+        ).SerializeToString()
+        for holder, card in asked
+    }
+
+    expected = ra_desk_pb2.AllowCardRecordsResponse(refused_code="HOLDER_NOT_FOUND")
+    assert answers == {expected.SerializeToString()}
+
+
+async def test_R25_R63_no_records_for_a_role_taken_back_or_a_card_that_was_stopped(served: Served) -> None:
+    world = served.world
+    token, ref = await world.populate_desk(), await world.holder_ref()
+    request = ra_desk_pb2.AllowCardRecordsRequest(profile_grant=token, holder_ref=ref, card_ref=CARD_REF)
+    assert (await served.desk.AllowCardRecords(request)).records_grant
+    await world.take(CARD | {"card_ref": RA_CARD, "holder": "test-holder-0009", "status": "LOST"})
+    assert (await served.desk.AllowCardRecords(request)).refused.code == "CARD_NOT_ACTIVE"
+    await world.take(CARD | {"card_ref": RA_CARD, "holder": "test-holder-0009"})
+    await world.take(RA_RECORDS[2] | {"granted": False})
+
+    with pytest.raises(GrantRefused):
+        await world.desk.allow_records(token, ref, CARD_REF)

@@ -33,6 +33,8 @@ def settings(**named: Any) -> WebSettings:
         {"WEB_ORIGIN": "ftp://127.0.0.1"},
         {"WEB_ORIGIN": "https://unlock.example.org/path"},
         {"WEB_ORIGIN": "http://127.0.0.1:8080", "REPORT_PROBLEM_URL": "javascript:alert(1)"},
+        {"WEB_ORIGIN": "http://127.0.0.1:8080", "WEB_TIME_ZONE": "Europe/Nowhere"},
+        {"WEB_ORIGIN": "http://127.0.0.1:8080", "WEB_TIME_ZONE": "../etc/passwd"},
         {},
     ],
 )

@@ -520,3 +520,123 @@ class Stage(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
+
+@_typing.final
+class ListCardRecordsRequest(_message.Message):
+    """Which card, and from where on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_GRANT_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    records_grant: _builtins.str
+    """RecordsGrant of AllowCardRecords: it names the card. SECRET."""
+    page_token: _builtins.str
+    """The one that the page before gave; empty: from the newest on."""
+    def __init__(
+        self,
+        *,
+        records_grant: _builtins.str = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_token", b"page_token", "records_grant", b"records_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCardRecordsRequest: _TypeAlias = ListCardRecordsRequest  # noqa: Y015
+
+@_typing.final
+class ListCardRecordsResponse(_message.Message):
+    """One page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the page of older ones; empty where there are none."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___CardRecord]:
+        """The newest first; 25 at most."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___CardRecord] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCardRecordsResponse: _TypeAlias = ListCardRecordsResponse  # noqa: Y015
+
+@_typing.final
+class CardRecord(_message.Message):
+    """One record of a card."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    RESOLVED_SUCCESS_FIELD_NUMBER: _builtins.int
+    ACTOR_KIND_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Id of the event that told it."""
+    kind: _builtins.str
+    """What, by word, so that older pages can say newer ones: an OutcomeKind without its prefix, or CARD_FROZEN,
+    FREEZE_LIFTED, LOCK_CLEARED_BY_RA, VOUCHED_IN_PERSON.
+    """
+    code: _builtins.str
+    """Of an outcome: stable error code; empty for SUCCESS."""
+    reason: _common_pb2.Reason.ValueType
+    """Of an outcome: why the holder came."""
+    route: _common_pb2.Route.ValueType
+    """Of an outcome: by which route."""
+    resolved_success: _builtins.bool
+    """RESOLVED only: true when the card was found unlocked."""
+    actor_kind: _common_pb2.ActorKind.ValueType
+    """Who acted, by role: no record names a person."""
+    why: _builtins.str
+    """Why an RA did it: an ActReason without its prefix; of a vouch KNOWN or PHOTO_ID; else empty."""
+    session_id: _builtins.str
+    """The session, for whoever looks into it; empty where it is about none."""
+    place: _builtins.int
+    """Place in the log, counted from 1; 0: none yet that a signed head covers."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When it happened; UTC."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        kind: _builtins.str = ...,
+        code: _builtins.str = ...,
+        reason: _common_pb2.Reason.ValueType = ...,
+        route: _common_pb2.Route.ValueType = ...,
+        resolved_success: _builtins.bool = ...,
+        actor_kind: _common_pb2.ActorKind.ValueType = ...,
+        why: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        place: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_kind", b"actor_kind", "code", b"code", "event_id", b"event_id", "kind", b"kind", "occurred_at", b"occurred_at", "place", b"place", "reason", b"reason", "resolved_success", b"resolved_success", "route", b"route", "session_id", b"session_id", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CardRecord: _TypeAlias = CardRecord  # noqa: Y015

@@ -55,6 +55,11 @@ class AuditServiceStub:
                 request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsResponse.FromString,
                 _registered_method=True)
+        self.ListCardRecords = channel.unary_unary(
+                '/smartcard_unlock.audit.v1.AuditService/ListCardRecords',
+                request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -98,6 +103,16 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCardRecords(self, request, context):
+        """Lists what is recorded of one card, the newest first, a page at a time: how its sessions ended, and what was
+        done with it. Only what was recorded for the holder and the organisation that the grant names. R25, D1.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -120,6 +135,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetSavings,
                     request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsRequest.FromString,
                     response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsResponse.SerializeToString,
+            ),
+            'ListCardRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCardRecords,
+                    request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -231,6 +251,33 @@ class AuditService:
             '/smartcard_unlock.audit.v1.AuditService/GetSavings',
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsRequest.SerializeToString,
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetSavingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCardRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.audit.v1.AuditService/ListCardRecords',
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsRequest.SerializeToString,
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

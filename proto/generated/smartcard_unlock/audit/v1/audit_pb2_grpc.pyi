@@ -37,6 +37,12 @@ class AuditServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    ListCardRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListCardRecordsRequest, _audit_pb2.ListCardRecordsResponse]
+    """Lists what is recorded of one card, the newest first, a page at a time: how its sessions ended, and what was
+    done with it. Only what was recorded for the holder and the organisation that the grant names. R25, D1.
+
+    Callers: web. Idempotent; reads only.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Read only: what was recorded, and what it saves."""
@@ -82,6 +88,18 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_audit_pb2.GetSavingsRequest, _abc.Awaitable[_audit_pb2.GetSavingsResponse]],
     ) -> _abc.Awaitable[_audit_pb2.GetSavingsResponse]:
         """Sums the time saved in groups, with adoption and where sessions end. R20, R21, R22, R29, R59, R61.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCardRecords(
+        self,
+        request: _audit_pb2.ListCardRecordsRequest,
+        context: _aio.ServicerContext[_audit_pb2.ListCardRecordsRequest, _abc.Awaitable[_audit_pb2.ListCardRecordsResponse]],
+    ) -> _abc.Awaitable[_audit_pb2.ListCardRecordsResponse]:
+        """Lists what is recorded of one card, the newest first, a page at a time: how its sessions ended, and what was
+        done with it. Only what was recorded for the holder and the organisation that the grant names. R25, D1.
 
         Callers: web. Idempotent; reads only.
         """

@@ -390,6 +390,70 @@ class HolderChange(_message.Message):
 Global___HolderChange: _TypeAlias = HolderChange  # noqa: Y015
 
 @_typing.final
+class AllowCardRecordsRequest(_message.Message):
+    """Asks to read the records of one card."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_ref", b"card_ref", "holder_ref", b"holder_ref", "profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllowCardRecordsRequest: _TypeAlias = AllowCardRecordsRequest  # noqa: Y015
+
+@_typing.final
+class AllowCardRecordsResponse(_message.Message):
+    """The right to read them, or why there is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_GRANT_FIELD_NUMBER: _builtins.int
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    records_grant: _builtins.str
+    """RecordsGrant, good for ListCardRecords of audit. SECRET."""
+    refused_code: _builtins.str
+    """HOLDER_NOT_FOUND: as of GetHolder, or the card is none of the holder's."""
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        records_grant: _builtins.str = ...,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["records_grant", b"records_grant", "refused", b"refused", "refused_code", b"refused_code", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["records_grant", b"records_grant", "refused", b"refused", "refused_code", b"refused_code", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["records_grant", "refused_code", "refused"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___AllowCardRecordsResponse: _TypeAlias = AllowCardRecordsResponse  # noqa: Y015
+
+@_typing.final
 class SetHolderAddressRequest(_message.Message):
     """Sets an address."""
 

@@ -51,6 +51,11 @@ class RaDeskServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesResponse.FromString,
                 _registered_method=True)
+        self.AllowCardRecords = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/AllowCardRecords',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsResponse.FromString,
+                _registered_method=True)
         self.SetHolderAddress = channel.unary_unary(
                 '/smartcard_unlock.identity.v1.RaDeskService/SetHolderAddress',
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressRequest.SerializeToString,
@@ -94,6 +99,16 @@ class RaDeskServiceServicer:
 
     def ListHolderChanges(self, request, context):
         """Lists what was changed of a holder here, and by whom, the newest first.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllowCardRecords(self, request, context):
+        """Allows the RA to read what is recorded of a card of a holder whom GetHolder shows. A card that is not the
+        holder's is answered as one that is not there.
 
         Callers: web. Idempotent; reads only.
         """
@@ -147,6 +162,11 @@ def add_RaDeskServiceServicer_to_server(servicer, server):
                     servicer.ListHolderChanges,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesResponse.SerializeToString,
+            ),
+            'AllowCardRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllowCardRecords,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsResponse.SerializeToString,
             ),
             'SetHolderAddress': grpc.unary_unary_rpc_method_handler(
                     servicer.SetHolderAddress,
@@ -247,6 +267,33 @@ class RaDeskService:
             '/smartcard_unlock.identity.v1.RaDeskService/ListHolderChanges',
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListHolderChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllowCardRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/AllowCardRecords',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

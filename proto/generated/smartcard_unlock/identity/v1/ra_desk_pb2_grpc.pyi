@@ -34,6 +34,12 @@ class RaDeskServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    AllowCardRecords: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.AllowCardRecordsRequest, _ra_desk_pb2.AllowCardRecordsResponse]
+    """Allows the RA to read what is recorded of a card of a holder whom GetHolder shows. A card that is not the
+    holder's is answered as one that is not there.
+
+    Callers: web. Idempotent; reads only.
+    """
     SetHolderAddress: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.SetHolderAddressRequest, _ra_desk_pb2.SetHolderAddressResponse]
     """Sets the address of a holder, never of oneself. It counts at once; the old address, the new one and the RA
     team's mailbox are told. R7, R25, R26.
@@ -87,6 +93,18 @@ class RaDeskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_ra_desk_pb2.ListHolderChangesRequest, _abc.Awaitable[_ra_desk_pb2.ListHolderChangesResponse]],
     ) -> _abc.Awaitable[_ra_desk_pb2.ListHolderChangesResponse]:
         """Lists what was changed of a holder here, and by whom, the newest first.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def AllowCardRecords(
+        self,
+        request: _ra_desk_pb2.AllowCardRecordsRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.AllowCardRecordsRequest, _abc.Awaitable[_ra_desk_pb2.AllowCardRecordsResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.AllowCardRecordsResponse]:
+        """Allows the RA to read what is recorded of a card of a holder whom GetHolder shows. A card that is not the
+        holder's is answered as one that is not there.
 
         Callers: web. Idempotent; reads only.
         """
