@@ -122,9 +122,18 @@ def _labels(documents: list[Document], groups: list[Document], folder: Path) -> 
 def _images(documents: list[Document], images: list[Document], folder: Path) -> None:
     tags = {image["name"]: f"{image['name']}:{image['newTag']}" for image in images}
     for document in documents:
-        pod = document["spec"]["template"]["spec"] if document["kind"] == "Deployment" else {}
+        pod = _pod(document)
         for container in pod.get("containers", []) + pod.get("initContainers", []):
             container["image"] = tags.get(container["image"], container["image"])
+
+
+def _pod(document: Document) -> Document:
+    """What a document says of its pods; nothing for one that has none."""
+    spec: Document = document.get("spec", {})
+    if document["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    pod: Document = spec["template"]["spec"] if document["kind"] in ("Deployment", "CronJob") else {}
+    return pod
 
 
 _CHANGES: dict[str, Callable[[list[Document], Any, Path], None]] = {

@@ -32,9 +32,15 @@ def deployment(overlay: str, name: str) -> Document:
     return of_kind(overlay, "Deployment")[name]
 
 
+def workloads(overlay: str) -> dict[str, Document]:
+    """All that makes pods of ours."""
+    return of_kind(overlay, "Deployment") | of_kind(overlay, "CronJob")
+
+
 def pod(document: Document) -> Document:
-    spec: Document = document["spec"]["template"]["spec"]
-    return spec
+    spec = document["spec"]["jobTemplate"]["spec"] if document["kind"] == "CronJob" else document["spec"]
+    inside: Document = spec["template"]["spec"]
+    return inside
 
 
 def containers(document: Document) -> list[Document]:

@@ -23,6 +23,7 @@ from tests.architecture.manifests import (
     pod,
     rendered,
     sources,
+    workloads,
 )
 from tests.architecture.roles import command_of, package_of, roles
 
@@ -38,7 +39,7 @@ SETTINGS = {
     "web": "WebSettings",
 }
 EACH = [(overlay, process) for overlay in OVERLAYS for process in ROLES]
-DEPLOYED = [(overlay, name) for overlay in OVERLAYS for name in of_kind(overlay, "Deployment")]
+DEPLOYED = [(overlay, name) for overlay in OVERLAYS for name in workloads(overlay)]
 SEALED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -48,7 +49,8 @@ SEALED = {
 
 @pytest.mark.parametrize(("overlay", "name"), DEPLOYED)
 def test_S47_every_pod_is_restricted(overlay: str, name: str) -> None:
-    spec = pod(deployment(overlay, name))
+    document = workloads(overlay)[name]
+    spec = pod(document)
 
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["runAsUser"] >= 10000
@@ -56,7 +58,7 @@ def test_S47_every_pod_is_restricted(overlay: str, name: str) -> None:
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
     assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
-    for container in containers(deployment(overlay, name)):
+    for container in containers(document):
         assert container["securityContext"] == SEALED
         assert "memory" in container["resources"]["limits"]
         assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
@@ -261,7 +263,7 @@ def needed_by(overlay: str) -> set[str]:
     """Secrets and ConfigMaps that pods mount."""
     return {
         f"{kind} {name}"
-        for document in of_kind(overlay, "Deployment").values()
+        for document in workloads(overlay).values()
         for volume in pod(document)["volumes"]
         for kind, name, _ in sources(volume)
     }

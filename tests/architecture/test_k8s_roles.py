@@ -26,6 +26,7 @@ ROLES = roles()
 NAMESPACE = "smartcard-unlock"
 KAFKA_PORT, DATABASE_PORT, DNS_PORT = 9093, 5432, 53
 RELAY, HTTPS = ("192.0.2.25", 465), 443
+LDAP_SERVER = ("192.0.2.36", 636)
 MAIL = {"local": [("mailbox", 1025)], "production": [RELAY], "every-option": [RELAY]}
 PORTS = (
     22,
@@ -33,6 +34,7 @@ PORTS = (
     80,
     443,
     465,
+    LDAP_SERVER[1],
     1025,
     5432,
     6443,
@@ -57,8 +59,12 @@ DNS = End("dns", {"k8s-app": "kube-dns"}, "kube-system")
 GATEWAY = End("gateway", {}, "gateway")
 INTERNET = End("203.0.113.7")
 STRANGER = End("stranger", {"app.kubernetes.io/name": "stranger"}, NAMESPACE)
+JOB = End("identity-ldap", {"app.kubernetes.io/name": "identity-ldap"}, NAMESPACE)
+"""identity's import, which is a pod of its own and no process of the table."""
 ENDS = (
     *PROCESSES.values(),
+    JOB,
+    End(LDAP_SERVER[0]),
     KAFKA,
     POSTGRES,
     STRANGER,
@@ -106,8 +112,10 @@ def callers_by_access_table(role: Role) -> frozenset[str]:
 
 def expected_edges(overlay: str) -> set[Edge]:
     """Who opens a connection to whom, on which port, by the role table alone."""
-    edges = {("notifier", *mail) for mail in MAIL[overlay]} | {(STRANGER.name, "dns", DNS_PORT)}
-    if overlay == "every-option":  # Notify, at an address that nobody knows; and mails that come back
+    edges = {("notifier", *mail) for mail in MAIL[overlay]}
+    edges |= {(name, "dns", DNS_PORT) for name in (STRANGER.name, JOB.name)}
+    if overlay == "every-option":  # Notify, at an address that nobody knows; mails that come back; LDAP
+        edges |= {(JOB.name, *LDAP_SERVER), (JOB.name, "postgres", DATABASE_PORT)}
         edges |= {("notifier", end.name, HTTPS) for end in OUTSIDE}
         edges |= {(end.name, "notifier", RETURNS_PORT) for end in ENDS if end.name != "notifier"}
     for role in ROLES.values():
@@ -134,8 +142,8 @@ def opened(policies: list[Document], direction: str, mine: Sequence[End]) -> set
     }
 
 
-OUT_OF = (*PROCESSES.values(), STRANGER)
-INTO = (*PROCESSES.values(), STRANGER, KAFKA, POSTGRES)
+OUT_OF = (*PROCESSES.values(), JOB, STRANGER)
+INTO = (*PROCESSES.values(), JOB, STRANGER, KAFKA, POSTGRES)
 
 
 def misfits(policies: list[Document], overlay: str) -> set[Edge]:
