@@ -89,7 +89,7 @@ class Subject:
 
     async def redeem(self, grant: HolderGrant, token: str) -> None:
         answer = await self._codes.redeem(token, DIGITS, IDS.uuid7())
-        if answer.verdict is not Verdict.RIGHT or not answer.unlock_grant:
+        if answer.verdict is not Verdict.RIGHT or not answer.grant:
             raise RuntimeError("a code was not redeemed")
 
 

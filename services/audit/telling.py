@@ -149,6 +149,22 @@ def _lifted(told: identity.FreezeLifted) -> str:
     return f"lifted the freeze of card {told.card_ref[:SHOWN]}: {reason}"
 
 
+def _registered(told: identity.HolderRegistered) -> str:
+    return f"registered with security questions, by card {told.card_ref[:SHOWN]}"
+
+
+def _answered(told: identity.QuestionsAnswered) -> str:
+    if told.right:
+        return "answered the security questions"
+    left = f"{told.tries_left} tries left" if told.tries_left else "locked until the RA clears it"
+    return f"answered the security questions wrongly: {left}"
+
+
+def _answers_cleared(told: identity.AnswersLockCleared) -> str:
+    reason = word_of(identity.ActReason, told.reason)
+    return f"ended the lock of wrong answers of card {told.card_ref[:SHOWN]}: {reason}"
+
+
 _BASIS = {"KNOWN": "knows them", "PHOTO_ID": "saw a document with a photograph"}
 
 
@@ -177,6 +193,9 @@ _TELLERS: dict[str, _Told] = {
         (identity.ContactChanged, _contact),
         (identity.CardFrozen, _frozen),
         (identity.FreezeLifted, _lifted),
+        (identity.HolderRegistered, _registered),
+        (identity.QuestionsAnswered, _answered),
+        (identity.AnswersLockCleared, _answers_cleared),
         (identity.VouchedInPerson, _vouched),
     )
 }

@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from smartcard_unlock.identity.v1 import identity_pb2_grpc, in_person_pb2_grpc, ra_desk_pb2_grpc
+from smartcard_unlock.identity.v1 import (
+    identity_pb2_grpc,
+    in_person_pb2_grpc,
+    ra_desk_pb2_grpc,
+    registration_pb2_grpc,
+)
 
 from services.identity import allow_list_command, catching_up
 from services.identity.access import ACCESS
+from services.identity.answer_hashes import Argon2Answers
 from services.identity.approved_domains import ApprovedDomains
 from services.identity.card_refs import write_refs
 from services.identity.desk_servicer import RaDeskServicer
@@ -24,15 +30,18 @@ from services.identity.import_command import Asked, Delta, import_directory
 from services.identity.in_person_servicer import InPersonServicer
 from services.identity.mobile_numbers import LibphonenumberNumbers
 from services.identity.name_index import NameIndex
+from services.identity.registration_servicer import RegistrationServicer
 from services.identity.registry import Rehearsal, SqlRegistry
 from services.identity.servicer import IdentityServicer
 from services.identity.settings import CatchUpSettings, DatabaseSettings, IdentitySettings
 from services.identity.storage import PROCESS, SqlStore
 from services.identity.tables import outbox, outbox_position
 from services.identity.use_cases import Holders, Parts
+from services.identity.use_cases.answering import Answering
 from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles
+from services.identity.use_cases.registering import Registering
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
 from services.runtime import database, logs, process, settings
@@ -62,6 +71,7 @@ def compose(read: IdentitySettings, opened: Database) -> Parts:
         grants=GrantVerifier.from_dir(read.GRANT_VERIFY_KEYS_DIR, PROCESS, clock),
         signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
         change_needs_code=read.CHANGE_NEEDS_CODE,
+        questions=read.SECURITY_QUESTIONS == "required",
     )
 
 
@@ -77,11 +87,15 @@ async def serve(_: argparse.Namespace) -> int:
     desk = RaDeskServicer(
         Desk(parts, NameIndex, read.RA_ADDRESSES_PER_DAY), DeskActs(parts, read.RA_ADDRESSES_PER_DAY)
     )
-    in_person = InPersonServicer(Vouching(parts))
+    in_person, hashes = InPersonServicer(Vouching(parts)), Argon2Answers()
+    registering = RegistrationServicer(
+        Registering(parts, profiles, hashes), Answering(parts, holders, hashes)
+    )
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
         (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, desk),
         (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, in_person),
+        (registration_pb2_grpc.add_RegistrationServiceServicer_to_server, registering),
     ]
     freshness = TopicFreshness(opened, read.brokers, outbox_position, EVENTS, PROCESS)
     await freshness.look_once()

@@ -3,6 +3,7 @@
 _SERVICE = "/smartcard_unlock.identity.v1.IdentityService"
 _DESK = "/smartcard_unlock.identity.v1.RaDeskService"
 _IN_PERSON = "/smartcard_unlock.identity.v1.InPersonService"
+_REGISTRATION = "/smartcard_unlock.identity.v1.RegistrationService"
 
 ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/ResolveHolder": frozenset({"web"}),
@@ -23,4 +24,10 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_DESK}/SetHolderAddress": frozenset({"web"}),
     f"{_DESK}/FreezeHolderCard": frozenset({"web"}),
     f"{_DESK}/LiftFreeze": frozenset({"web"}),
+    f"{_DESK}/ClearAnswersLock": frozenset({"web"}),
+    f"{_REGISTRATION}/ListQuestions": frozenset({"web"}),
+    f"{_REGISTRATION}/SetAnswers": frozenset({"web"}),
+    f"{_REGISTRATION}/ConfirmEmail": frozenset({"web"}),
+    f"{_REGISTRATION}/CompleteRegistration": frozenset({"web"}),
+    f"{_REGISTRATION}/AnswerQuestions": frozenset({"web"}),
 }

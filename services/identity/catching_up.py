@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.identity.approved_domains import change_again
 from services.identity.domain.allow_list import AllowedDomain, Change, ListChange
 from services.identity.domain.holder import Address, CardStatus
+from services.identity.domain.questions import MOST_FAILURES, Attempt, Tries
 from services.identity.events import EVENTS, event_of
 from services.identity.storage import SqlWork
 from services.identity.tables import cards, holders, outbox, outbox_position
@@ -44,6 +45,13 @@ class Recalling:
                 return await _contact_changed(connection, work, event.parse(told.ContactChanged))
             case told.AllowListChanged.DESCRIPTOR.full_name:
                 return await _list_changed(connection, event)
+            case told.HolderRegistered.DESCRIPTOR.full_name:
+                return await _registered(work, event.parse(told.HolderRegistered))
+            case told.QuestionsAnswered.DESCRIPTOR.full_name:
+                return await _answered(work, event.parse(told.QuestionsAnswered), event.ce_id)
+            case told.AnswersLockCleared.DESCRIPTOR.full_name:
+                cleared = event.parse(told.AnswersLockCleared)
+                return await work.clear_answers_lock(cleared.holder_ref, cleared.card_ref)
             case common.SessionOutcome.DESCRIPTOR.full_name:
                 outcome = event.parse(common.SessionOutcome)
                 kind = common.OutcomeKind.Name(outcome.kind).removeprefix("OUTCOME_KIND_")
@@ -72,6 +80,29 @@ async def _contact_changed(connection: AsyncConnection, work: SqlWork, message: 
         return False
     gone = Address(message.address_version, None, instant_of(message.occurred_at), CAUGHT_UP)
     await work.set_address(message.holder_ref, gone)
+    return True
+
+
+async def _registered(work: SqlWork, message: told.HolderRegistered) -> bool:
+    """No event holds answers: whoever registered since the copy is not registered, and does so again."""
+    known = await work.registration_of(message.holder_ref)
+    if known is None or known.at >= instant_of(message.occurred_at):
+        return False
+    await work.forget_registration(message.holder_ref)
+    return True
+
+
+async def _answered(work: SqlWork, message: told.QuestionsAnswered, event_id: str) -> bool:
+    """The failures as they were told; an attempt is known again by its event."""
+    again = await work.attempt_of(message.session_id, event_id) is not None
+    if again or await work.known_holder(message.holder_ref) is None:
+        return False
+    now, left = instant_of(message.occurred_at), min(message.tries_left, MOST_FAILURES)
+    await work.keep_attempt(
+        Attempt(message.session_id, event_id, message.holder_ref, message.card_ref, message.right, left, now)
+    )
+    tries = Tries(MOST_FAILURES - left, now if left == 0 else None)
+    await work.keep_tries(message.holder_ref, message.card_ref, tries)
     return True
 
 

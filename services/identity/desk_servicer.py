@@ -94,6 +94,15 @@ class RaDeskServicer(ra_desk_pb2_grpc.RaDeskServiceServicer):
         )
         return desk.LiftFreezeResponse(**_answer(answer))
 
+    async def ClearAnswersLock(  # noqa: N802
+        self, request: desk.ClearAnswersLockRequest, context: Any
+    ) -> desk.ClearAnswersLockResponse:
+        """End the lock of wrong answers."""
+        answer = await self._acts.clear_answers_lock(
+            request.profile_grant, request.holder_ref, request.card_ref, _why(request), request.attempt_id
+        )
+        return desk.ClearAnswersLockResponse(**_answer(answer))
+
 
 def _why(request: Any) -> Why:
     """Return the reason of an act's request. Raises ServiceError for one without an attempt."""
@@ -148,9 +157,10 @@ def _record(shown: ShownHolder) -> desk.HolderRecord:
 
 
 def _card(card: RegistryCard) -> desk.HolderCard:
-    expires = card.certificate_expires_at
+    expires, locked = card.certificate_expires_at, card.answers_locked_at
     return desk.HolderCard(
         card_ref=card.card_ref,
         status=card.status.value,
         certificate_expires_at=timestamp_of(expires) if expires else None,
+        answers_locked_at=timestamp_of(locked) if locked else None,
     )

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain.desk import FoundHolder, HolderRecord, RegistryCard
 from services.identity.domain.holder import Address, CardStatus, HolderStatus
-from services.identity.tables import STANDING, addresses, cards, holders
+from services.identity.tables import STANDING, addresses, answer_tries, cards, holders
 
 MOST_CARDS = 50
 """Of one holder that are shown."""
@@ -38,7 +38,14 @@ _RECORD = (
     .where(holders.c.holder_ref == bindparam("wanted"), _OWN)
 )
 _CARDS = (
-    select(cards.c.card_ref, cards.c.status, cards.c.certificate_expires_at)
+    select(cards.c.card_ref, cards.c.status, cards.c.certificate_expires_at, answer_tries.c.locked_at)
+    .outerjoin(
+        answer_tries,
+        and_(
+            answer_tries.c.card_ref == cards.c.card_ref,
+            answer_tries.c.holder_ref == cards.c.holder_ref,
+        ),
+    )
     .where(cards.c.holder_ref == bindparam("wanted"))
     .order_by(cards.c.card_ref)
     .limit(MOST_CARDS)
@@ -78,7 +85,7 @@ class DeskReads:
         if row is None:
             return None
         held = await self._connection.execute(_CARDS, {"wanted": holder_ref})
-        return _record(row, [RegistryCard(c.card_ref, CardStatus(c.status), c[2]) for c in held])
+        return _record(row, [RegistryCard(c.card_ref, CardStatus(c.status), *c[2:]) for c in held])
 
     async def _found(self, statement: Any, **wanted: Any) -> list[FoundHolder]:
         return [FoundHolder(*row) for row in await self._connection.execute(statement, wanted)]

@@ -1,17 +1,23 @@
 """Facts of identity as messages, with topic and key."""
 
+from collections.abc import Callable
+from typing import Any
+
 from smartcard_unlock.common.v1 import common_pb2 as common
 from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 
 from services.identity.domain.acts import ActReason
 from services.identity.domain.facts import (
     AllowListChanged,
+    AnswersLockCleared,
     CardFrozen,
     ContactChanged,
     Fact,
     FreezeLifted,
     HolderRefused,
+    HolderRegistered,
     HoldersImported,
+    QuestionsAnswered,
     VouchedInPerson,
 )
 from services.runtime.outbox import Event
@@ -25,21 +31,7 @@ LONGEST_KEY = 64
 
 def event_of(fact: Fact) -> Event:
     """Return the fact as it is told."""
-    match fact:
-        case HolderRefused():
-            return _refused(fact)
-        case VouchedInPerson():
-            return _vouched(fact)
-        case HoldersImported():
-            return _imported(fact)
-        case AllowListChanged():
-            return _list_changed(fact)
-        case ContactChanged():
-            return _contact_changed(fact)
-        case CardFrozen():
-            return _frozen(fact)
-        case FreezeLifted():
-            return _lifted(fact)
+    return _TELLERS[type(fact)](fact)
 
 
 def _refused(fact: HolderRefused) -> Event:
@@ -145,5 +137,58 @@ def _lifted(fact: FreezeLifted) -> Event:
     return Event(EVENTS, fact.holder_ref, message, fact.at)
 
 
+def _registered(fact: HolderRegistered) -> Event:
+    message = told.HolderRegistered(
+        holder_ref=fact.holder_ref,
+        organisation=fact.organisation,
+        session_id=fact.session_id,
+        card_ref=fact.card_ref,
+        actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref),
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.holder_ref, message, fact.at)
+
+
+def _answered(fact: QuestionsAnswered) -> Event:
+    attempt = fact.attempt
+    message = told.QuestionsAnswered(
+        session_id=attempt.session_id,
+        holder_ref=attempt.holder_ref,
+        organisation=fact.organisation,
+        card_ref=attempt.card_ref,
+        actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=attempt.holder_ref),
+        right=attempt.right,
+        tries_left=attempt.tries_left,
+        occurred_at=timestamp_of(attempt.at),
+    )
+    return Event(EVENTS, attempt.session_id, message, attempt.at)
+
+
+def _cleared(fact: AnswersLockCleared) -> Event:
+    message = told.AnswersLockCleared(
+        holder_ref=fact.holder_ref,
+        organisation=fact.organisation,
+        card_ref=fact.card_ref,
+        actor=common.Actor(kind=common.ACTOR_KIND_RA, ref=fact.actor_ref),
+        reason=_why(fact.why),
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, fact.holder_ref, message, fact.at)
+
+
 def _why(reason: ActReason | None) -> told.ActReason.ValueType:
     return told.ActReason.Value(f"ACT_REASON_{reason.value}") if reason else told.ACT_REASON_UNSPECIFIED
+
+
+_TELLERS: dict[type, Callable[[Any], Event]] = {
+    HolderRefused: _refused,
+    VouchedInPerson: _vouched,
+    HoldersImported: _imported,
+    AllowListChanged: _list_changed,
+    ContactChanged: _contact_changed,
+    CardFrozen: _frozen,
+    FreezeLifted: _lifted,
+    HolderRegistered: _registered,
+    QuestionsAnswered: _answered,
+    AnswersLockCleared: _cleared,
+}

@@ -19,6 +19,7 @@ from services.identity.domain.holder import (
     PastAddress,
     RegistrationAuthority,
 )
+from services.identity.domain.questions import Attempt, Registration, Tries
 from services.identity.domain.vouch import Vouch
 from services.runtime.grants import Grant
 
@@ -87,7 +88,47 @@ class DeskWork(Protocol):
         ...
 
 
-class View(DeskView, Protocol):
+class RegistrationView(Protocol):
+    """What is known of a holder's security questions."""
+
+    async def registration_of(self, holder_ref: str, *, complete: bool = True) -> Registration | None:
+        """Return what a holder registered, or what waits for its code; None where there is none."""
+        ...
+
+    async def tries_of(self, holder_ref: str, card_ref: str) -> Tries:
+        """Return the failures of a holder with one card."""
+        ...
+
+    async def attempt_of(self, session_id: str, attempt_id: str) -> Attempt | None:
+        """Return how an attempt was judged; None where it was not."""
+        ...
+
+    async def has_answered(self, session_id: str, holder_ref: str, card_ref: str) -> bool:
+        """Tell whether a session's questions were answered rightly."""
+        ...
+
+
+class RegistrationWork(Protocol):
+    """Registrations and tries, in one transaction with what is told of them."""
+
+    async def keep_registration(self, holder_ref: str, kept: Registration, *, complete: bool) -> None:
+        """Keep a registration in place of the one before; a complete one ends what waited."""
+        ...
+
+    async def keep_tries(self, holder_ref: str, card_ref: str, tries: Tries) -> None:
+        """Keep the failures of a holder with one card."""
+        ...
+
+    async def keep_attempt(self, attempt: Attempt) -> None:
+        """Keep how an attempt was judged."""
+        ...
+
+    async def clear_answers_lock(self, holder_ref: str, card_ref: str) -> bool:
+        """End the lock of a holder's card; False where there is none."""
+        ...
+
+
+class View(DeskView, RegistrationView, Protocol):
     """What can be read."""
 
     async def held_card(self, card_ref: str) -> HeldCard | None:
@@ -139,7 +180,7 @@ class View(DeskView, Protocol):
         ...
 
 
-class Work(View, DeskWork, Protocol):
+class Work(View, DeskWork, RegistrationWork, Protocol):
     """One transaction: all of it is stored and told, or none."""
 
     async def lock_holder(self, holder_ref: str) -> None:
@@ -179,7 +220,7 @@ class Work(View, DeskWork, Protocol):
         ...
 
     async def forget(self, now: datetime) -> None:
-        """Delete notes of outcomes and vouches that no session can ask for again."""
+        """Delete notes of outcomes, vouches and answers that no session can ask for again."""
         ...
 
 
@@ -208,6 +249,18 @@ class GrantWriter(Protocol):
 
     def sign(self, grant: Grant) -> str:
         """Return the grant as a token."""
+        ...
+
+
+class AnswerHashes(Protocol):
+    """Makes and knows the slow hashes of answers."""
+
+    async def hash(self, secret: str) -> str:
+        """Return the hash, with its salt and parameters in it."""
+        ...
+
+    async def matches(self, known: str, secret: str) -> bool:
+        """Tell whether a hash is of this text."""
         ...
 
 

@@ -8,8 +8,9 @@ from smartcard_unlock.identity.v1 import identity_pb2_grpc
 
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.holder import RegistrationAuthority
+from services.identity.domain.questions import QUESTIONS
 from services.identity.finding import Finder
-from services.identity.use_cases import Holders, Refused, Resolved
+from services.identity.use_cases import Asked, Holders, Refused, Resolved
 from services.identity.use_cases.profiles import ContactRefused, Profile, Profiles
 from services.identity.use_cases.telling import Kind, Telling
 from services.runtime.timestamps import timestamp_of
@@ -45,6 +46,11 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
                 nudge=answer.nudge,
             )
             return identity.ResolveHolderResponse(resolved=resolved)
+        if isinstance(answer, Asked):
+            asked = identity.QuestionsAsked(
+                questions=map(question_message, answer.questions), tries_left=answer.tries_left
+            )
+            return identity.ResolveHolderResponse(questions=asked)
         return identity.ResolveHolderResponse(refused=refused_message(answer))
 
     async def ReportNoMailbox(  # noqa: N802
@@ -132,6 +138,11 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
 def _domain(entry: AllowedDomain) -> identity.ApprovedDomain:
     return identity.ApprovedDomain(domain=entry.domain, subdomains=entry.subdomains)
+
+
+def question_message(code: str) -> identity.SecurityQuestion:
+    """Return a question with its words."""
+    return identity.SecurityQuestion(code=code, text=QUESTIONS[code])
 
 
 def refused_message(answer: Refused) -> identity.HolderRefused:

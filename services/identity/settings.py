@@ -1,6 +1,7 @@
 """What identity reads from its environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,9 @@ class IdentitySettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     """The settings of `serve`."""
 
     CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in card_gateway")
+    SECURITY_QUESTIONS: Literal["off", "required"] = Field(
+        "off", description="required: the old service's registration; as in web"
+    )
     RA_ADDRESSES_PER_DAY: int = Field(50, ge=1, description="that one RA may set for holders in 24 h")
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path

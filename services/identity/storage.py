@@ -27,6 +27,7 @@ from services.identity.domain.holder import (
 )
 from services.identity.domain.vouch import Basis, Vouch
 from services.identity.ports import KnownHolder
+from services.identity.registration_statements import RegistrationReads, RegistrationWrites
 from services.identity.tables import (
     STANDING,
     addresses,
@@ -139,7 +140,7 @@ _AUTHORITIES = (
 )
 
 
-class SqlView(DeskReads, DeskRecords):
+class SqlView(DeskReads, DeskRecords, RegistrationReads):
     """Reads; each is one statement by primary keys."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -211,7 +212,7 @@ class SqlView(DeskReads, DeskRecords):
         return {row.code: _authority(row.code, row) for row in rows}
 
 
-class SqlWork(SqlView, DeskWrites):
+class SqlWork(SqlView, DeskWrites, RegistrationWrites):
     """One write transaction."""
 
     def __init__(
@@ -279,7 +280,8 @@ class SqlWork(SqlView, DeskWrites):
         await tell_all(self._connection, outbox, PROCESS, events)
 
     async def forget(self, now: datetime) -> None:
-        """Delete notes of outcomes and vouches that no session can ask for again."""
+        """Delete notes of outcomes, vouches and answers that no session can ask for again."""
+        await self.forget_registrations(now - OUTCOMES_KEPT, now)
         old = told_outcomes.c.told_at < now - OUTCOMES_KEPT
         await self._connection.execute(delete(told_outcomes).where(old))
         await self._connection.execute(delete(vouches).where(vouches.c.vouched_at < now - OUTCOMES_KEPT))

@@ -174,4 +174,39 @@ vouches = Table(
 )
 """What RAs said of whom they saw; the audit log keeps it for good."""
 
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("holder_ref", ForeignKey("holders.holder_ref"), primary_key=True),
+    Column("complete", Boolean, primary_key=True),
+    Column("questions", String(200), nullable=False),
+    Column("answers_hash", String(200), nullable=False),
+    Column("session_id", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""Security questions that holders chose: the complete one counts, the other waits for its code."""
+
+answer_tries = Table(
+    "answer_tries",
+    metadata,
+    Column("holder_ref", ForeignKey("holders.holder_ref"), primary_key=True),
+    Column("card_ref", String(32), primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    Column("locked_at", UtcDateTime, nullable=True),
+)
+"""Failures in a row of a holder with one card, and since when they lock it."""
+
+answer_attempts = Table(
+    "answer_attempts",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("attempt_id", String(36), primary_key=True),
+    Column("holder_ref", String(32), nullable=False),
+    Column("card_ref", String(32), nullable=False),
+    Column("right", Boolean, nullable=False),
+    Column("tries_left", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+"""What was answered in which session; the right one lets that session go on."""
+
 outbox, outbox_position = outbox_tables(metadata)

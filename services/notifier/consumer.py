@@ -143,8 +143,13 @@ def _unlocked(outcome: common_pb2.SessionOutcome) -> bool:
 
 
 def _reason(reason: common_pb2.Reason.ValueType) -> str:
-    """Return LOCKED, FORGOTTEN or CHANGE; empty for a word that only newer services know."""
-    known = (common_pb2.REASON_LOCKED, common_pb2.REASON_FORGOTTEN, common_pb2.REASON_CHANGE)
+    """Return LOCKED, FORGOTTEN, CHANGE or SIGN_IN; empty for a word that only newer services know."""
+    known = (
+        common_pb2.REASON_LOCKED,
+        common_pb2.REASON_FORGOTTEN,
+        common_pb2.REASON_CHANGE,
+        common_pb2.REASON_SIGN_IN,
+    )
     return common_pb2.Reason.Name(reason).removeprefix("REASON_") if reason in known else ""
 
 

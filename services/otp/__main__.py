@@ -2,22 +2,26 @@
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from smartcard_unlock.otp.v1 import otp_pb2_grpc
+import grpc
+from smartcard_unlock.otp.v1 import otp_pb2_grpc, registration_codes_pb2_grpc
 
 from services.otp import catching_up, consumer
 from services.otp.access import ACCESS
 from services.otp.clearing import Clearing
 from services.otp.domain import guess
 from services.otp.events import EVENTS, event_of
+from services.otp.registration_servicer import RegistrationCodeServicer
 from services.otp.sealing import CodeKeys, NotifierKey
 from services.otp.servicer import OtpServicer
 from services.otp.settings import CatchUpSettings, DatabaseSettings, OtpSettings
 from services.otp.storage import PROCESS, SqlStore
 from services.otp.tables import outbox, outbox_position
-from services.otp.use_cases import OneTimeCodes, Parts
+from services.otp.use_cases import REGISTER, OneTimeCodes, Parts
 from services.runtime import database, logs, process, settings
 from services.runtime.broker import Consumer
 from services.runtime.catching_up import by_command
@@ -37,10 +41,10 @@ SWEEP_SECONDS = 600
 log = logs.logger("otp")
 
 
-def compose(read: OtpSettings, opened: Database) -> tuple[OneTimeCodes, Clearing]:
-    """Put the use cases together from the settings. Raises ValueError or OSError for a bad key file."""
+def compose(read: OtpSettings, opened: Database) -> Parts:
+    """Put the parts together from the settings. Raises ValueError or OSError for a bad key file."""
     clock, randomness = SystemClock(), SystemRandomness()
-    parts = Parts(
+    return Parts(
         store=SqlStore(opened, event_of, randomness),
         clock=clock,
         randomness=randomness,
@@ -50,22 +54,26 @@ def compose(read: OtpSettings, opened: Database) -> tuple[OneTimeCodes, Clearing
         signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
         policy=read.policy,
     )
-    return OneTimeCodes(parts), Clearing(parts.store, clock, parts.grants, parts.policy)
 
 
 async def serve(_: argparse.Namespace) -> int:
-    """Serve OtpService, tell the outbox, hear of deliveries."""
+    """Serve codes, tell the outbox, hear of deliveries."""
     read = settings.load(OtpSettings)
     logs.configure(PROCESS, read.LOG_LEVEL)
     opened = Database(read.OTP_DATABASE_URL)
-    codes, clearing = compose(read, opened)
-    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes, clearing))
+    parts = compose(read, opened)
+    codes, clearing = OneTimeCodes(parts), Clearing(parts.store, parts.clock, parts.grants, parts.policy)
+    of_registrations = RegistrationCodeServicer(OneTimeCodes(parts, REGISTER))
+    registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
+        (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes, clearing)),
+        (registration_codes_pb2_grpc.add_RegistrationCodeServiceServicer_to_server, of_registrations),
+    ]
     brokers = read.brokers
     freshness = TopicFreshness(opened, brokers, outbox_position, EVENTS, PROCESS)
     await freshness.look_once()
     server = build_server(
         PROCESS,
-        [registration],
+        registrations,
         ACCESS,
         read.tls,
         read.LISTEN_ADDRESS,
@@ -105,7 +113,7 @@ async def replay_dead_letters(_: argparse.Namespace) -> int:
     read = settings.load(OtpSettings)
     opened = Database(read.OTP_DATABASE_URL)
     try:
-        codes, _clearing = compose(read, opened)
+        codes = OneTimeCodes(compose(read, opened))
         done = await replay(read.brokers, consumer.TOPIC, consumer.DeliveryConsumer(codes).handle)
     finally:
         await opened.close()

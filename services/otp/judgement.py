@@ -11,7 +11,7 @@ from services.otp.domain.policy import Policy
 from services.otp.domain.tally import Ledger, enter_wrong, entries_left, repeated
 from services.otp.ports import Work
 from services.runtime import logs
-from services.runtime.grants import GrantRefused, HolderGrant, UnlockGrant
+from services.runtime.grants import GrantRefused, HolderGrant, MailboxGrant, RegistrationGrant, UnlockGrant
 
 GRANT_LIFE = timedelta(minutes=5)
 """Source: architecture §2, table of grants."""
@@ -20,6 +20,9 @@ SHORTEST_GRANT = timedelta(seconds=1)
 """Grants count whole seconds: a shorter one would never be valid, and its code spent for nothing."""
 
 LOCKED_TO_RA = "LOCKED_TO_RA"
+
+Permission = HolderGrant | RegistrationGrant
+"""What lets a code be mailed: to unlock a card, or to register."""
 
 log = logs.logger("otp")
 
@@ -39,7 +42,7 @@ class Judgement:
 
     work: Work
     policy: Policy
-    grant: HolderGrant
+    grant: Permission
     ledger: Ledger
     codes: Sequence[Code]
     attempt_id: str
@@ -124,7 +127,7 @@ class Judgement:
         return entries_left(self.ledger.tally(self.grant.card_ref), self.grant.session_id, self.policy, now)
 
 
-async def tell_lock(work: Work, grant: HolderGrant, now: datetime) -> None:
+async def tell_lock(work: Work, grant: Permission, now: datetime) -> None:
     """Tell that this session met the lock of its holder and card; once a session (D1)."""
     if await work.first_outcome(grant.session_id, LOCKED_TO_RA, now):
         await work.tell(
@@ -140,12 +143,12 @@ async def tell_lock(work: Work, grant: HolderGrant, now: datetime) -> None:
         )
 
 
-def bearer_of(grant: HolderGrant) -> Bearer:
+def bearer_of(grant: Permission) -> Bearer:
     """Return whom a code under this grant is for."""
     return Bearer(grant.session_id, grant.holder_ref, grant.card_ref, grant.purpose, grant.address_version)
 
 
-def unlock_grant(grant: HolderGrant, use: Use) -> UnlockGrant:
+def unlock_grant(grant: Permission, use: Use) -> UnlockGrant:
     """Return the grant that the use of a code earned; the same use gives the same grant."""
     return UnlockGrant(
         session_id=grant.session_id,
@@ -160,6 +163,23 @@ def unlock_grant(grant: HolderGrant, use: Use) -> UnlockGrant:
         holder_ref=grant.holder_ref,
         actor_kind="HOLDER",
         actor_ref=grant.holder_ref,
+    )
+
+
+def mailbox_grant(grant: Permission, use: Use) -> MailboxGrant:
+    """Return what the use of a registration's code earned: it unlocks nothing. R58."""
+    return MailboxGrant(
+        session_id=grant.session_id,
+        card_ref=grant.card_ref,
+        reason=grant.reason,
+        route=grant.route,
+        agent_key_thumbprint=grant.agent_key_thumbprint,
+        jti=use.jti,
+        issued_at=use.issued_at,
+        expires_at=use.expires_at,
+        purpose=grant.purpose,
+        holder_ref=grant.holder_ref,
+        address_version=grant.address_version,
     )
 
 

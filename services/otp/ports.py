@@ -10,7 +10,7 @@ from services.otp.domain.facts import Fact
 from services.otp.domain.issue import Recent
 from services.otp.domain.spread import Alarm, Scope, WrongEntryAt
 from services.otp.domain.tally import Ledger
-from services.runtime.grants import Grant, UnlockGrant
+from services.runtime.grants import Grant
 
 G = TypeVar("G", bound=Grant)
 
@@ -148,6 +148,6 @@ class GrantReader(Protocol):
 class GrantWriter(Protocol):
     """Signs grants of ours."""
 
-    def sign(self, grant: UnlockGrant) -> str:
+    def sign(self, grant: Grant) -> str:
         """Return the grant as a token; the same grant gives the same token."""
         ...

@@ -31,32 +31,30 @@ class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
         self, request: otp.IssueCodeRequest, context: Any
     ) -> otp.IssueCodeResponse:
         """Issue a code, or say why not."""
-        answer = await self._codes.issue(request.holder_grant, _attempt(request.attempt_id), _asked(request))
+        answer = await self._codes.issue(
+            request.holder_grant, attempt_of(request.attempt_id), asked_at(request)
+        )
         if isinstance(answer, Refusal):
-            return otp.IssueCodeResponse(
-                refused=otp.IssueRefused(code=answer.code, retry_at=timestamp_of(answer.retry_at))
-            )
-        return otp.IssueCodeResponse(issued=_status(answer))
+            return otp.IssueCodeResponse(refused=refused_message(answer))
+        return otp.IssueCodeResponse(issued=status_message(answer))
 
     async def GetCodeStatus(  # noqa: N802
         self, request: otp.GetCodeStatusRequest, context: Any
     ) -> otp.GetCodeStatusResponse:
         """Tell how the newest code stands."""
         answer = await self._codes.status(request.holder_grant)
-        return otp.GetCodeStatusResponse(status=None if answer is None else _status(answer))
+        return otp.GetCodeStatusResponse(status=None if answer is None else status_message(answer))
 
     async def RedeemCode(  # noqa: N802
         self, request: otp.RedeemCodeRequest, context: Any
     ) -> otp.RedeemCodeResponse:
         """Judge one entry."""
-        typed = request.typed if len(request.typed) <= LONGEST_ENTRY else ""
-        answer = await self._codes.redeem(
-            request.holder_grant, typed, _attempt(request.attempt_id), request.client_address
-        )
+        typed, attempt_id = entry_of(request.typed), attempt_of(request.attempt_id)
+        answer = await self._codes.redeem(request.holder_grant, typed, attempt_id, request.client_address)
         return otp.RedeemCodeResponse(
             verdict=otp.RedeemVerdict.Value(f"REDEEM_VERDICT_{answer.verdict.value}"),
             entries_left=answer.entries_left,
-            unlock_grant=answer.unlock_grant,
+            unlock_grant=answer.grant,
         )
 
     async def ClearLock(  # noqa: N802
@@ -64,7 +62,7 @@ class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
     ) -> otp.ClearLockResponse:
         """End a lock, or say why not."""
         answer = await self._clearing.clear(
-            request.profile_grant, request.holder_ref, request.card_ref, _attempt(request.attempt_id)
+            request.profile_grant, request.holder_ref, request.card_ref, attempt_of(request.attempt_id)
         )
         if isinstance(answer, str):
             return otp.ClearLockResponse(refused_code=answer)
@@ -73,14 +71,20 @@ class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
         )
 
 
-def _attempt(attempt_id: str) -> str:
+def attempt_of(attempt_id: str) -> str:
     """Return the attempt id, which must be a UUID in lower case. Raises BAD_REQUEST."""
     if not _ATTEMPT.match(attempt_id):
         raise invalid()
     return attempt_id
 
 
-def _asked(request: otp.IssueCodeRequest) -> Asked:
+def entry_of(typed: str) -> str:
+    """Return what was typed; empty, which is no code, where it is too long."""
+    return typed if len(typed) <= LONGEST_ENTRY else ""
+
+
+def asked_at(request: Any) -> Asked:
+    """Return where a code was asked for."""
     said = request.particulars
     return Asked(request.client_address, Particulars(_shown(said.card_last_four), _shown(said.site)))
 
@@ -90,7 +94,13 @@ def _shown(text: str) -> str:
     return text if text.isprintable() else ""
 
 
-def _status(status: Status) -> otp.CodeStatus:
+def refused_message(answer: Refusal) -> otp.IssueRefused:
+    """Return why no code was issued."""
+    return otp.IssueRefused(code=answer.code, retry_at=timestamp_of(answer.retry_at))
+
+
+def status_message(status: Status) -> otp.CodeStatus:
+    """Return how a code stands."""
     return otp.CodeStatus(
         code_id=status.code_id,
         delivery=otp.DeliveryState.Value(f"DELIVERY_STATE_{status.delivery.value}"),

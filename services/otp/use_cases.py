@@ -4,21 +4,36 @@ Every changing call is idempotent by its attempt: the same attempt gets the same
 was refused is not remembered, so a new attempt is judged anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.otp.domain import facts, issue
-from services.otp.domain.code import Bearer, Code, Delivery, Particulars, digits_of, superseded
+from services.otp.domain.code import Bearer, Code, Delivery, Particulars, Use, digits_of, superseded
 from services.otp.domain.facts import Verdict
 from services.otp.domain.policy import Policy
 from services.otp.domain.status import Status, same_session, status
 from services.otp.domain.tally import Ledger, entries_left
-from services.otp.judgement import LOCKED_TO_RA, Judgement, bearer_of, tell_lock, unlock_grant
+from services.otp.judgement import (
+    LOCKED_TO_RA,
+    Judgement,
+    Permission,
+    bearer_of,
+    mailbox_grant,
+    tell_lock,
+    unlock_grant,
+)
 from services.otp.ports import Digests, GrantReader, GrantWriter, Sealer, Store, Work
 from services.runtime.clock import Clock
 from services.runtime.errors import invalid
-from services.runtime.grants import PURPOSE_UNLOCK, GrantRefused, HolderGrant
+from services.runtime.grants import (
+    PURPOSE_REGISTER,
+    PURPOSE_UNLOCK,
+    Grant,
+    GrantRefused,
+    HolderGrant,
+    RegistrationGrant,
+)
 from services.runtime.randomness import Randomness
 
 SWEEP_BATCH = 1000
@@ -26,11 +41,11 @@ SWEEP_BATCH = 1000
 
 @dataclass(frozen=True)
 class Redemption:
-    """The verdict on one entry, and the UnlockGrant it earned."""
+    """The verdict on one entry, and the grant it earned."""
 
     verdict: Verdict
     entries_left: int
-    unlock_grant: str = ""
+    grant: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,12 +73,27 @@ class Parts:
     policy: Policy
 
 
+@dataclass(frozen=True)
+class CodesFor:
+    """What codes are for: which grant asks for one, and which one it earns. None serves for another."""
+
+    purpose: str
+    kind: type[HolderGrant] | type[RegistrationGrant]
+    earned: Callable[[Permission, Use], Grant]
+
+
+UNLOCK = CodesFor(PURPOSE_UNLOCK, HolderGrant, unlock_grant)
+REGISTER = CodesFor(PURPOSE_REGISTER, RegistrationGrant, mailbox_grant)
+"""R43, R58: a code of a registration can never unlock a card, and the other way round."""
+
+
 class OneTimeCodes:
     """The use cases of otp; one method, one transaction."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, use: CodesFor = UNLOCK) -> None:
         self._parts = parts
         self._policy = parts.policy
+        self._use = use
 
     async def issue(self, token: str, attempt_id: str, asked: Asked = NOT_SAID) -> Status | issue.Refusal:
         """Store a code, supersede a live one, and let the notifier have it sealed.
@@ -92,7 +122,7 @@ class OneTimeCodes:
         return answer
 
     def _new_code(
-        self, grant: HolderGrant, attempt_id: str, network_ref: str, now: datetime
+        self, grant: Permission, attempt_id: str, network_ref: str, now: datetime
     ) -> tuple[Code, str]:
         """Return a new code and its digits."""
         digits = self._parts.randomness.digits(self._policy.digits)
@@ -143,7 +173,7 @@ class OneTimeCodes:
     async def redeem(self, token: str, typed: str, attempt_id: str, client_address: str = "") -> Redemption:
         """Judge one entry, store it and tell of it, all or nothing.
 
-        Raises GrantRefused, also for a grant too near its end for an UnlockGrant to live.
+        Raises GrantRefused, also for a grant too near its end for what it earns to live.
         """
         grant = self._holder(token)
         bearer = bearer_of(grant)
@@ -161,7 +191,7 @@ class OneTimeCodes:
             if judged is None:
                 entry = {code.code_id: self._parts.digests.digests(code, bearer, digits) for code in codes}
                 judged = await judgement.judge(entry, new_id=self._parts.randomness.uuid7())
-        token = "" if judged.use is None else self._parts.signer.sign(unlock_grant(grant, judged.use))
+        token = "" if judged.use is None else self._parts.signer.sign(self._use.earned(grant, judged.use))
         return Redemption(judged.verdict, judged.entries_left, token)
 
     async def _malformed(self, bearer: Bearer) -> Redemption:
@@ -188,10 +218,10 @@ class OneTimeCodes:
     def _left(self, ledger: Ledger, bearer: Bearer, now: datetime) -> int:
         return entries_left(ledger.tally(bearer.card_ref), bearer.session_id, self._policy, now)
 
-    def _holder(self, token: str) -> HolderGrant:
-        """Return a grant that a code may be mailed for: to unlock, by the holder alone, to an address."""
-        grant = self._parts.grants.verify(token, HolderGrant)
-        if grant.purpose != PURPOSE_UNLOCK:
+    def _holder(self, token: str) -> Permission:
+        """Return a grant that a code may be mailed for: for this use, by the holder alone, to an address."""
+        grant: Permission = self._parts.grants.verify(token, self._use.kind)
+        if grant.purpose != self._use.purpose:
             raise GrantRefused
         if grant.route != "SELF" or grant.address_version < 1:
             raise invalid("NO_EMAIL")

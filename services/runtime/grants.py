@@ -34,6 +34,8 @@ PURPOSE_PROFILE = "PROFILE"
 """To act as who one is, as the holder proven on the card: no step of an unlock takes such a grant."""
 PURPOSE_RECORDS = "RECORDS"
 """To read what is recorded of one card, and nothing else."""
+PURPOSE_REGISTER = "REGISTER"
+"""To register with security questions: what it leads to can never unlock a card. R58."""
 
 
 class GrantRefused(Exception):
@@ -155,6 +157,31 @@ class RecordsGrant(Grant):
     organisation: str
 
 
+@dataclass(frozen=True)
+class RegistrationGrant(Grant):
+    """identity to otp: a code of a registration may be mailed to this holder. R43."""
+
+    typ = "registration-grant+jwt"
+    audiences = frozenset({"otp"})
+    issuers = frozenset({"identity"})
+
+    holder_ref: str
+    organisation: str
+    address_version: int
+
+
+@dataclass(frozen=True)
+class MailboxGrant(Grant):
+    """otp to identity: whoever registers reads the holder's mail, for the code was typed. R58."""
+
+    typ = "mailbox-grant+jwt"
+    audiences = frozenset({"identity"})
+    issuers = frozenset({"otp"})
+
+    holder_ref: str
+    address_version: int
+
+
 _ISSUER_OF = {("SELF", "HOLDER"): "otp", ("RA_IN_PERSON", "RA"): "identity"}
 
 G = TypeVar("G", bound=Grant)
@@ -257,6 +284,8 @@ _LONGEST = {
     UnlockGrant.typ: timedelta(minutes=5),
     ProfileGrant.typ: timedelta(minutes=10),
     RecordsGrant.typ: timedelta(minutes=5),
+    RegistrationGrant.typ: timedelta(minutes=20),
+    MailboxGrant.typ: timedelta(minutes=5),
 }
 """No grant lives longer, whatever it says itself. Source: architecture, table of grants."""
 

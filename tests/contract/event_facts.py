@@ -18,6 +18,7 @@ from services.identity.domain import facts as identity_facts
 from services.identity.domain.acts import ActReason
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.allow_list import Change as ListChange
+from services.identity.domain.questions import Attempt
 from services.identity.domain.vouch import Basis, Vouch
 from services.notifier import events as notifier
 from services.notifier.domain.delivery import Change, Delivery, News, Template
@@ -52,6 +53,8 @@ def told() -> Iterator[Told]:
     yield "VouchedInPerson", "identity", identity.event_of(_vouched())
     lifted = identity_facts.FreezeLifted(HOLDER, ORGANISATION, CARD, RA, ActReason.HOLDER_CONFIRMED, 2, NOON)
     yield "FreezeLifted", "identity", identity.event_of(lifted)
+    for name, said in _of_questions().items():
+        yield name, "identity", identity.event_of(said)
 
 
 def _vouched() -> identity_facts.VouchedInPerson:
@@ -71,6 +74,17 @@ def _of_identity() -> dict[str, identity_facts.Fact]:
             HOLDER, ORGANISATION, SESSION, CARD, "HOLDER", HOLDER, 3, 4, mobile_changed=False, at=NOON
         ),
         "CardFrozen": identity_facts.CardFrozen(HOLDER, ORGANISATION, CARD, NOON),
+    }
+
+
+def _of_questions() -> dict[str, identity_facts.Fact]:
+    attempt = Attempt(SESSION, CODE_ID, HOLDER, CARD, right=False, tries_left=2, at=NOON)
+    return {
+        "HolderRegistered": identity_facts.HolderRegistered(HOLDER, ORGANISATION, SESSION, CARD, NOON),
+        "QuestionsAnswered": identity_facts.QuestionsAnswered(attempt, ORGANISATION),
+        "AnswersLockCleared": identity_facts.AnswersLockCleared(
+            HOLDER, ORGANISATION, CARD, RA, ActReason.HOLDER_CHECKED, LATER
+        ),
     }
 
 

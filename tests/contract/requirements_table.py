@@ -82,8 +82,11 @@ DUTIES = {
 }
 
 OPEN = {
-    "R43": "codes of a registration",
-    "R48": "clearing by the RA, and failed security questions",
+    "R41": "its pages",
+    "R42": "its pages",
+    "R43": "the page of a registration",
+    "R48": "the page of the questions",
+    "R58": "its pages",
 }
 """Rows with tests that do not yet prove all of it: what is missing."""
 

@@ -17,6 +17,7 @@ class ActKind(Enum):
     ADDRESS_SET = "ADDRESS_SET"
     CARD_FROZEN = "CARD_FROZEN"
     FREEZE_LIFTED = "FREEZE_LIFTED"
+    ANSWERS_CLEARED = "ANSWERS_CLEARED"
 
 
 class ActReason(Enum):
@@ -30,6 +31,7 @@ class ActReason(Enum):
     CARD_FOUND = "CARD_FOUND"
     HOLDER_CONFIRMED = "HOLDER_CONFIRMED"
     FROZEN_IN_ERROR = "FROZEN_IN_ERROR"
+    HOLDER_CHECKED = "HOLDER_CHECKED"
     OTHER = "OTHER"
 
 
@@ -41,6 +43,7 @@ FITTING: dict[ActKind, frozenset[ActReason]] = {
     ActKind.FREEZE_LIFTED: frozenset(
         {ActReason.CARD_FOUND, ActReason.HOLDER_CONFIRMED, ActReason.FROZEN_IN_ERROR, ActReason.OTHER}
     ),
+    ActKind.ANSWERS_CLEARED: frozenset({ActReason.HOLDER_CHECKED, ActReason.OTHER}),
 }
 """The reasons that an act may have."""
 

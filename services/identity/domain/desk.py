@@ -26,6 +26,8 @@ class RegistryCard:
     card_ref: str
     status: CardStatus
     certificate_expires_at: datetime | None
+    answers_locked_at: datetime | None = None
+    """Since when wrong answers to the security questions lock it."""
 
 
 @dataclass(frozen=True)

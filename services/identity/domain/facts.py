@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.identity.domain.acts import ActReason
 from services.identity.domain.allow_list import AllowedDomain, Change
+from services.identity.domain.questions import Attempt
 from services.identity.domain.vouch import Vouch
 
 
@@ -102,6 +103,37 @@ class FreezeLifted:
     at: datetime
 
 
+@dataclass(frozen=True)
+class HolderRegistered:
+    """A holder registered with security questions. R58."""
+
+    holder_ref: str
+    organisation: str
+    session_id: str
+    card_ref: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class QuestionsAnswered:
+    """Security questions were answered before an unlock. R48."""
+
+    attempt: Attempt
+    organisation: str
+
+
+@dataclass(frozen=True)
+class AnswersLockCleared:
+    """An RA ended the lock that wrong answers had led to. R48."""
+
+    holder_ref: str
+    organisation: str
+    card_ref: str
+    actor_ref: str
+    why: ActReason | None
+    at: datetime
+
+
 Fact = (
     HolderRefused
     | VouchedInPerson
@@ -110,4 +142,7 @@ Fact = (
     | ContactChanged
     | CardFrozen
     | FreezeLifted
+    | HolderRegistered
+    | QuestionsAnswered
+    | AnswersLockCleared
 )

@@ -13,8 +13,10 @@ from services.identity.domain.contact import hears_of_change
 from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal, needs_mail
 from services.identity.domain.facts import HolderRefused
 from services.identity.domain.holder import Address, HeldCard, RegistrationAuthority
+from services.identity.domain.questions import Registration
 from services.identity.ports import GrantReader, GrantWriter, Store, View
 from services.runtime.clock import Clock
+from services.runtime.errors import not_found
 from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant
 from services.runtime.randomness import Randomness
 
@@ -51,6 +53,14 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """The holder's security questions come first. R48."""
+
+    questions: tuple[str, ...]
+    tries_left: int
+
+
+@dataclass(frozen=True)
 class Delivery:
     """An address to send one message to, or why there is none."""
 
@@ -69,6 +79,8 @@ class Parts:
     signer: GrantWriter
     change_needs_code: bool = False
     """Reason CHANGE asks for a mailed code too. R2."""
+    questions: bool = False
+    """Security questions are asked before a code is mailed: the old service's registration."""
 
 
 LEVELS = ("GENUINE", "HOLDER_VERIFIED", "CLAIMED")
@@ -81,19 +93,22 @@ class Holders:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def resolve(self, token: str) -> Resolved | Refused:
+    async def resolve(self, token: str) -> Resolved | Refused | Asked:
         """Judge whether the holder of a proven card may unlock it now. Raises GrantRefused."""
         card = proven(self._parts, token)
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
-            refusal, mail, address = await _judge(view, held, card, now)
-        if refusal is None and needs_mail(
-            card.reason, card.route, change_needs_code=self._parts.change_needs_code
-        ):
-            refusal = mail
+            refusal, mail, address = await judge(view, held, card, now)
+            asked: Asked | None = None
+            if held is not None and refusal is None and self.mails(card):
+                refusal = mail
+                if mail is None and self._parts.questions:
+                    refusal, asked = await _asked_first(view, held, card)
         if held is None or refusal is not None:
             return await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
+        if asked is not None:
+            return asked
         grant = self._grant(card, held, address, now)
         mask = masked(address.address) if address.address else ""
         token, authority = self._parts.signer.sign(grant), held.registration_authority
@@ -105,8 +120,12 @@ class Holders:
         now = self._parts.clock.now()
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
-            refusal, mail, _ = await _judge(view, held, card, now)
+            refusal, mail, _ = await judge(view, held, card, now)
         return await refuse(self._parts, card, held, refusal or mail or Refusal.NO_MAILBOX_ACCESS, now)
+
+    def mails(self, card: CardGrant) -> bool:
+        """Tell whether this way leads over a mailed code."""
+        return needs_mail(card.reason, card.route, change_needs_code=self._parts.change_needs_code)
 
     def _grant(self, card: CardGrant, held: HeldCard, address: Address, now: datetime) -> HolderGrant:
         """Return a grant that ends with the card's own at the latest. Raises GrantRefused."""
@@ -162,6 +181,12 @@ class Holders:
             await work.forget(self._parts.clock.now())
 
 
+def questions_on(parts: Parts) -> None:
+    """Raise QUESTIONS_OFF where the policy is off. Asked after the grant: a bad one learns nothing."""
+    if not parts.questions:
+        raise not_found("QUESTIONS_OFF")
+
+
 def proven(parts: Parts, token: str) -> CardGrant:
     """Return what the gateway says of a card that is to be unlocked. Raises GrantRefused."""
     card = parts.grants.verify(token, CardGrant)
@@ -198,7 +223,7 @@ async def refuse(
     return Refused(refusal.value, held.registration_authority if held else None)
 
 
-async def _judge(
+async def judge(
     view: View, held: HeldCard | None, card: CardGrant, now: datetime
 ) -> tuple[Refusal | None, Refusal | None, Address]:
     """Return what is against the card, against mail, and the address that messages may go to."""
@@ -213,3 +238,25 @@ async def _judge(
     )
     against = mail_refusal(held.address, entries)
     return None, against, address if against is None else NO_ADDRESS
+
+
+async def registered(
+    view: View, held: HeldCard, card: CardGrant
+) -> tuple[Refusal | None, Registration | None]:
+    """Return what the holder registered, and why their answers cannot be judged now."""
+    registration = await view.registration_of(held.holder_ref)
+    if registration is None:
+        return Refusal.NOT_REGISTERED, None
+    tries = await view.tries_of(held.holder_ref, card.card_ref)
+    return (Refusal.ANSWERS_LOCKED if tries.left == 0 else None), registration
+
+
+async def _asked_first(view: View, held: HeldCard, card: CardGrant) -> tuple[Refusal | None, Asked | None]:
+    """Return what keeps a session from its code: a refusal, or questions that it did not answer yet."""
+    refusal, registration = await registered(view, held, card)
+    if registration is None or refusal is not None:
+        return refusal, None
+    if await view.has_answered(card.session_id, held.holder_ref, card.card_ref):
+        return None, None
+    left = (await view.tries_of(held.holder_ref, card.card_ref)).left
+    return None, Asked(registration.questions, left)

@@ -11,10 +11,10 @@ from services.identity.domain.acts import Act, ActKind, Why, trouble_with_reason
 from services.identity.domain.address import domain_of
 from services.identity.domain.contact import AddressTrouble, trouble_with, typed_address
 from services.identity.domain.desk import HolderRecord
-from services.identity.domain.facts import CardFrozen, ContactChanged, FreezeLifted
+from services.identity.domain.facts import AnswersLockCleared, CardFrozen, ContactChanged, FreezeLifted
 from services.identity.domain.holder import Address, CardStatus
 from services.identity.ports import Work
-from services.identity.use_cases import NO_ADDRESS, Parts, Refused
+from services.identity.use_cases import NO_ADDRESS, Parts, Refused, questions_on
 from services.identity.use_cases.desk import DAY, HOLDER_NOT_FOUND
 from services.identity.use_cases.signed_in import Ra, ra_now
 
@@ -61,7 +61,7 @@ class Case:
 
 
 class DeskActs:
-    """SetHolderAddress, FreezeHolderCard and LiftFreeze; each answers with a code where it is refused."""
+    """SetHolderAddress, FreezeHolderCard, LiftFreeze, ClearAnswersLock; a refused one answers with a code."""
 
     def __init__(self, parts: Parts, addresses_per_day: int) -> None:
         self._parts = parts
@@ -113,6 +113,21 @@ class DeskActs:
             return ""
 
         return await self._acting(ActKind.FREEZE_LIFTED, token, holder_ref, why, attempt_id, act)
+
+    async def clear_answers_lock(
+        self, token: str, holder_ref: str, card_ref: str, why: Why, attempt_id: str
+    ) -> Refused | str:
+        """End the lock that three failures led to: three more tries. Raises GrantRefused, QUESTIONS_OFF."""
+
+        async def act(case: Case) -> str:
+            questions_on(self._parts)
+            if not await case.work.clear_answers_lock(holder_ref, card_ref):
+                return CARD_NOT_AS_SHOWN
+            await case.keep(self._parts.randomness.uuid7(), ActKind.ANSWERS_CLEARED, card_ref)
+            await case.work.tell(_cleared(case, card_ref))
+            return ""
+
+        return await self._acting(ActKind.ANSWERS_CLEARED, token, holder_ref, why, attempt_id, act)
 
     async def _acting(
         self,
@@ -200,5 +215,16 @@ def _lifted(case: Case, card_ref: str) -> FreezeLifted:
         actor_ref=case.ra.holder_ref,
         why=case.why.reason,
         address_version=case.standing.version,
+        at=case.now,
+    )
+
+
+def _cleared(case: Case, card_ref: str) -> AnswersLockCleared:
+    return AnswersLockCleared(
+        holder_ref=case.record.holder_ref,
+        organisation=case.record.organisation,
+        card_ref=card_ref,
+        actor_ref=case.ra.holder_ref,
+        why=case.why.reason,
         at=case.now,
     )

@@ -9,7 +9,7 @@ from services.identity.domain.eligibility import Refusal, card_refusal
 from services.identity.domain.holder import OwnProfile
 from services.identity.ports import View
 from services.identity.use_cases import Parts, Refused
-from services.runtime.grants import PURPOSE_PROFILE, GrantRefused, ProfileGrant
+from services.runtime.grants import PURPOSE_PROFILE, GrantRefused, MailboxGrant, ProfileGrant
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def profile_grant(parts: Parts, token: str) -> ProfileGrant:
     return grant
 
 
-def refused_now(parts: Parts, grant: ProfileGrant, known: OwnProfile | None) -> Refused | None:
+def refused_now(parts: Parts, grant: ProfileGrant | MailboxGrant, known: OwnProfile | None) -> Refused | None:
     """Why the card does not speak for its holder any more. Raises GrantRefused for another holder's."""
     if known is not None and known.held.holder_ref != grant.holder_ref:
         raise GrantRefused

@@ -79,8 +79,9 @@ class Delivery:
     holder_ref: str
     address_version: int
     reason: str
-    """LOCKED, FORGOTTEN, CHANGE; of an address that was changed: OLD or NEW, by an RA
-    OLD_BY_RA or NEW_BY_RA; of a card that an RA froze or released: FROZEN or LIFTED."""
+    """LOCKED, FORGOTTEN, CHANGE, or SIGN_IN for the code of a registration; of an address that was
+    changed: OLD or NEW, by an RA OLD_BY_RA or NEW_BY_RA; of a card that an RA froze or released: FROZEN
+    or LIFTED."""
     made_at: datetime
     expires_at: datetime
     due_at: datetime

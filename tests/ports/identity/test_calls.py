@@ -1,17 +1,25 @@
 """identity over gRPC with real mTLS: one call each, and what a caller without a good grant learns."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
-from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc, in_person_pb2_grpc, ra_desk_pb2_grpc
+from smartcard_unlock.identity.v1 import (
+    identity_pb2,
+    identity_pb2_grpc,
+    in_person_pb2_grpc,
+    ra_desk_pb2_grpc,
+    registration_pb2_grpc,
+)
 
 from services.identity.access import ACCESS
 from services.identity.desk_servicer import RaDeskServicer
 from services.identity.in_person_servicer import InPersonServicer
+from services.identity.registration_servicer import RegistrationServicer
 from services.identity.servicer import IdentityServicer
 from services.runtime.errors import ServiceError
 from services.runtime.grpc_client import connect
@@ -44,12 +52,23 @@ class Served:
 
 @pytest.fixture
 async def served(world: World) -> AsyncIterator[Served]:
+    async with serving(world) as answering:
+        yield answering
+
+
+@asynccontextmanager
+async def serving(world: World) -> AsyncIterator[Served]:
+    """identity behind its own TLS, with one holder."""
     await world.populate()
     servicer = IdentityServicer(world.holders, world.finder, world.profiles, world.telling)
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
         (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, RaDeskServicer(world.desk, world.acts)),
         (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, InPersonServicer(world.vouching)),
+        (
+            registration_pb2_grpc.add_RegistrationServiceServicer_to_server,
+            RegistrationServicer(world.registering, world.answering),
+        ),
     ]
     server = build_server("identity", registrations, ACCESS, tls_of(world.keys, "identity"), "127.0.0.1:0")
     await server.start()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from google.protobuf.message import Message
 from joserfc import jwt
 from joserfc.jwk import OctKey
@@ -21,6 +22,7 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.keys import Keys
 from services.identity.__main__ import MIGRATIONS
+from services.identity.answer_hashes import Argon2Answers
 from services.identity.directory import Import, Remark
 from services.identity.events import event_of
 from services.identity.finding import Finder
@@ -30,14 +32,23 @@ from services.identity.registry import SqlRegistry
 from services.identity.storage import SqlStore
 from services.identity.tables import cards, holders, outbox
 from services.identity.use_cases import Holders, Parts
+from services.identity.use_cases.answering import Answering
 from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles, SignedIn
+from services.identity.use_cases.registering import Registering
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
 from services.runtime import grants
 from services.runtime.database import Database, migrate
-from services.runtime.grants import CardGrant, Grant, GrantSigner, GrantVerifier, HolderGrant
+from services.runtime.grants import (
+    CardGrant,
+    Grant,
+    GrantSigner,
+    GrantVerifier,
+    HolderGrant,
+    MailboxGrant,
+)
 from services.runtime.randomness import SystemRandomness
 from tests.fakes.clock import NOON, FakeClock
 
@@ -51,6 +62,9 @@ KINDS: dict[str, type[Message]] = {
         identity_events_pb2.CardFrozen,
         identity_events_pb2.VouchedInPerson,
         identity_events_pb2.FreezeLifted,
+        identity_events_pb2.HolderRegistered,
+        identity_events_pb2.QuestionsAnswered,
+        identity_events_pb2.AnswersLockCleared,
     )
 }
 
@@ -116,6 +130,8 @@ class World:
     clock: FakeClock
     counts: dict[str, int] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list)
+    questions: bool = False
+    """The policy of the old service's registration."""
 
     def __post_init__(self) -> None:
         randomness = SystemRandomness()
@@ -126,12 +142,16 @@ class World:
             randomness=randomness,
             grants=GrantVerifier.from_dir(self.keys.verify_dir, "identity", self.clock),
             signer=GrantSigner.from_file("identity", self.keys.signing("identity")),
+            questions=self.questions,
         )
+        hashes = Argon2Answers(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
         self.holders, self.profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
         self.telling = Telling(parts, self.holders)
         self.desk = Desk(parts, NameIndex, ADDRESSES_PER_DAY)
         self.acts = DeskActs(parts, ADDRESSES_PER_DAY)
         self.vouching = Vouching(parts)
+        self.registering = Registering(parts, self.profiles, hashes)
+        self.answering = Answering(parts, self.holders, hashes)
         self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
         self._gateway = GrantSigner.from_file("card_gateway", self.keys.signing("card_gateway"))
         event.listen(self.database.engine.sync_engine, "before_cursor_execute", self._count)
@@ -211,6 +231,28 @@ class World:
         await self.populate()
         await self.take(OTHER_ORGANISATION, *RA_RECORDS, *NEIGHBOUR_RECORDS)
         return await self.profile_grant(card_ref=RA_CARD)
+
+    def asking(self) -> "World":
+        """The same service where security questions are asked."""
+        return World(self.database, self.keys, self.clock, questions=True)
+
+    async def mailbox_grant(self, **changes: Any) -> str:
+        """otp's word that the code of a registration was typed."""
+        now = self.clock.now()
+        said = MailboxGrant(
+            session_id=CARD_GRANT.session_id,
+            card_ref=CARD_REF,
+            reason="SIGN_IN",
+            route="SELF",
+            agent_key_thumbprint="t" * 43,
+            jti="0195573c-0000-7000-8000-0000000000dd",
+            issued_at=now,
+            expires_at=now + timedelta(minutes=5),
+            purpose="REGISTER",
+            holder_ref=await self.holder_ref(),
+            address_version=1,
+        )
+        return GrantSigner.from_file("otp", self.keys.signing("otp")).sign(replace(said, **changes))
 
     async def move_card(self, holder_id: str) -> None:
         """Give every card to a holder, as no import does."""

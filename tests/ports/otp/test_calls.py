@@ -1,21 +1,30 @@
 """otp over gRPC with real mTLS: one call each, and what a caller without a good grant learns."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
+from typing import Any
 
+import grpc
 import pytest
-from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
+from smartcard_unlock.otp.v1 import (
+    otp_pb2,
+    otp_pb2_grpc,
+    registration_codes_pb2,
+    registration_codes_pb2_grpc,
+)
 
 from services.otp.access import ACCESS
+from services.otp.registration_servicer import RegistrationCodeServicer
 from services.otp.servicer import OtpServicer
 from services.runtime.errors import ServiceError
+from services.runtime.grants import GrantRefused, GrantVerifier, MailboxGrant
 from services.runtime.grpc_client import connect
 from services.runtime.grpc_server import build_server
 from tests.fakes.clock import NOON
 from tests.ports.bad_grants import all_learned, methods_of, proofs_of
 from tests.ports.bare_calls import bare_channel, tls_of
-from tests.ports.otp.world import World
+from tests.ports.otp.world import GRANT, World
 
 
 @dataclass
@@ -25,6 +34,7 @@ class Served:
     world: World
     stub: otp_pb2_grpc.OtpServiceStub
     address: str
+    registering: registration_codes_pb2_grpc.RegistrationCodeServiceStub
 
     async def issue(self, grant: str | None = None, attempt: str | None = None) -> otp_pb2.IssueCodeResponse:
         return await self.stub.IssueCode(
@@ -50,12 +60,19 @@ class Served:
 
 @pytest.fixture
 async def served(world: World) -> AsyncIterator[Served]:
-    registration = (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(world.codes, world.clearing))
-    server = build_server("otp", [registration], ACCESS, tls_of(world.keys, "otp"), "127.0.0.1:0")
+    registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
+        (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(world.codes, world.clearing)),
+        (
+            registration_codes_pb2_grpc.add_RegistrationCodeServiceServicer_to_server,
+            RegistrationCodeServicer(world.registrations),
+        ),
+    ]
+    server = build_server("otp", registrations, ACCESS, tls_of(world.keys, "otp"), "127.0.0.1:0")
     await server.start()
     address = f"127.0.0.1:{server.port}"
     channel = connect("otp", address, tls_of(world.keys, "web"))
-    yield Served(world, otp_pb2_grpc.OtpServiceStub(channel), address)
+    registering = registration_codes_pb2_grpc.RegistrationCodeServiceStub(channel)
+    yield Served(world, otp_pb2_grpc.OtpServiceStub(channel), address, registering)
     await channel.close()
     await server.stop(0)
 
@@ -114,7 +131,11 @@ async def test_S1_S2_every_bad_grant_gets_the_same_bytes_from_every_call(served:
     foreign = world.grant(holder_ref="ff" * 16)
     world.clock.advance(minutes=2)
     unlock = (await served.redeem(await world.code())).unlock_grant
-    right = {"holder_grant": world.grant(), "profile_grant": world.signed_in()}
+    right = {
+        "holder_grant": world.grant(),
+        "profile_grant": world.signed_in(),
+        "registration_grant": world.registration_grant(),
+    }
     bad = {
         "none": "",
         "random": "random",
@@ -134,6 +155,32 @@ async def test_S1_S2_every_bad_grant_gets_the_same_bytes_from_every_call(served:
     await channel.close()
 
 
+async def test_R58_a_registration_code_is_issued_told_of_and_redeemed_for_a_mailbox_grant(
+    served: Served,
+) -> None:
+    world, stub = served.world, served.registering
+    grant: dict[str, Any] = {"registration_grant": world.registration_grant()}
+    asked = registration_codes_pb2.IssueRegistrationCodeRequest(**grant, attempt_id=world.attempt())
+    issued = (await stub.IssueRegistrationCode(asked)).issued
+    again = await stub.IssueRegistrationCode(
+        registration_codes_pb2.IssueRegistrationCodeRequest(**grant, attempt_id=world.attempt())
+    )
+    status = registration_codes_pb2.GetRegistrationCodeStatusRequest(**grant)
+    typed = {"typed": await world.code(), "attempt_id": world.attempt()}
+    entry = registration_codes_pb2.RedeemRegistrationCodeRequest(**grant, **typed)
+    answer = await stub.RedeemRegistrationCode(entry)
+
+    assert (await stub.GetRegistrationCodeStatus(status)).status.code_id == issued.code_id
+    assert again.refused.code == "RESEND_TOO_SOON"
+    assert answer.verdict == otp_pb2.REDEEM_VERDICT_RIGHT
+    said = GrantVerifier.from_dir(world.keys.verify_dir, "identity", world.clock).verify(
+        answer.mailbox_grant, MailboxGrant
+    )
+    assert (said.holder_ref, said.purpose, said.address_version) == (GRANT.holder_ref, "REGISTER", 1)
+    with pytest.raises(GrantRefused):
+        world.verify(answer.mailbox_grant)
+
+
 @pytest.mark.parametrize("attempt", ["x", "0195573C-0000-7000-8000-000000000001", "1" * 36])
 async def test_an_attempt_is_a_uuid(served: Served, attempt: str) -> None:
     with pytest.raises(ServiceError) as refused:
@@ -146,7 +193,7 @@ async def test_an_attempt_is_a_uuid(served: Served, attempt: str) -> None:
 async def test_S26_only_web_may_ask(served: Served, process: str) -> None:
     channel = connect("otp", served.address, tls_of(served.world.keys, process))
     with pytest.raises(ServiceError) as refused:
-        await Served(served.world, otp_pb2_grpc.OtpServiceStub(channel), served.address).issue()
+        await replace(served, stub=otp_pb2_grpc.OtpServiceStub(channel)).issue()
     await channel.close()
 
     assert refused.value.code == "NOT_ALLOWED"

@@ -55,7 +55,7 @@ async def test_F11_I1_200_parallel_redeems_of_the_right_code_earn_one_grant(
     answers = await redeem_at_once(world, replicas, await world.code())
 
     assert Counter(answer.verdict for answer in answers) == {Verdict.RIGHT: 1, Verdict.DEAD: PARALLEL - 1}
-    assert len([answer for answer in answers if answer.unlock_grant]) == 1
+    assert len([answer for answer in answers if answer.grant]) == 1
 
 
 async def test_F11_I9_200_parallel_wrong_entries_count_three(world: World, replicas: Replicas) -> None:

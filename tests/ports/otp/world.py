@@ -26,10 +26,17 @@ from services.otp.events import event_of
 from services.otp.sealing import CodeKey, CodeKeys, NotifierKey
 from services.otp.storage import SqlStore
 from services.otp.tables import outbox
-from services.otp.use_cases import OneTimeCodes, Parts
+from services.otp.use_cases import REGISTER, UNLOCK, CodesFor, OneTimeCodes, Parts
 from services.runtime import hpke
 from services.runtime.database import Database, migrate
-from services.runtime.grants import GrantSigner, GrantVerifier, HolderGrant, ProfileGrant, UnlockGrant
+from services.runtime.grants import (
+    GrantSigner,
+    GrantVerifier,
+    HolderGrant,
+    ProfileGrant,
+    RegistrationGrant,
+    UnlockGrant,
+)
 from services.runtime.randomness import SystemRandomness
 from tests.fakes.clock import NOON, FakeClock
 
@@ -62,6 +69,21 @@ GRANT = HolderGrant(
     address_set_by="import",
 )
 
+REGISTRATION = RegistrationGrant(
+    session_id=GRANT.session_id,
+    card_ref=GRANT.card_ref,
+    reason="SIGN_IN",
+    route="SELF",
+    agent_key_thumbprint="t" * 43,
+    jti="0195573c-0000-7000-8000-00000000000b",
+    issued_at=NOON,
+    expires_at=NOON + timedelta(minutes=20),
+    purpose="REGISTER",
+    holder_ref=GRANT.holder_ref,
+    organisation="X26",
+    address_version=1,
+)
+
 RA = ProfileGrant(
     session_id="0195573c-0000-7000-8000-0000000000aa",
     card_ref="c9" * 16,
@@ -91,6 +113,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.codes = self.service()
+        self.registrations = self.service(use=REGISTER)
         self.clearing = Clearing(
             SqlStore(self.database, event_of, SystemRandomness()),
             self.clock,
@@ -112,6 +135,7 @@ class World:
         database: Database | None = None,
         policy: Policy | None = None,
         code_keys: CodeKeys | None = None,
+        use: CodesFor = UNLOCK,
     ) -> OneTimeCodes:
         """Return a replica of otp, on the same database or another connection to it."""
         randomness = SystemRandomness()
@@ -125,7 +149,8 @@ class World:
                 grants=GrantVerifier.from_dir(self.keys.verify_dir, "otp", self.clock),
                 signer=GrantSigner.from_file("otp", self.keys.signing("otp")),
                 policy=policy or self.policy,
-            )
+            ),
+            use,
         )
 
     def grant(self, **changes: Any) -> str:
@@ -133,6 +158,12 @@ class World:
         now = self.clock.now()
         fresh = {"issued_at": now, "expires_at": now + timedelta(minutes=5)}
         return self._identity.sign(replace(GRANT, **(fresh | changes)))
+
+    def registration_grant(self, **changes: Any) -> str:
+        """Return identity's word on a holder who registers, as of now."""
+        now = self.clock.now()
+        fresh = {"issued_at": now, "expires_at": now + timedelta(minutes=20)}
+        return self._identity.sign(replace(REGISTRATION, **(fresh | changes)))
 
     def signed_in(self, **changes: Any) -> str:
         """Return identity's word on an RA who is signed in, as of now."""

@@ -18,7 +18,7 @@ from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys
 from services.identity import catching_up as identity_again
 from services.identity import events as identity_events
-from services.identity.use_cases import Resolved
+from services.identity.use_cases import Asked, Resolved
 from services.identity.use_cases.telling import Kind
 from services.notifier import catching_up as notifier_again
 from services.notifier import events as notifier_events
@@ -38,6 +38,8 @@ from tests.architecture.test_k8s_probe import mounted
 from tests.ports.bare_calls import tls_of
 from tests.ports.copies import Copies, anew, by_command, tell_all
 from tests.ports.identity.test_desk_acts import CONFIRMED, LOST, attempt
+from tests.ports.identity.test_registering import CHECKED, FOUR, WRONG, answer, register
+from tests.ports.identity.test_registering import OTHER_SESSION as AGAIN
 from tests.ports.identity.world import CARD_REF
 from tests.ports.identity.world import World as IdentityWorld
 from tests.ports.notifier.test_deliveries import queue
@@ -151,6 +153,36 @@ async def test_F34_a_freeze_that_an_ra_has_lifted_is_lifted_again(
     async with IDENTITY.restored(copy, broker) as database:
         restored = IdentityWorld(database, world.keys, world.clock)
         assert isinstance(await restored.resolve(), Resolved)
+
+
+async def test_F34_R48_failures_and_locks_are_as_they_were_told_and_an_older_registration_is_none(
+    identity_world: IdentityWorld, copies: Copies, own_kafka: Kafka
+) -> None:
+    broker, world = own_kafka.bootstrap, identity_world.asking()
+    await anew(broker, identity_events.EVENTS)
+    ra = await world.populate_desk()
+    await register(world)
+    await IDENTITY.tell_all(world.database, broker)
+    copy = await copies.of(world.database)
+    for number in range(3):
+        await answer(world, WRONG, number)
+    await IDENTITY.tell_all(world.database, broker)
+
+    async with IDENTITY.restored(copy, broker) as database:
+        restored = IdentityWorld(database, world.keys, world.clock, questions=True)
+        assert (await restored.resolve()).code == "ANSWERS_LOCKED"
+    copy = await copies.of(world.database)
+    world.clock.advance(seconds=1)
+    await world.acts.clear_answers_lock(ra, await world.holder_ref(), CARD_REF, CHECKED, attempt(9))
+    await world.registering.set_answers(await world.profile_grant(session_id=AGAIN), FOUR)
+    await world.registering.complete(await world.mailbox_grant(session_id=AGAIN))
+    await IDENTITY.tell_all(world.database, broker)
+
+    async with IDENTITY.restored(copy, broker) as database:
+        restored = IdentityWorld(database, world.keys, world.clock, questions=True)
+        assert (await restored.resolve()).code == "NOT_REGISTERED"
+        await register(restored)
+        assert isinstance(await restored.resolve(), Asked)
 
 
 async def test_F34_I11_notifier_mails_nothing_twice(

@@ -43,6 +43,15 @@ def test_the_mail_says_when_where_and_for_which_card_the_code_was_asked() -> Non
         assert f"{asked} at Example Hospital. If it is you" in text.replace("Somebody", "somebody")
 
 
+def test_R58_the_code_of_a_registration_says_what_it_is_for() -> None:
+    letter = LETTERS.write(replace(CODE, reason="SIGN_IN"), TO, SAID)
+
+    assert letter.subject == "Your security code to register"
+    for text in (letter.text, re.sub(r"</?strong>", "", letter.html)):
+        assert "to register security questions with your smartcard ending in 4F2A" in text
+        assert "Nothing is registered until the code is used." in text
+
+
 def test_what_is_not_known_is_not_said() -> None:
     letter = LETTERS.write(CODE, TO, Contents(DIGITS))
 

@@ -49,7 +49,7 @@ async def test_R52_the_right_code_earns_one_grant_for_this_holder_session_and_ca
 
     answer = await world.redeem(await world.code())
 
-    grant = world.verify(answer.unlock_grant)
+    grant = world.verify(answer.grant)
     assert answer.verdict is Verdict.RIGHT
     assert grant.binds_like(GRANT)
     assert (grant.holder_ref, grant.actor_kind, grant.actor_ref) == (
@@ -66,7 +66,7 @@ async def test_I1_a_code_is_used_once(world: World) -> None:
 
     again = await world.redeem(await world.code())
 
-    assert (again.verdict, again.unlock_grant) == (Verdict.DEAD, "")
+    assert (again.verdict, again.grant) == (Verdict.DEAD, "")
 
 
 async def test_the_same_attempt_earns_the_very_same_grant(world: World) -> None:
@@ -291,7 +291,7 @@ async def test_an_unlock_grant_never_outlives_the_grant_it_came_from(world: Worl
 
     answer = await world.redeem(await world.code(), expires_at=NOON + timedelta(minutes=1))
 
-    assert world.verify(answer.unlock_grant).expires_at == NOON + timedelta(minutes=1)
+    assert world.verify(answer.grant).expires_at == NOON + timedelta(minutes=1)
 
 
 async def test_the_status_tells_the_delivery_and_what_is_left(world: World) -> None:

@@ -11,6 +11,7 @@ from services.web.domain.errors import CATALOGUE, as_markdown, entry_for
 ROOT = Path(__file__).parents[3]
 WEB_CONTRACTS = (
     "identity/v1/identity",
+    "identity/v1/registration",
     "otp/v1/otp",
     "card_gateway/v1/card_gateway",
     "notifier/v1/notifier_events",

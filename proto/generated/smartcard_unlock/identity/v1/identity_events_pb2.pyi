@@ -77,6 +77,8 @@ class _ActReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ActReason.V
     """Somebody froze the card by mistake."""
     ACT_REASON_OTHER: _ActReason.ValueType  # 9
     """Something else: the RA wrote what."""
+    ACT_REASON_HOLDER_CHECKED: _ActReason.ValueType  # 10
+    """The RA knows or has checked who answered the security questions wrongly."""
 
 class ActReason(_ActReason, metaclass=_ActReasonEnumTypeWrapper):
     """Why an RA did something for a holder. What they wrote beside it stays in identity."""
@@ -101,6 +103,8 @@ ACT_REASON_FROZEN_IN_ERROR: ActReason.ValueType  # 8
 """Somebody froze the card by mistake."""
 ACT_REASON_OTHER: ActReason.ValueType  # 9
 """Something else: the RA wrote what."""
+ACT_REASON_HOLDER_CHECKED: ActReason.ValueType  # 10
+"""The RA knows or has checked who answered the security questions wrongly."""
 Global___ActReason: _TypeAlias = ActReason  # noqa: Y015
 
 @_typing.final
@@ -413,3 +417,158 @@ class VouchedInPerson(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VouchedInPerson: _TypeAlias = VouchedInPerson  # noqa: Y015
+
+@_typing.final
+class HolderRegistered(_message.Message):
+    """A holder registered with security questions; which ones and what they answered stays in identity. R41, R58.
+
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    session_id: _builtins.str
+    """The session in which the holder had signed in."""
+    card_ref: _builtins.str
+    """The card that was used for it, by random reference."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who acted: the holder."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HolderRegistered: _TypeAlias = HolderRegistered  # noqa: Y015
+
+@_typing.final
+class QuestionsAnswered(_message.Message):
+    """Security questions were answered before an unlock, rightly or wrongly. R48.
+
+    Topic identity.events.v1, key session_id, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    TRIES_LEFT_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The unlock session."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    card_ref: _builtins.str
+    """The card whose failures are counted, by random reference."""
+    right: _builtins.bool
+    """True where all answers were right."""
+    tries_left: _builtins.int
+    """Failures that remain; 0: locked until the RA clears it."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who acted: whoever has the card."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        right: _builtins.bool = ...,
+        tries_left: _builtins.int = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "right", b"right", "session_id", b"session_id", "tries_left", b"tries_left"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuestionsAnswered: _TypeAlias = QuestionsAnswered  # noqa: Y015
+
+@_typing.final
+class AnswersLockCleared(_message.Message):
+    """An RA ended the lock that wrong answers had led to. R48.
+
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    reason: Global___ActReason.ValueType
+    """Why."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who acted: an RA."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        reason: Global___ActReason.ValueType = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswersLockCleared: _TypeAlias = AnswersLockCleared  # noqa: Y015

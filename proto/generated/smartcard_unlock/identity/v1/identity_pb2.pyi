@@ -83,6 +83,7 @@ class ResolveHolderResponse(_message.Message):
 
     RESOLVED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def resolved(self) -> Global___HolderResolved:
         """The holder may go on."""
@@ -91,21 +92,82 @@ class ResolveHolderResponse(_message.Message):
     def refused(self) -> Global___HolderRefused:
         """The holder may not."""
 
+    @_builtins.property
+    def questions(self) -> Global___QuestionsAsked:
+        """The holder's security questions come first: RegistrationService.AnswerQuestions. Only where a
+        deployment asks them. R48.
+        """
+
     def __init__(
         self,
         *,
         resolved: Global___HolderResolved | None = ...,
         refused: Global___HolderRefused | None = ...,
+        questions: Global___QuestionsAsked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "resolved", b"resolved", "verdict", b"verdict"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["questions", b"questions", "refused", b"refused", "resolved", b"resolved", "verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "resolved", b"resolved", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["questions", b"questions", "refused", b"refused", "resolved", b"resolved", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["resolved", "refused"]  # noqa: Y015
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["resolved", "refused", "questions"]  # noqa: Y015
     _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
 
 Global___ResolveHolderResponse: _TypeAlias = ResolveHolderResponse  # noqa: Y015
+
+@_typing.final
+class QuestionsAsked(_message.Message):
+    """The questions that a holder chose."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    TRIES_LEFT_FIELD_NUMBER: _builtins.int
+    tries_left: _builtins.int
+    """Failures that remain before only the RA can help, 1 to 3."""
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SecurityQuestion]:
+        """Four, always in the same order."""
+
+    def __init__(
+        self,
+        *,
+        questions: _abc.Iterable[Global___SecurityQuestion] | None = ...,
+        tries_left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["questions", b"questions", "tries_left", b"tries_left"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuestionsAsked: _TypeAlias = QuestionsAsked  # noqa: Y015
+
+@_typing.final
+class SecurityQuestion(_message.Message):
+    """One security question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Its stable code."""
+    text: _builtins.str
+    """Its words."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SecurityQuestion: _TypeAlias = SecurityQuestion  # noqa: Y015
 
 @_typing.final
 class HolderResolved(_message.Message):
@@ -161,7 +223,8 @@ class HolderRefused(_message.Message):
     REGISTRATION_AUTHORITY_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """CARD_NOT_ACTIVE, CARD_FROZEN, CERTIFICATE_EXPIRED, NO_EMAIL, EMAIL_DOMAIN_NOT_ALLOWED or
-    CARD_UNKNOWN (card_gateway knows the card and identity does not).
+    CARD_UNKNOWN (card_gateway knows the card and identity does not); where questions are asked: NOT_REGISTERED,
+    ANSWERS_LOCKED.
     """
     @_builtins.property
     def registration_authority(self) -> _common_pb2.RegistrationAuthority:

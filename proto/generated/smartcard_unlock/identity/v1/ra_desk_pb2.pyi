@@ -258,6 +258,7 @@ class HolderCard(_message.Message):
     CARD_REF_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     CERTIFICATE_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    ANSWERS_LOCKED_AT_FIELD_NUMBER: _builtins.int
     card_ref: _builtins.str
     """The card, by random reference."""
     status: _builtins.str
@@ -266,16 +267,21 @@ class HolderCard(_message.Message):
     def certificate_expires_at(self) -> _timestamp_pb2.Timestamp:
         """When its certificates end; unset where the registry does not say; UTC."""
 
+    @_builtins.property
+    def answers_locked_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when wrong answers to the security questions lock it; UTC; unset where they do not."""
+
     def __init__(
         self,
         *,
         card_ref: _builtins.str = ...,
         status: _builtins.str = ...,
         certificate_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        answers_locked_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_expires_at", b"certificate_expires_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answers_locked_at", b"answers_locked_at", "certificate_expires_at", b"certificate_expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_ref", b"card_ref", "certificate_expires_at", b"certificate_expires_at", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers_locked_at", b"answers_locked_at", "card_ref", b"card_ref", "certificate_expires_at", b"certificate_expires_at", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -355,7 +361,7 @@ class HolderChange(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """What: ADDRESS_SET, CARD_FROZEN or FREEZE_LIFTED, by word, so that older pages can say newer ones."""
+    """What: ADDRESS_SET, CARD_FROZEN, FREEZE_LIFTED or ANSWERS_CLEARED, by word, so that older pages can say newer ones."""
     by: _builtins.str
     """Who: `import`, `holder` or `ra`."""
     actor_name: _builtins.str
@@ -674,3 +680,77 @@ class LiftFreezeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LiftFreezeResponse: _TypeAlias = LiftFreezeResponse  # noqa: Y015
+
+@_typing.final
+class ClearAnswersLockRequest(_message.Message):
+    """Ends a lock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    reason: _identity_events_pb2.ActReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it, for colleagues; 300 characters at most; needed with the reason for something
+    else. SECRET: stays in identity.
+    """
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt, made by the page's form."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        reason: _identity_events_pb2.ActReason.ValueType = ...,
+        note: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "note", b"note", "profile_grant", b"profile_grant", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearAnswersLockRequest: _TypeAlias = ClearAnswersLockRequest  # noqa: Y015
+
+@_typing.final
+class ClearAnswersLockResponse(_message.Message):
+    """Whether it is ended now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; CARD_NOT_AS_SHOWN:
+    it is not locked, or not the holder's.
+    """
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearAnswersLockResponse: _TypeAlias = ClearAnswersLockResponse  # noqa: Y015

@@ -71,6 +71,11 @@ class RaDeskServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeResponse.FromString,
                 _registered_method=True)
+        self.ClearAnswersLock = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/ClearAnswersLock',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ClearAnswersLockRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ClearAnswersLockResponse.FromString,
+                _registered_method=True)
 
 
 class RaDeskServiceServicer:
@@ -145,6 +150,16 @@ class RaDeskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClearAnswersLock(self, request, context):
+        """Ends the lock of a card whose security questions were answered wrongly three times; gives three more tries.
+        Answered with QUESTIONS_OFF where no questions are asked. R48.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RaDeskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -182,6 +197,11 @@ def add_RaDeskServiceServicer_to_server(servicer, server):
                     servicer.LiftFreeze,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeResponse.SerializeToString,
+            ),
+            'ClearAnswersLock': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearAnswersLock,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ClearAnswersLockRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ClearAnswersLockResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -375,6 +395,33 @@ class RaDeskService:
             '/smartcard_unlock.identity.v1.RaDeskService/LiftFreeze',
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.LiftFreezeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearAnswersLock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/ClearAnswersLock',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ClearAnswersLockRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ClearAnswersLockResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,12 @@ class RaDeskServiceStub:
 
     Callers: web. Idempotent by attempt_id.
     """
+    ClearAnswersLock: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.ClearAnswersLockRequest, _ra_desk_pb2.ClearAnswersLockResponse]
+    """Ends the lock of a card whose security questions were answered wrongly three times; gives three more tries.
+    Answered with QUESTIONS_OFF where no questions are asked. R48.
+
+    Callers: web. Idempotent by attempt_id.
+    """
 
 class RaDeskServiceServicer(metaclass=_abc_1.ABCMeta):
     """The desk of an RA: holders of their own organisation, and of no other. Every call takes a ProfileGrant whose
@@ -140,6 +146,18 @@ class RaDeskServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_ra_desk_pb2.LiftFreezeResponse]:
         """Lifts the freeze of a card: it is ACTIVE again, and the tokens of earlier mails freeze it no more. Its holder
         is told. R64.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+
+    @_abc_1.abstractmethod
+    def ClearAnswersLock(
+        self,
+        request: _ra_desk_pb2.ClearAnswersLockRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.ClearAnswersLockRequest, _abc.Awaitable[_ra_desk_pb2.ClearAnswersLockResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.ClearAnswersLockResponse]:
+        """Ends the lock of a card whose security questions were answered wrongly three times; gives three more tries.
+        Answered with QUESTIONS_OFF where no questions are asked. R48.
 
         Callers: web. Idempotent by attempt_id.
         """
