@@ -111,9 +111,13 @@ LIFT_REASONS = (
     ("FROZEN_IN_ERROR", "It was frozen by mistake"),
     ("OTHER", "Another reason"),
 )
+ANSWERS_REASONS = (
+    ("HOLDER_CHECKED", "I know or have checked that it was the holder who answered"),
+    ("OTHER", "Another reason"),
+)
 """Why an RA acts, in the words of the pages. R25."""
 
-ACT_REASONS = dict((*ADDRESS_REASONS, *FREEZE_REASONS, *LIFT_REASONS))
+ACT_REASONS = dict((*ADDRESS_REASONS, *FREEZE_REASONS, *LIFT_REASONS, *ANSWERS_REASONS))
 
 ADDRESS_SET = "The email address is set"
 ADDRESS_SET_TOLD = (
@@ -132,6 +136,7 @@ CHANGES = {
     "ADDRESS_SET": "Email address set",
     "CARD_FROZEN": "Smartcard frozen",
     "FREEZE_LIFTED": "Freeze of a smartcard lifted",
+    "ANSWERS_CLEARED": "Lock of wrong answers to security questions ended",
 }
 
 RECORDS = {
@@ -151,6 +156,8 @@ RECORDS = {
     "CARD_FROZEN": "The smartcard was frozen",
     "FREEZE_LIFTED": "The freeze was lifted",
     "LOCK_CLEARED_BY_RA": "The lock of security codes was ended",
+    "HOLDER_REGISTERED": "The holder registered security questions",
+    "ANSWERS_LOCK_CLEARED": "The lock of security questions was ended",
     "VOUCHED_IN_PERSON": "The holder was vouched for in person",
 }
 """What the audit records of a card say, by kind and reason, or by kind. D1."""

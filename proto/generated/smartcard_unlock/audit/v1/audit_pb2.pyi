@@ -596,7 +596,7 @@ class CardRecord(_message.Message):
     """Id of the event that told it."""
     kind: _builtins.str
     """What, by word, so that older pages can say newer ones: an OutcomeKind without its prefix, or CARD_FROZEN,
-    FREEZE_LIFTED, LOCK_CLEARED_BY_RA, VOUCHED_IN_PERSON.
+    FREEZE_LIFTED, LOCK_CLEARED_BY_RA, VOUCHED_IN_PERSON, HOLDER_REGISTERED, ANSWERS_LOCK_CLEARED.
     """
     code: _builtins.str
     """Of an outcome: stable error code; empty for SUCCESS."""
