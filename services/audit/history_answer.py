@@ -6,6 +6,7 @@ from smartcard_unlock.audit.v1 import audit_pb2
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import identity_events_pb2 as identity
 from smartcard_unlock.otp.v1 import otp_events_pb2 as otp
+from smartcard_unlock.otp.v1 import otp_pb2
 
 from services.audit.consumer import word_of
 from services.audit.domain.history import CardEvent, CardPage
@@ -60,4 +61,5 @@ def _tell_fact(record: audit_pb2.CardRecord, kind: Any, word: str, body: bytes) 
     record.session_id = told.session_id if "basis" in names else ""  # of a lock's end it is the RA's own
     record.why = told.basis if "basis" in names else ""
     if "reason" in names:
-        record.why = word_of(identity.ActReason, told.reason)
+        reasons = otp_pb2.ClearReason if kind is otp.LockClearedByRa else identity.ActReason
+        record.why = word_of(reasons, told.reason)

@@ -109,8 +109,9 @@ def _entered(told: otp.CodeEntered) -> str:
 
 
 def _cleared(told: otp.LockClearedByRa) -> str:
-    card, wrong = told.card_ref[:SHOWN], told.wrong_in_year
-    return f"ended the lock of card {card}; {wrong} wrong entries of the year still count"
+    card, wrong, reason = told.card_ref[:SHOWN], told.wrong_in_year, word_of(otp_pb2.ClearReason, told.reason)
+    why = f" ({reason})" if reason else ""
+    return f"ended the lock of card {card}{why}; {wrong} wrong entries of the year still count"
 
 
 def _spread(told: otp.GuessingSpread) -> str:

@@ -62,7 +62,8 @@ async def serve(_: argparse.Namespace) -> int:
     logs.configure(PROCESS, read.LOG_LEVEL)
     opened = Database(read.OTP_DATABASE_URL)
     parts = compose(read, opened)
-    codes, clearing = OneTimeCodes(parts), Clearing(parts.store, parts.clock, parts.grants, parts.policy)
+    codes = OneTimeCodes(parts)
+    clearing = Clearing(parts.store, parts.clock, parts.randomness, parts.grants, parts.policy)
     of_registrations = RegistrationCodeServicer(OneTimeCodes(parts, REGISTER))
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (otp_pb2_grpc.add_OtpServiceServicer_to_server, OtpServicer(codes, clearing)),

@@ -7,6 +7,7 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_SERVICE}/IssueCode": frozenset({"web"}),
     f"{_SERVICE}/GetCodeStatus": frozenset({"web"}),
     f"{_SERVICE}/RedeemCode": frozenset({"web"}),
+    f"{_SERVICE}/ListLocks": frozenset({"web"}),
     f"{_SERVICE}/ClearLock": frozenset({"web"}),
     f"{_REGISTRATION}/IssueRegistrationCode": frozenset({"web"}),
     f"{_REGISTRATION}/GetRegistrationCodeStatus": frozenset({"web"}),

@@ -1,6 +1,7 @@
 """`catch-up` of otp: counters, locks and clearings as they were told since the copy, and no code of it lives.
 
 A code that lived in the copy may have been used since: all of them are dead, and their holders ask anew.
+Clearings count again, but their rows in `ended_locks` hold notes that nobody told: those stay as in the copy.
 """
 
 from smartcard_unlock.common.v1 import common_pb2 as common

@@ -99,6 +99,7 @@ def _lock_cleared_by_ra(fact: facts.LockClearedByRa) -> Event:
         actor=common.Actor(kind=common.ACTOR_KIND_RA, ref=fact.actor_ref),
         wrong_in_year=fact.wrong_in_year,
         occurred_at=timestamp_of(fact.at),
+        reason=otp.ClearReason.Value(f"CLEAR_REASON_{fact.why.value if fact.why else 'UNSPECIFIED'}"),
     )
     return Event(EVENTS, fact.session_id, message, fact.at)
 

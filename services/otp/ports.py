@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from services.otp.domain.code import Bearer, Code, Delivery, Particulars
+from services.otp.domain.ended_lock import EndedLock
 from services.otp.domain.facts import Fact
 from services.otp.domain.issue import Recent
 from services.otp.domain.spread import Alarm, Scope, WrongEntryAt
@@ -24,6 +25,14 @@ class View(Protocol):
 
     async def codes_of(self, session_id: str) -> Sequence[Code]:
         """Return the codes of a session, oldest first."""
+        ...
+
+    async def ledger_known(self, holder_ref: str) -> Ledger | None:
+        """As `ledger`, with the organisation; None for a holder who has not been here."""
+        ...
+
+    async def ended_locks(self, holder_ref: str, organisation: str) -> Sequence[EndedLock]:
+        """Return the locks that RAs of this organisation ended, the newest first; 50 at most."""
         ...
 
 
@@ -59,6 +68,10 @@ class Work(Protocol):
 
     async def keep(self, holder_ref: str, ledger: Ledger) -> None:
         """Store the ledger of the holder that was locked."""
+        ...
+
+    async def keep_ended(self, ended: EndedLock) -> None:
+        """Keep who ended a lock, when and why."""
         ...
 
     async def note_wrong(

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from services.otp.domain.code import Bearer, Code, Delivery, State, Use
+from services.otp.domain.ended_lock import ClearReason, EndedLock, Why
 from services.otp.domain.tally import Ledger, Tally, WrongEntry
 
 
@@ -102,6 +103,19 @@ def _row_of_tally(tally: Tally) -> dict[str, Any]:
         "cooled_at": tally.cooled_at and tally.cooled_at.isoformat(),
         "clearing": tally.clearing,
     }
+
+
+def ended_of(row: Row[Any]) -> EndedLock:
+    """Return a row of `ended_locks`."""
+    known = dict(row._mapping)
+    return EndedLock(why=Why(ClearReason(known.pop("reason")), known.pop("note")), **known)
+
+
+def row_of_ended(ended: EndedLock) -> dict[str, Any]:
+    """Return a lock that was ended as a row."""
+    row = {name: value for name, value in vars(ended).items() if name != "why"}
+    reason = ended.why.reason.value if ended.why.reason else ""
+    return row | {"reason": reason, "note": ended.why.note.strip()}
 
 
 def _instant(text: str) -> datetime:

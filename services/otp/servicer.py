@@ -8,8 +8,10 @@ from smartcard_unlock.otp.v1 import otp_pb2_grpc
 
 from services.otp.clearing import Clearing
 from services.otp.domain.code import Particulars
+from services.otp.domain.ended_lock import ClearReason, EndedLock, Why
 from services.otp.domain.issue import Refusal
 from services.otp.domain.status import Status
+from services.otp.domain.tally import Lock
 from services.otp.use_cases import Asked, OneTimeCodes
 from services.runtime.errors import invalid
 from services.runtime.timestamps import timestamp_of
@@ -57,12 +59,23 @@ class OtpServicer(otp_pb2_grpc.OtpServiceServicer):
             unlock_grant=answer.grant,
         )
 
+    async def ListLocks(  # noqa: N802
+        self, request: otp.ListLocksRequest, context: Any
+    ) -> otp.ListLocksResponse:
+        """List the locks of one holder."""
+        locks = await self._clearing.locks(request.profile_grant, request.holder_ref)
+        return otp.ListLocksResponse(locks=map(_held, locks.held), ended=map(_ended, locks.ended))
+
     async def ClearLock(  # noqa: N802
         self, request: otp.ClearLockRequest, context: Any
     ) -> otp.ClearLockResponse:
         """End a lock, or say why not."""
         answer = await self._clearing.clear(
-            request.profile_grant, request.holder_ref, request.card_ref, attempt_of(request.attempt_id)
+            request.profile_grant,
+            request.holder_ref,
+            request.card_ref,
+            _why(request),
+            attempt_of(request.attempt_id),
         )
         if isinstance(answer, str):
             return otp.ClearLockResponse(refused_code=answer)
@@ -87,6 +100,33 @@ def asked_at(request: Any) -> Asked:
     """Return where a code was asked for."""
     said = request.particulars
     return Asked(request.client_address, Particulars(_shown(said.card_last_four), _shown(said.site)))
+
+
+def _why(request: otp.ClearLockRequest) -> Why:
+    """Return the reason of a request; None for one that this version does not know."""
+    named = {otp.ClearReason.Value(f"CLEAR_REASON_{reason.value}"): reason for reason in ClearReason}
+    return Why(named.get(request.reason), request.note)
+
+
+def _held(lock: Lock) -> otp.HeldLock:
+    return otp.HeldLock(
+        card_ref=lock.card_ref,
+        since=timestamp_of(lock.since),
+        cause=otp.LockCause.Value(f"LOCK_CAUSE_{lock.cause.value}"),
+        ends_at=timestamp_of(lock.ends_at) if lock.ends_at else None,
+        wrong_in_year=lock.wrong_in_year,
+    )
+
+
+def _ended(ended: EndedLock) -> otp.EndedLock:
+    reason = ended.why.reason
+    return otp.EndedLock(
+        at=timestamp_of(ended.at),
+        card_ref=ended.card_ref,
+        actor_ref=ended.actor_ref,
+        reason=otp.ClearReason.Value(f"CLEAR_REASON_{reason.value if reason else 'UNSPECIFIED'}"),
+        note=ended.why.note,
+    )
 
 
 def _shown(text: str) -> str:

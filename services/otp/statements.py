@@ -5,7 +5,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.otp.tables import codes, ledgers, told_alarms, told_outcomes, wrong_entries
+from services.otp.tables import codes, ended_locks, ledgers, told_alarms, told_outcomes, wrong_entries
+
+MOST_ENDED = 50
+"""Locks that were ended, of one holder, that are listed."""
 
 CODES_OF = select(codes).where(codes.c.session_id == bindparam("session_id")).order_by(codes.c.issued_at)
 
@@ -57,11 +60,23 @@ WRONG_CARDS = select(
 
 LEDGER = select(ledgers.c.cards).where(ledgers.c.holder_ref == bindparam("holder_ref"))
 
-LOCK_KNOWN = (
-    select(ledgers.c.cards, ledgers.c.organisation)
-    .where(ledgers.c.holder_ref == bindparam("holder_ref"))
-    .with_for_update()
+LEDGER_KNOWN = select(ledgers.c.cards, ledgers.c.organisation).where(
+    ledgers.c.holder_ref == bindparam("holder_ref")
 )
+
+LOCK_KNOWN = LEDGER_KNOWN.with_for_update()
+
+ENDED = (
+    select(ended_locks)
+    .where(
+        ended_locks.c.holder_ref == bindparam("holder_ref"),
+        ended_locks.c.organisation == bindparam("organisation"),
+    )
+    .order_by(ended_locks.c.clearing_id.desc())
+    .limit(MOST_ENDED)
+)
+
+KEEP_ENDED = insert(ended_locks)
 
 REPLACE = update(codes).where(codes.c.code_id == bindparam("row"))
 

@@ -8,17 +8,26 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Executable, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.otp import statements
 from services.otp.domain.code import Bearer, Code, Delivery
+from services.otp.domain.ended_lock import EndedLock
 from services.otp.domain.facts import Fact
 from services.otp.domain.issue import Recent
 from services.otp.domain.spread import Alarm, Scope, WrongEntryAt
 from services.otp.domain.tally import Ledger
-from services.otp.rows import code_of, ledger_of, row_of, row_of_ledger, state_of
-from services.otp.tables import codes, inbox, outbox, told_alarms, told_outcomes, wrong_entries
+from services.otp.rows import (
+    code_of,
+    ended_of,
+    ledger_of,
+    row_of,
+    row_of_ended,
+    row_of_ledger,
+    state_of,
+)
+from services.otp.tables import codes, ended_locks, inbox, outbox, told_alarms, told_outcomes, wrong_entries
 from services.runtime.database import Database
 from services.runtime.inbox import first_time, forget_old
 from services.runtime.outbox import Event, tell_all
@@ -31,6 +40,9 @@ CODES_KEPT = timedelta(hours=24)
 
 OUTCOMES_KEPT = timedelta(days=30)
 """As long as the sessions they are of. Source: architecture §7."""
+
+ENDED_KEPT = timedelta(days=400)
+"""As long as the records that tell them. Source: architecture §7."""
 
 
 class SqlView:
@@ -48,6 +60,19 @@ class SqlView:
         """Return the codes of a session, oldest first."""
         rows = await self._connection.execute(statements.CODES_OF, {"session_id": session_id})
         return [code_of(row) for row in rows]
+
+    async def ledger_known(self, holder_ref: str) -> Ledger | None:
+        """Return the holder's ledger with the organisation; None for who has not been here."""
+        return await self._known(statements.LEDGER_KNOWN, holder_ref)
+
+    async def ended_locks(self, holder_ref: str, organisation: str) -> Sequence[EndedLock]:
+        """Return the locks that RAs of this organisation ended, the newest first."""
+        wanted = {"holder_ref": holder_ref, "organisation": organisation}
+        return [ended_of(row) for row in await self._connection.execute(statements.ENDED, wanted)]
+
+    async def _known(self, statement: Executable, holder_ref: str) -> Ledger | None:
+        row = (await self._connection.execute(statement, {"holder_ref": holder_ref})).first()
+        return None if row is None else ledger_of(row.cards, row.organisation)
 
 
 class SqlWork(SqlView):
@@ -68,9 +93,7 @@ class SqlWork(SqlView):
 
     async def lock_known(self, holder_ref: str) -> Ledger | None:
         """Lock the holder's row where there is one; return its ledger."""
-        wanted = {"holder_ref": holder_ref}
-        row = (await self._connection.execute(statements.LOCK_KNOWN, wanted)).first()
-        return None if row is None else ledger_of(row.cards, row.organisation)
+        return await self._known(statements.LOCK_KNOWN, holder_ref)
 
     async def recent(self, bearer: Bearer, organisation: str, network_ref: str, since: datetime) -> Recent:
         """Return the session's codes, and what was issued since then. One statement."""
@@ -104,6 +127,10 @@ class SqlWork(SqlView):
     async def keep(self, holder_ref: str, ledger: Ledger) -> None:
         """Store the ledger of the holder that was locked."""
         await self._connection.execute(statements.KEEP, {"row": holder_ref, "cards": row_of_ledger(ledger)})
+
+    async def keep_ended(self, ended: EndedLock) -> None:
+        """Keep who ended a lock, when and why."""
+        await self._connection.execute(statements.KEEP_ENDED, row_of_ended(ended))
 
     async def note_wrong(
         self, entry: WrongEntryAt, since: datetime, most: Mapping[Scope, int]
@@ -151,6 +178,7 @@ class SqlWork(SqlView):
         )
         for instant in (wrong_entries.c.at, told_alarms.c.hour):
             await self._connection.execute(delete(instant.table).where(instant < now - CODES_KEPT))
+        await self._connection.execute(delete(ended_locks).where(ended_locks.c.at < now - ENDED_KEPT))
         await forget_old(self._connection, inbox, now)
         return gone.rowcount
 

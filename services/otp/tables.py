@@ -46,6 +46,21 @@ ledgers = Table(
 )
 """Wrong entries and locks of a holder by card; at most a year's, which the limits keep short."""
 
+ended_locks = Table(
+    "ended_locks",
+    metadata,
+    Column("clearing_id", String(36), primary_key=True),
+    Column("holder_ref", String(64), nullable=False),
+    Column("card_ref", String(64), nullable=False),
+    Column("organisation", String(16), nullable=False),
+    Column("actor_ref", String(64), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("note", String(300), nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Index("ix_ended_locks_holder_ref", "holder_ref", "clearing_id"),
+)
+"""What RAs ended, when and why, kept 400 days; `note` goes nowhere else. In order of their ids (UUIDv7)."""
+
 told_outcomes = Table(
     "told_outcomes",
     metadata,

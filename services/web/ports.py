@@ -174,6 +174,67 @@ class Redemption:
     unlock_grant: str = field(default="", repr=False)
 
 
+class LockCause(Enum):
+    """Which limit a lock of security codes holds by."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    DAY = "DAY"
+    YEAR = "YEAR"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A card that no security code is issued for. R48."""
+
+    card_ref: str
+    since: datetime
+    cause: LockCause
+    ends_at: datetime | None
+    """By itself; None: only an RA ends it."""
+    wrong_in_year: int
+
+
+@dataclass(frozen=True)
+class EndedLock:
+    """A lock that an RA ended."""
+
+    at: datetime
+    card_ref: str
+    actor_ref: str
+    reason: str
+    note: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Locks:
+    """The locks of one holder."""
+
+    held: tuple[Lock, ...] = ()
+    ended: tuple[EndedLock, ...] = ()
+    """The newest first."""
+
+    def of(self, card_ref: str) -> Lock | None:
+        """Return the lock of a card; None where none holds."""
+        return next((lock for lock in self.held if lock.card_ref == card_ref), None)
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """How a card stands after its lock was ended."""
+
+    entries_left: int
+    wrong_in_year: int
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why an RA acts, and by which attempt."""
+
+    reason: str
+    note: str = field(repr=False)
+    attempt_id: str
+
+
 @dataclass(frozen=True)
 class SavedTime:
     """What the audit counts. R20 to R22, R29."""
@@ -404,6 +465,16 @@ class Otp(Protocol):
         """Judge one entry; a new attempt spends one of three."""
         ...
 
+    async def locks(self, profile_grant: str, holder_ref: str) -> Locks:
+        """List the locks of a holder of the RA's organisations; none of anybody else's."""
+        ...
+
+    async def end_lock(
+        self, profile_grant: str, holder_ref: str, card_ref: str, why: Why
+    ) -> Cleared | Refused:
+        """End the lock of a holder's card."""
+        ...
+
 
 class Audit(Protocol):
     """The audit reader, as far as pages may call it."""
@@ -516,15 +587,6 @@ class CardAct(Enum):
 
     FREEZE = "FREEZE"
     LIFT = "LIFT"
-
-
-@dataclass(frozen=True)
-class Why:
-    """Why an RA acts, and by which attempt."""
-
-    reason: str
-    note: str = field(repr=False)
-    attempt_id: str
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,14 @@ ANSWERS_REASONS = (
     ("HOLDER_CHECKED", "I know or have checked that it was the holder who answered"),
     ("OTHER", "Another reason"),
 )
-"""Why an RA acts, in the words of the pages. R25."""
+CLEAR_REASONS = (
+    ("MISTYPED", "The holder mistyped, or used the code of an older email"),
+    ("HOLDER_SAFE", "Somebody else tried; the holder has the smartcard, and the mailbox is safe"),
+    ("OTHER", "Another reason"),
+)
+"""Why an RA acts, in the words of the pages. R25, R48."""
 
-ACT_REASONS = dict((*ADDRESS_REASONS, *FREEZE_REASONS, *LIFT_REASONS, *ANSWERS_REASONS))
+ACT_REASONS = dict((*ADDRESS_REASONS, *FREEZE_REASONS, *LIFT_REASONS, *ANSWERS_REASONS, *CLEAR_REASONS))
 
 ADDRESS_SET = "The email address is set"
 ADDRESS_SET_TOLD = (
@@ -132,11 +137,14 @@ FREEZE_LIFTED_TOLD = (
     " We tell the holder by email, if we can."
 )
 
+LOCK_ENDED = "The lock is ended"
+
 CHANGES = {
     "ADDRESS_SET": "Email address set",
     "CARD_FROZEN": "Smartcard frozen",
     "FREEZE_LIFTED": "Freeze of a smartcard lifted",
     "ANSWERS_CLEARED": "Lock of wrong answers to security questions ended",
+    "LOCK_ENDED": "Lock of security codes ended",
 }
 
 RECORDS = {
@@ -254,6 +262,20 @@ def tries(count: int) -> str:
 def wrong_code(entries_left: int) -> str:
     """Return the sentence for a wrong code."""
     return f"That is not the code we sent. You have {tries(entries_left)} left"
+
+
+def wrong_codes(count: int) -> str:
+    """Return a number of wrong security codes in words."""
+    return "1 wrong security code" if count == 1 else f"{count} wrong security codes"
+
+
+def lock_ended(entries_left: int, wrong_in_year: int) -> str:
+    """Return what an RA is told who ended a lock. The year's count stays. R48."""
+    return (
+        "The holder can unlock the smartcard again: they start again and ask for a new code, with"
+        f" {tries(entries_left)}. {wrong_codes(wrong_in_year)} of the last 365 days still"
+        f" {'counts' if wrong_in_year == 1 else 'count'}."
+    )
 
 
 def minutes(span: timedelta) -> str:

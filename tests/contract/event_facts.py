@@ -25,6 +25,7 @@ from services.notifier.domain.delivery import Change, Delivery, News, Template
 from services.otp import events as otp
 from services.otp.domain import facts as otp_facts
 from services.otp.domain.code import Bearer, Code
+from services.otp.domain.ended_lock import ClearReason
 from services.otp.domain.spread import Alarm, Scope
 from services.runtime.outbox import Event
 from tests.fakes.clock import NOON
@@ -102,7 +103,9 @@ def _of_otp() -> dict[str, otp_facts.Fact]:
             SESSION, HOLDER, CARD, ORGANISATION, "LOCKED", "SELF", LATER
         ),
         "GuessingSpread": otp_facts.GuessingSpread(SESSION, alarm, LATER),
-        "LockClearedByRa": otp_facts.LockClearedByRa(SESSION, HOLDER, CARD, ORGANISATION, RA, 3, LATER),
+        "LockClearedByRa": otp_facts.LockClearedByRa(
+            SESSION, HOLDER, CARD, ORGANISATION, RA, 3, LATER, ClearReason.MISTYPED
+        ),
     }
 
 

@@ -18,6 +18,7 @@ from services.web.ports import (
     CardAct,
     CardRecords,
     Claimed,
+    Cleared,
     CodeStatus,
     ContactRefused,
     Delivery,
@@ -28,6 +29,7 @@ from services.web.ports import (
     HolderCard,
     HolderChange,
     HolderRecord,
+    Locks,
     Person,
     Profile,
     Reader,
@@ -72,6 +74,7 @@ HOLDER = HolderRecord(
     addresses_left=50,
     cards=(HolderCard("c2" * 16, "ACTIVE", NOW + timedelta(days=400)), HolderCard("d3" * 16, "LOST")),
 )
+CLEARED = Cleared(entries_left=3, wrong_in_year=3)
 RA_PROFILE = Profile(
     "Test Registrar", "test-holder-0009@example.org", "", "", ("RA@T01",), RA
 )  # fmt: skip
@@ -118,6 +121,8 @@ class World:
     refused_act: Refused | None = None
     refused_records: Refused | None = None
     card_records: CardRecords = field(default_factory=lambda: CardRecords(()))
+    locks: Locks = field(default_factory=Locks)
+    cleared: Cleared | Refused = CLEARED
     changes: tuple[HolderChange, ...] = ()
     found_holders: FoundHolders = field(
         default_factory=lambda: FoundHolders(
@@ -343,6 +348,16 @@ class FakeOtp:
         if attempt_id not in world.attempts:
             world.attempts[attempt_id] = self._judge(typed)
         return world.attempts[attempt_id]  # type: ignore[return-value]
+
+    async def locks(self, profile_grant: str, holder_ref: str) -> Locks:
+        self._world.called("locks", (profile_grant, holder_ref))
+        return self._world.locks
+
+    async def end_lock(
+        self, profile_grant: str, holder_ref: str, card_ref: str, why: Why
+    ) -> Cleared | Refused:
+        self._world.called("end_lock", (profile_grant, holder_ref, card_ref, why.reason, why.note))
+        return self._world.cleared
 
     def _judge(self, typed: str) -> Redemption:
         world = self._world

@@ -34,12 +34,16 @@ from services.web.ports import (
     Asked,
     CardAct,
     Claimed,
+    Cleared,
     Delivery,
+    EndedLock,
     FoundHolder,
     FoundHolders,
     Holder,
     HolderCard,
     HolderRecord,
+    Lock,
+    LockCause,
     Reader,
     Receipt,
     Refused,
@@ -396,3 +400,26 @@ async def test_R25_D1_records_of_a_card_come_back_in_the_pages_words(channel: An
         INSTANT, "CARD_FROZEN", "RA", "CARD_LOST", 7
     )  # fmt: skip
     assert (second.reason, second.in_person, second.session_id, second.place) == ("LOCKED", True, "s", 0)
+
+
+async def test_R48_locks_come_back_in_the_pages_words_and_an_end_crosses_with_its_reason(
+    channel: Any, answers: Answers
+) -> None:
+    held = otp_pb2.HeldLock(card_ref="c", since=STAMP, cause=otp_pb2.LOCK_CAUSE_YEAR, wrong_in_year=9)
+    cooling = otp_pb2.HeldLock(card_ref="d", since=STAMP, ends_at=STAMP)
+    cooling.cause = 7  # type: ignore[assignment] # of a newer otp
+    ended = otp_pb2.EndedLock(at=STAMP, card_ref="c", actor_ref="r", reason=otp_pb2.CLEAR_REASON_MISTYPED)
+    answers.answer = otp_pb2.ListLocksResponse(locks=[held, cooling], ended=[ended])
+    otp = GrpcOtp(channel)
+    locks = await otp.locks("grant", "h")
+
+    assert locks.of("c") == Lock("c", INSTANT, LockCause.YEAR, None, 9)
+    assert locks.of("d") == Lock("d", INSTANT, LockCause.UNSPECIFIED, INSTANT, 0)
+    assert locks.of("e") is None
+    assert locks.ended == (EndedLock(INSTANT, "c", "r", "MISTYPED"),)
+    answers.answer = otp_pb2.ClearLockResponse(cleared=otp_pb2.LockCleared(entries_left=3, wrong_in_year=9))
+    why = Why("MISTYPED", "a note", "an attempt")
+    assert await otp.end_lock("grant", "h", "c", why) == Cleared(3, 9)
+    assert (answers.asked.reason, answers.asked.note) == (otp_pb2.CLEAR_REASON_MISTYPED, "a note")
+    answers.answer = otp_pb2.ClearLockResponse(refused_code="LOCK_UNKNOWN")
+    assert await otp.end_lock("grant", "h", "c", why) == Refused("LOCK_UNKNOWN")

@@ -22,6 +22,9 @@ from services.web.ports import (
     Delivery,
     FoundAuthorities,
     HolderChange,
+    Lock,
+    LockCause,
+    Locks,
     Profile,
     Reader,
     Receipt,
@@ -58,6 +61,7 @@ class Shown:
     receipt: Receipt | None = None
     profile: Profile | None = None
     records: CardRecords | None = None
+    locks: Locks = field(default_factory=Locks)
     person: Refused | None = None
     """Why an RA is not told whose card it is."""
     act: Callable[[Page], None] = lambda page: None
@@ -137,6 +141,17 @@ def set_address(page: Page) -> None:
     expect(page.get_by_role("heading", name="The email address is set")).to_be_visible()
 
 
+def end_lock(page: Page) -> None:
+    page.get_by_label("The holder mistyped, or used the code of an older email").check()
+    page.get_by_role("button", name="End the lock").click()
+    expect(page.get_by_role("heading", name="The lock is ended")).to_be_visible()
+
+
+def end_lock_unsaid(page: Page) -> None:
+    page.get_by_role("button", name="End the lock").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
 def in_state(state: State, **more: object) -> dict[str, object]:
     return {"state": state, "reader": Reader.CARD, **more}
 
@@ -153,6 +168,9 @@ SIGNING_IN = CHANGING | {"reason": Reason.SIGN_IN}
 SIGN_IN_WORDS = {"words_confirmed": True, "reason": Reason.SIGN_IN}
 RA_HOLDER = f"/ra/holders/{HOLDER_REF}"
 RA_CARD = f"{RA_HOLDER}/cards/{HOLDER.cards[0].card_ref}"
+LOCKED = Locks((Lock(HOLDER.cards[0].card_ref, NOW, LockCause.DAY, None, 3),))
+LOCKED_A_YEAR = Locks((replace(LOCKED.held[0], cause=LockCause.YEAR, wrong_in_year=9),))
+AS_RA: dict[str, Any] = {"cookie": {"profile_grant": "profile-grant"}, "profile": RA_PROFILE}
 SIGNED_IN = {"profile_grant": "profile-grant"}
 CARD_IS_IN = in_state(State.SUCCESS, reason=Reason.SIGN_IN)
 ADDRESSLESS = replace(World().profile, address="", mobile="", nudge="NO_EMAIL")
@@ -277,6 +295,12 @@ SHOWN = [
     Shown("ra-lift", f"{RA_CARD}/lift", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("ra-history", f"{RA_CARD}/history", cookie=SIGNED_IN, profile=RA_PROFILE, records=RECORDS),
     Shown("ra-history-empty", f"{RA_CARD}/history", cookie=SIGNED_IN, profile=RA_PROFILE),
+    Shown("ra-holder-locked", RA_HOLDER, locks=LOCKED, **AS_RA),
+    Shown("ra-end-lock", f"{RA_CARD}/end-lock", locks=LOCKED, **AS_RA),
+    Shown("ra-end-lock-year", f"{RA_CARD}/end-lock", locks=LOCKED_A_YEAR, **AS_RA),
+    Shown("ra-end-lock-error", f"{RA_CARD}/end-lock", locks=LOCKED, act=end_lock_unsaid, **AS_RA),
+    Shown("ra-end-lock-ended", f"{RA_CARD}/end-lock", locks=LOCKED, act=end_lock, **AS_RA),
+    Shown("ra-end-lock-none", f"{RA_CARD}/end-lock", **AS_RA),
     Shown("ra-changes", f"{RA_HOLDER}/changes", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
@@ -311,7 +335,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.profile = shown.profile or world.profile
     world.refused_person = shown.person
     world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")
-    world.changes = CHANGES
+    world.changes, world.locks = CHANGES, shown.locks
     if shown.failure:
         world.failure["get_session"] = shown.failure
     page.goto(f"{site.origin}{shown.path}")

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from services.otp.domain.code import Code
+from services.otp.domain.ended_lock import ClearReason
 from services.otp.domain.spread import Alarm
 
 
@@ -83,6 +84,8 @@ class LockClearedByRa:
     actor_ref: str
     wrong_in_year: int
     at: datetime
+    why: ClearReason | None = None
+    """None: told by a version that asked for no reason."""
 
 
 Fact = CodeIssued | CodeRequested | CodeEntered | LockedToRa | GuessingSpread | LockClearedByRa

@@ -7,6 +7,7 @@ Nothing is forgotten by a clearing but the day's count; the year's count stays (
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 
 from services.otp.domain.policy import Policy
 
@@ -39,6 +40,26 @@ class Tally:
     """When a cool-off last ended a lock."""
     clearing: str = ""
     """The attempt that last cleared it: its repeat gets the same answer."""
+
+
+class Cause(Enum):
+    """Which limit a lock holds by; where both do, the year's."""
+
+    DAY = "DAY"
+    """Of a session or of 24 hours."""
+    YEAR = "YEAR"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A card that no code is issued for, as an RA is told of it."""
+
+    card_ref: str
+    since: datetime
+    cause: Cause
+    ends_at: datetime | None
+    """By a cool-off; None: only an RA ends it."""
+    wrong_in_year: int
 
 
 @dataclass(frozen=True)
@@ -94,6 +115,23 @@ def clear(tally: Tally, now: datetime, attempt_id: str = "") -> Tally:
 def is_locked(tally: Tally, policy: Policy, now: datetime) -> bool:
     """Tell whether only the RA can help, whatever session comes."""
     return entries_left(tally, "", policy, now) == 0
+
+
+def locks_of(ledger: Ledger, policy: Policy, now: datetime) -> list[Lock]:
+    """Return the locks that hold, by card."""
+    return [
+        _lock(card_ref, tally, policy, now)
+        for card_ref, tally in sorted(ledger.cards.items())
+        if is_locked(tally, policy, now)
+    ]
+
+
+def _lock(card_ref: str, tally: Tally, policy: Policy, now: datetime) -> Lock:
+    """Return the lock of a card that is locked; without `locked_at` a limit was tightened since."""
+    since = tally.locked_at or max(entry.at for entry in tally.wrong)
+    cause = Cause.YEAR if _left_in_year(tally, policy, now) <= 0 else Cause.DAY
+    ends_at = since + policy.cool_off if policy.cool_off and cause is Cause.DAY else None
+    return Lock(card_ref, since, cause, ends_at, wrong_in_year(tally, now))
 
 
 def wrong_in_year(tally: Tally, now: datetime) -> int:

@@ -6,10 +6,24 @@ from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
 from services.runtime import errors
 from services.web import ports
 from services.web.clients.wire import instant, named
-from services.web.ports import Asked, CodeStatus, Delivery, Redemption, Refused, Verdict
+from services.web.ports import (
+    Asked,
+    Cleared,
+    CodeStatus,
+    Delivery,
+    EndedLock,
+    Lock,
+    LockCause,
+    Locks,
+    Redemption,
+    Refused,
+    Verdict,
+    Why,
+)
 
 DIGITS_BEFORE = 8
 """Of a code from a service that does not say."""
+CLEAR_REASONS = {name.removeprefix("CLEAR_REASON_"): number for name, number in otp_pb2.ClearReason.items()}
 
 
 class GrpcOtp(ports.Otp):
@@ -52,6 +66,46 @@ class GrpcOtp(ports.Otp):
         if verdict not in Verdict.__members__:
             raise errors.internal("INTERNAL")
         return Redemption(Verdict[verdict], response.entries_left, response.unlock_grant)
+
+    async def locks(self, profile_grant: str, holder_ref: str) -> Locks:
+        """List the locks of a holder."""
+        request = otp_pb2.ListLocksRequest(profile_grant=profile_grant, holder_ref=holder_ref)
+        response = await self._stub.ListLocks(request)
+        return Locks(tuple(map(_lock, response.locks)), tuple(map(_ended, response.ended)))
+
+    async def end_lock(
+        self, profile_grant: str, holder_ref: str, card_ref: str, why: Why
+    ) -> Cleared | Refused:
+        """End the lock of a holder's card."""
+        request = otp_pb2.ClearLockRequest(
+            profile_grant=profile_grant,
+            holder_ref=holder_ref,
+            card_ref=card_ref,
+            attempt_id=why.attempt_id,
+            reason=CLEAR_REASONS.get(why.reason, otp_pb2.CLEAR_REASON_UNSPECIFIED),
+            note=why.note,
+        )
+        response = await self._stub.ClearLock(request)
+        if response.WhichOneof("verdict") == "cleared":
+            return Cleared(response.cleared.entries_left, response.cleared.wrong_in_year)
+        return Refused(response.refused_code or "INTERNAL")
+
+
+def _lock(lock: otp_pb2.HeldLock) -> Lock:
+    cause = named(otp_pb2.LockCause, lock.cause, "LOCK_CAUSE_")
+    return Lock(
+        card_ref=lock.card_ref,
+        since=instant(lock.since),
+        cause=LockCause.__members__.get(cause, LockCause.UNSPECIFIED),
+        ends_at=instant(lock.ends_at) if lock.HasField("ends_at") else None,
+        wrong_in_year=lock.wrong_in_year,
+    )
+
+
+def _ended(ended: otp_pb2.EndedLock) -> EndedLock:
+    reason = named(otp_pb2.ClearReason, ended.reason, "CLEAR_REASON_")
+    known = "" if reason == "UNSPECIFIED" else reason
+    return EndedLock(instant(ended.at), ended.card_ref, ended.actor_ref, known, ended.note)
 
 
 def _code_status(status: otp_pb2.CodeStatus) -> CodeStatus:

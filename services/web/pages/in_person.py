@@ -101,7 +101,7 @@ async def _authorise(visit: Visit, view: SessionView, basis: str) -> None:
     )
     if refused:
         raise Stop(refused.code, holder.registration_authority)
-    visit.step_up(profile_grant="", nudge=holder.nudge)
+    visit.step_up(profile_grant="")
 
 
 def _vouch_page(visit: Visit, view: SessionView, person: Person, wrong: dict[str, str]) -> Response:

@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
 from services.web import texts
 from services.web.pages.profile import answered
-from services.web.pages.ra_desk import holder_of, of_desk
+from services.web.pages.ra_desk import grant_of, holder_of, of_desk
 from services.web.ports import CardAct, HolderRecord, Refused, Why
 from services.web.visit import Stop, Visit
 
@@ -20,71 +21,82 @@ AT_EMAIL = frozenset({"EMAIL_MISSING", "EMAIL_MALFORMED", "EMAIL_DOMAIN_NOT_ALLO
 
 @dataclass(frozen=True)
 class Asked:
-    """What the form of an act asks, and how its success is told."""
+    """What the form of an act asks."""
 
     template: str
     reasons: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How the success of an act is told."""
+
     title: str
     told: str
 
 
-ADDRESS = Asked("ra/address.jinja", texts.ADDRESS_REASONS, texts.ADDRESS_SET, texts.ADDRESS_SET_TOLD)
-FREEZE = Asked("ra/freeze.jinja", texts.FREEZE_REASONS, texts.CARD_FROZEN, texts.CARD_FROZEN_TOLD)
-LIFT = Asked("ra/lift.jinja", texts.LIFT_REASONS, texts.FREEZE_LIFTED, texts.FREEZE_LIFTED_TOLD)
+ADDRESS = Asked("ra/address.jinja", texts.ADDRESS_REASONS)
+FREEZE = Asked("ra/freeze.jinja", texts.FREEZE_REASONS)
+LIFT = Asked("ra/lift.jinja", texts.LIFT_REASONS)
+CARD_ACTS = {
+    CardAct.FREEZE: (FREEZE, Done(texts.CARD_FROZEN, texts.CARD_FROZEN_TOLD)),
+    CardAct.LIFT: (LIFT, Done(texts.FREEZE_LIFTED, texts.FREEZE_LIFTED_TOLD)),
+}
 
 
 async def show_address(visit: Visit) -> Response:
     """Ask for the address and the reason."""
-    return _form(visit, ADDRESS, await _another(visit))
+    return form_of(visit, ADDRESS, await another(visit))
 
 
 async def set_address(visit: Visit) -> Response:
     """Let the address stand, or say at its field why it cannot."""
-    holder, typed = await _another(visit), visit.form.get("email", "")[:320]
-    return await _act(
-        visit,
-        ADDRESS,
-        holder,
-        lambda why: visit.peers.desk.set_address(_grant(visit), holder.holder_ref, typed, why),
-    )
+    holder, typed = await another(visit), visit.form.get("email", "")[:320]
+
+    async def ask(why: Why) -> Refused | Done:
+        refused = await visit.peers.desk.set_address(grant_of(visit), holder.holder_ref, typed, why)
+        return refused or Done(texts.ADDRESS_SET, texts.ADDRESS_SET_TOLD)
+
+    return await act(visit, ADDRESS, holder, ask)
 
 
 async def show_freeze(visit: Visit) -> Response:
     """Ask why the card is to be frozen."""
-    return _form(visit, FREEZE, await _another(visit))
+    return form_of(visit, FREEZE, await another(visit))
 
 
 async def freeze(visit: Visit) -> Response:
     """Freeze the card."""
-    return await _card_act(visit, FREEZE, CardAct.FREEZE)
+    return await _act_on_card(visit, CardAct.FREEZE)
 
 
 async def show_lift(visit: Visit) -> Response:
     """Ask why the freeze is to be lifted."""
-    return _form(visit, LIFT, await _another(visit))
+    return form_of(visit, LIFT, await another(visit))
 
 
 async def lift(visit: Visit) -> Response:
     """Lift the freeze."""
-    return await _card_act(visit, LIFT, CardAct.LIFT)
+    return await _act_on_card(visit, CardAct.LIFT)
 
 
-async def _card_act(visit: Visit, asked: Asked, act: CardAct) -> Response:
-    holder, card_ref = await _another(visit), visit.request.path_params["card_ref"]
-    desk = visit.peers.desk
-    return await _act(
-        visit,
-        asked,
-        holder,
-        lambda why: desk.act_on_card(_grant(visit), act, holder.holder_ref, card_ref, why),
-    )
+async def _act_on_card(visit: Visit, what: CardAct) -> Response:
+    holder, card_ref = await another(visit), card_of(visit)
+    asked, done = CARD_ACTS[what]
+
+    async def ask(why: Why) -> Refused | Done:
+        desk = visit.peers.desk
+        return await desk.act_on_card(grant_of(visit), what, holder.holder_ref, card_ref, why) or done
+
+    return await act(visit, asked, holder, ask)
 
 
-def _grant(visit: Visit) -> str:
-    return visit.journey.profile_grant
+def card_of(visit: Visit) -> str:
+    """Return the card that the address names; empty where it names none."""
+    return str(visit.request.path_params.get("card_ref", ""))
 
 
-async def _another(visit: Visit) -> HolderRecord:
+async def another(visit: Visit) -> HolderRecord:
     """Return the holder, who is not the RA."""
     holder = await holder_of(visit)
     if holder.oneself:
@@ -92,21 +104,26 @@ async def _another(visit: Visit) -> HolderRecord:
     return holder
 
 
-async def _act(
-    visit: Visit, asked: Asked, holder: HolderRecord, ask: Callable[[Why], Awaitable[Refused | None]]
+async def act(
+    visit: Visit,
+    asked: Asked,
+    holder: HolderRecord,
+    ask: Callable[[Why], Awaitable[Refused | Done]],
+    **shown: Any,
 ) -> Response:
+    """Do what the form asks for, or show it again with what is wrong; `shown` is what else it shows."""
     form = visit.form
     why = Why(form.get("reason", "")[:32], form.get("note", "").strip(), visit.attempt_id)
     code = _trouble(asked, why)
     if not code:
-        refused = await answered(visit, lambda: ask(why))
+        answer = await answered(visit, lambda: ask(why))
         visit.answered()
-        code = refused.code if refused else ""
-        if refused and code not in AT_EMAIL | AT_REASON | AT_NOTE:
-            raise of_desk(refused)
-    if code:
-        return _form(visit, asked, holder, code)
-    return visit.page("ra/done.jinja", holder=holder, title=asked.title, told=asked.told)
+        if isinstance(answer, Done):
+            return visit.page("ra/done.jinja", holder=holder, title=answer.title, told=answer.told)
+        code = answer.code
+        if code not in AT_EMAIL | AT_REASON | AT_NOTE:
+            raise of_desk(answer)
+    return form_of(visit, asked, holder, code, **shown)
 
 
 def _trouble(asked: Asked, why: Why) -> str:
@@ -115,17 +132,19 @@ def _trouble(asked: Asked, why: Why) -> str:
     return "NOTE_TOO_LONG" if len(why.note) > LONGEST_NOTE else ""
 
 
-def _form(visit: Visit, asked: Asked, holder: HolderRecord, code: str = "") -> Response:
+def form_of(visit: Visit, asked: Asked, holder: HolderRecord, code: str = "", **shown: Any) -> Response:
+    """Show the form of an act; `code` says what is wrong with what was typed."""
     field = "email" if code in AT_EMAIL else "reason" if code in AT_REASON else "note"
     told = texts.ACT_REFUSED.get(code) or texts.CONTACT_REFUSED.get(code, code)
     return visit.page(
         asked.template,
         status=400 if code else 200,
         holder=holder,
-        card_ref=visit.request.path_params.get("card_ref", ""),
+        card_ref=card_of(visit),
         reasons=asked.reasons,
         code=code,
         field=field,
         error=told if code else "",
         typed=visit.form,
+        **shown,
     )

@@ -1,4 +1,4 @@
-"""The desk of a Registration Authority: who may be here, finding a holder, and the holder's page. R7, R25."""
+"""The desk of a Registration Authority: who may be here, and finding a holder. R7, R25."""
 
 import re
 
@@ -32,8 +32,7 @@ async def find_holder(visit: Visit) -> Response:
     error = _error(typed)
     if error:
         return visit.page("ra/desk.jinja", status=400, ra=ra, typed=typed[:LONGEST_SEARCH], error=error)
-    grant = visit.journey.profile_grant
-    found = await answered(visit, lambda: visit.peers.desk.find_holders(grant, typed))
+    found = await answered(visit, lambda: visit.peers.desk.find_holders(grant_of(visit), typed))
     if isinstance(found, Refused):
         raise Stop(found.code, found.registration_authority)
     return visit.page("ra/desk.jinja", ra=ra, typed=typed, found=found, error="")
@@ -45,14 +44,18 @@ def _error(typed: str) -> str:
     return texts.HOLDER_TOO_LONG if len(typed) > LONGEST_SEARCH else ""
 
 
+def grant_of(visit: Visit) -> str:
+    """Return the grant of the RA who is signed in."""
+    return visit.journey.profile_grant
+
+
 async def holder_of(visit: Visit) -> HolderRecord:
     """Return the holder whom the address names, as the RA who is signed in may see them."""
     await ra_of(visit)
     holder_ref = visit.request.path_params["holder_ref"]
     if not REFERENCE.fullmatch(holder_ref):
         raise Stop("HOLDER_NOT_FOUND", status=404)
-    grant = visit.journey.profile_grant
-    holder = await answered(visit, lambda: visit.peers.desk.holder(grant, holder_ref))
+    holder = await answered(visit, lambda: visit.peers.desk.holder(grant_of(visit), holder_ref))
     if isinstance(holder, Refused):
         raise of_desk(holder)
     return holder
@@ -62,17 +65,3 @@ def of_desk(refused: Refused) -> Stop:
     """Return how a page ends that the desk refused."""
     status = 404 if refused.code == "HOLDER_NOT_FOUND" else 200
     return Stop(refused.code, refused.registration_authority, status=status)
-
-
-async def show_holder(visit: Visit) -> Response:
-    """Show a holder: their cards, and how they are reached."""
-    return visit.page("ra/holder.jinja", holder=await holder_of(visit))
-
-
-async def show_changes(visit: Visit) -> Response:
-    """List what was changed of a holder, by whom and why."""
-    holder, grant = await holder_of(visit), visit.journey.profile_grant
-    changes = await answered(visit, lambda: visit.peers.desk.changes(grant, holder.holder_ref))
-    if isinstance(changes, Refused):
-        raise of_desk(changes)
-    return visit.page("ra/changes.jinja", holder=holder, changes=changes)

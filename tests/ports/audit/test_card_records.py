@@ -11,6 +11,7 @@ from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import identity_events_pb2 as identity
 from smartcard_unlock.otp.v1 import otp_events_pb2 as otp
+from smartcard_unlock.otp.v1 import otp_pb2
 from sqlalchemy import event, text
 
 from deploy.local.keys import Keys
@@ -77,7 +78,11 @@ EVERY_KIND = [
     ended(0),
     told(1, identity.CardFrozen(**NAMED, actor=BY_RA, reason=identity.ACT_REASON_CARD_LOST), "identity"),
     told(2, identity.FreezeLifted(**NAMED, actor=BY_RA, reason=identity.ACT_REASON_CARD_FOUND), "identity"),
-    told(3, otp.LockClearedByRa(**NAMED, actor=BY_RA, session_id="s-ra"), "otp"),
+    told(
+        3,
+        otp.LockClearedByRa(**NAMED, actor=BY_RA, session_id="s-ra", reason=otp_pb2.CLEAR_REASON_MISTYPED),
+        "otp",
+    ),
     told(4, identity.VouchedInPerson(**NAMED, actor=BY_RA, session_id="s-4", basis="PHOTO_ID"), "identity"),
 ]
 
@@ -260,7 +265,7 @@ async def test_R25_a_grant_reads_the_records_of_its_card_in_the_words_of_the_con
     assert [(each.kind, each.why, each.session_id) for each in answer.records] == [
         ("RESOLVED", "", "s-0005"),
         ("VOUCHED_IN_PERSON", "PHOTO_ID", "s-4"),
-        ("LOCK_CLEARED_BY_RA", "", ""),
+        ("LOCK_CLEARED_BY_RA", "MISTYPED", ""),
         ("FREEZE_LIFTED", "CARD_FOUND", ""),
         ("CARD_FROZEN", "CARD_LOST", ""),
         ("SUCCESS", "", "s-0000"),

@@ -24,7 +24,7 @@ from services.runtime.grpc_server import build_server
 from tests.fakes.clock import NOON
 from tests.ports.bad_grants import all_learned, methods_of, proofs_of
 from tests.ports.bare_calls import bare_channel, tls_of
-from tests.ports.otp.world import GRANT, World
+from tests.ports.otp.world import GRANT, RA, World
 
 
 @dataclass
@@ -121,6 +121,32 @@ async def test_R48_wrong_entries_are_answers(served: Served) -> None:
         (otp_pb2.REDEEM_VERDICT_LOCKED_TO_RA, 0),
     ]
     assert (await served.issue()).refused.code == "LOCKED_TO_RA"
+
+
+async def test_R48_locks_and_their_end_cross_the_wire(served: Served) -> None:
+    world = served.world
+    await served.issue()
+    wrong = await world.wrong()
+    for _ in range(3):
+        await served.redeem(wrong)
+    world.clock.advance(seconds=1)
+    asked = otp_pb2.ListLocksRequest(profile_grant=world.signed_in(), holder_ref=GRANT.holder_ref)
+    [held] = (await served.stub.ListLocks(asked)).locks
+    assert (held.card_ref, held.cause, held.wrong_in_year) == (GRANT.card_ref, otp_pb2.LOCK_CAUSE_DAY, 3)
+    assert (held.since.ToDatetime(UTC), held.HasField("ends_at")) == (NOON, False)
+
+    answers = []
+    for reason in (otp_pb2.CLEAR_REASON_UNSPECIFIED, 99, otp_pb2.CLEAR_REASON_OTHER):
+        request = otp_pb2.ClearLockRequest(
+            profile_grant=world.signed_in(), holder_ref=GRANT.holder_ref, card_ref=GRANT.card_ref,
+            attempt_id=world.attempt(), reason=reason, note="a colleague asked",  # type: ignore[arg-type]
+        )  # fmt: skip
+        answers.append(await served.stub.ClearLock(request))
+    assert [each.refused_code for each in answers] == ["REASON_MISSING", "REASON_MISSING", ""]
+    assert (answers[2].cleared.entries_left, answers[2].cleared.wrong_in_year) == (3, 3)
+    after = await served.stub.ListLocks(asked)
+    assert (len(after.locks), after.ended[0].note) == (0, "a colleague asked")
+    assert (after.ended[0].actor_ref, after.ended[0].reason) == (RA.holder_ref, otp_pb2.CLEAR_REASON_OTHER)
 
 
 async def test_S1_S2_every_bad_grant_gets_the_same_bytes_from_every_call(served: Served) -> None:

@@ -117,6 +117,7 @@ class World:
         self.clearing = Clearing(
             SqlStore(self.database, event_of, SystemRandomness()),
             self.clock,
+            SystemRandomness(),
             GrantVerifier.from_dir(self.keys.verify_dir, "otp", self.clock),
             self.policy,
         )

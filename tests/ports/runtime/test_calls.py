@@ -21,6 +21,7 @@ ACCESS = {
     f"{SERVICE}IssueCode": frozenset({"web"}),
     f"{SERVICE}GetCodeStatus": frozenset({"web"}),
     f"{SERVICE}RedeemCode": frozenset({"notifier"}),
+    f"{SERVICE}ListLocks": frozenset({"web"}),
     f"{SERVICE}ClearLock": frozenset({"web"}),
 }
 
@@ -45,6 +46,9 @@ class Servicer(otp_pb2_grpc.OtpServiceServicer):
 
     async def RedeemCode(self, request, context):  # type: ignore[no-untyped-def]
         return otp_pb2.RedeemCodeResponse()
+
+    async def ListLocks(self, request, context):  # type: ignore[no-untyped-def]
+        return otp_pb2.ListLocksResponse()
 
     async def ClearLock(self, request, context):  # type: ignore[no-untyped-def]
         return otp_pb2.ClearLockResponse()

@@ -22,6 +22,7 @@ ACCESS = {
     f"{SERVICE}IssueCode": frozenset({"anonymous"}),
     f"{SERVICE}GetCodeStatus": frozenset({"anonymous"}),
     f"{SERVICE}RedeemCode": frozenset({"web"}),
+    f"{SERVICE}ListLocks": frozenset({"web"}),
     f"{SERVICE}ClearLock": frozenset({"web"}),
 }
 

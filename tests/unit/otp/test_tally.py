@@ -1,7 +1,17 @@
 from datetime import timedelta
 
 from services.otp.domain.policy import Policy
-from services.otp.domain.tally import Ledger, Tally, clear, enter_wrong, entries_left, repeated
+from services.otp.domain.tally import (
+    Cause,
+    Ledger,
+    Lock,
+    Tally,
+    clear,
+    enter_wrong,
+    entries_left,
+    locks_of,
+    repeated,
+)
 from tests.fakes.clock import NOON
 
 POLICY = Policy()
@@ -110,3 +120,32 @@ def test_entries_older_than_a_year_are_dropped() -> None:
     tally = wrong(wrong(Tally(), NOON, session="old"), NOON + 365 * DAY, session="new")
 
     assert [entry.session_id for entry in tally.wrong] == ["new"]
+
+
+def locks(tally: Tally, at: object = NOON, policy: Policy = POLICY) -> list[Lock]:
+    return locks_of(Ledger().keep("card", tally), policy, at)  # type: ignore[arg-type]
+
+
+def test_R48_a_lock_of_the_day_is_told_with_its_end_where_it_cools_off() -> None:
+    cooling = Policy(cool_off=2 * HOUR)
+    locked = wrong(Tally(), NOON, NOON, NOON, policy=cooling)
+
+    assert locks(locked) == [Lock("card", NOON, Cause.DAY, None, 3)]
+    assert locks(locked, NOON + HOUR, cooling) == [Lock("card", NOON, Cause.DAY, NOON + 2 * HOUR, 3)]
+    assert locks(locked, NOON + 2 * HOUR, cooling) == []
+
+
+def test_S3_a_lock_of_the_year_has_no_end_of_its_own() -> None:
+    ninth = NOON + 16 * DAY
+
+    assert locks(spread_over_the_year(9), NOON + 20 * DAY, Policy(cool_off=HOUR)) == [
+        Lock("card", ninth, Cause.YEAR, None, 9)
+    ]
+
+
+def test_a_limit_that_was_tightened_locks_since_the_newest_entry() -> None:
+    two = wrong(Tally(), NOON, NOON + MINUTE)
+
+    assert locks(two, NOON + HOUR, Policy(wrong_per_day=2)) == [
+        Lock("card", NOON + MINUTE, Cause.DAY, None, 2)
+    ]

@@ -1,19 +1,21 @@
 """The one-time code and the mail that carries it."""
 
-from services.web.domain.entry import RA_UNLOCKS, Entry, ask_ra, report
+from services.web.domain.entry import Entry, ask_ra, report
 
 ENTRIES: tuple[Entry, ...] = (
     ask_ra(
         "LOCKED_TO_RA",
         "Only your Registration Authority can unlock this smartcard now",
         "A wrong security code was entered too many times.",
-        RA_UNLOCKS,
+        "Contact your Registration Authority (smartcard team). They can end the lock, and you start again"
+        " here, or they unlock your smartcard for you.",
     ),
     report(
         "LOCK_UNKNOWN",
-        "There is no such lock in your organisation",
-        "The smartcard is not locked by wrong security codes, or its holder belongs to another organisation.",
-        "Check which person you have chosen. Each Registration Authority helps its own holders.",
+        "Security codes are not locked for this smartcard",
+        "The lock has ended, or the holder belongs to another organisation. A smartcard that wrong passcodes"
+        " have locked is another thing: its holder unlocks it here by a security code.",
+        "Go back to the holder’s page, and look at the smartcard again.",
     ),
     report(
         "OWN_LOCK",

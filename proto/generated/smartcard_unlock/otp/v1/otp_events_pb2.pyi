@@ -267,6 +267,7 @@ class LockClearedByRa(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     WRONG_IN_YEAR_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session in which the RA had signed in."""
     holder_ref: _builtins.str
@@ -277,6 +278,8 @@ class LockClearedByRa(_message.Message):
     """Organisation of the holder."""
     wrong_in_year: _builtins.int
     """Wrong entries of the last 365 days: they still count."""
+    reason: _otp_pb2.ClearReason.ValueType
+    """Why."""
     @_builtins.property
     def actor(self) -> _common_pb2.Actor:
         """The RA."""
@@ -295,10 +298,11 @@ class LockClearedByRa(_message.Message):
         actor: _common_pb2.Actor | None = ...,
         wrong_in_year: _builtins.int = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _otp_pb2.ClearReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "session_id", b"session_id", "wrong_in_year", b"wrong_in_year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "reason", b"reason", "session_id", b"session_id", "wrong_in_year", b"wrong_in_year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

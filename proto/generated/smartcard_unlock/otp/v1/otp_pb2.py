@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!smartcard_unlock/otp/v1/otp.proto\x12\x17smartcard_unlock.otp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n\x10IssueCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x02 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x42\n\x0bparticulars\x18\x04 \x01(\x0b\x32(.smartcard_unlock.otp.v1.CodeParticularsB\x03\x80\x01\x01\"7\n\x0f\x43odeParticulars\x12\x16\n\x0e\x63\x61rd_last_four\x18\x01 \x01(\t\x12\x0c\n\x04site\x18\x02 \x01(\t\"\x8f\x01\n\x11IssueCodeResponse\x12\x35\n\x06issued\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatusH\x00\x12\x38\n\x07refused\x18\x02 \x01(\x0b\x32%.smartcard_unlock.otp.v1.IssueRefusedH\x00\x42\t\n\x07verdict\"J\n\x0cIssueRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12,\n\x08retry_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x14GetCodeStatusRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"L\n\x15GetCodeStatusResponse\x12\x33\n\x06status\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatus\"\x9c\x02\n\nCodeStatus\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x38\n\x08\x64\x65livery\x18\x02 \x01(\x0e\x32&.smartcard_unlock.otp.v1.DeliveryState\x12\x17\n\x0f\x64\x65livery_reason\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65ntries_left\x18\x05 \x01(\r\x12\x14\n\x0cresends_left\x18\x06 \x01(\r\x12\x30\n\x0cnext_code_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x08 \x01(\x08\x12\x0e\n\x06\x64igits\x18\t \x01(\r\"s\n\x11RedeemCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\x05typed\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x03 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x04 \x01(\tB\x03\x80\x01\x01\"~\n\x12RedeemCodeResponse\x12\x37\n\x07verdict\x18\x01 \x01(\x0e\x32&.smartcard_unlock.otp.v1.RedeemVerdict\x12\x14\n\x0c\x65ntries_left\x18\x02 \x01(\r\x12\x19\n\x0cunlock_grant\x18\x03 \x01(\tB\x03\x80\x01\x01\"h\n\x10\x43learLockRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x03 \x01(\t\x12\x12\n\nattempt_id\x18\x04 \x01(\t\"o\n\x11\x43learLockResponse\x12\x37\n\x07\x63leared\x18\x01 \x01(\x0b\x32$.smartcard_unlock.otp.v1.LockClearedH\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x42\t\n\x07verdict\":\n\x0bLockCleared\x12\x14\n\x0c\x65ntries_left\x18\x01 \x01(\r\x12\x15\n\rwrong_in_year\x18\x02 \x01(\r*\xba\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x02\x12\x1b\n\x17\x44\x45LIVERY_STATE_NOT_SENT\x10\x03\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x04\x12\x1a\n\x16\x44\x45LIVERY_STATE_BOUNCED\x10\x05*\xda\x01\n\rRedeemVerdict\x12\x1e\n\x1aREDEEM_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14REDEEM_VERDICT_RIGHT\x10\x01\x12\x18\n\x14REDEEM_VERDICT_WRONG\x10\x02\x12\x1d\n\x19REDEEM_VERDICT_SUPERSEDED\x10\x03\x12\x17\n\x13REDEEM_VERDICT_DEAD\x10\x04\x12\x1f\n\x1bREDEEM_VERDICT_LOCKED_TO_RA\x10\x05\x12\x1c\n\x18REDEEM_VERDICT_MALFORMED\x10\x06\x32\xab\x03\n\nOtpService\x12\x62\n\tIssueCode\x12).smartcard_unlock.otp.v1.IssueCodeRequest\x1a*.smartcard_unlock.otp.v1.IssueCodeResponse\x12n\n\rGetCodeStatus\x12-.smartcard_unlock.otp.v1.GetCodeStatusRequest\x1a..smartcard_unlock.otp.v1.GetCodeStatusResponse\x12\x65\n\nRedeemCode\x12*.smartcard_unlock.otp.v1.RedeemCodeRequest\x1a+.smartcard_unlock.otp.v1.RedeemCodeResponse\x12\x62\n\tClearLock\x12).smartcard_unlock.otp.v1.ClearLockRequest\x1a*.smartcard_unlock.otp.v1.ClearLockResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!smartcard_unlock/otp/v1/otp.proto\x12\x17smartcard_unlock.otp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n\x10IssueCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x02 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x42\n\x0bparticulars\x18\x04 \x01(\x0b\x32(.smartcard_unlock.otp.v1.CodeParticularsB\x03\x80\x01\x01\"7\n\x0f\x43odeParticulars\x12\x16\n\x0e\x63\x61rd_last_four\x18\x01 \x01(\t\x12\x0c\n\x04site\x18\x02 \x01(\t\"\x8f\x01\n\x11IssueCodeResponse\x12\x35\n\x06issued\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatusH\x00\x12\x38\n\x07refused\x18\x02 \x01(\x0b\x32%.smartcard_unlock.otp.v1.IssueRefusedH\x00\x42\t\n\x07verdict\"J\n\x0cIssueRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12,\n\x08retry_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x14GetCodeStatusRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"L\n\x15GetCodeStatusResponse\x12\x33\n\x06status\x18\x01 \x01(\x0b\x32#.smartcard_unlock.otp.v1.CodeStatus\"\x9c\x02\n\nCodeStatus\x12\x0f\n\x07\x63ode_id\x18\x01 \x01(\t\x12\x38\n\x08\x64\x65livery\x18\x02 \x01(\x0e\x32&.smartcard_unlock.otp.v1.DeliveryState\x12\x17\n\x0f\x64\x65livery_reason\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65ntries_left\x18\x05 \x01(\r\x12\x14\n\x0cresends_left\x18\x06 \x01(\r\x12\x30\n\x0cnext_code_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x08 \x01(\x08\x12\x0e\n\x06\x64igits\x18\t \x01(\r\"s\n\x11RedeemCodeRequest\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\x05typed\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nattempt_id\x18\x03 \x01(\t\x12\x1b\n\x0e\x63lient_address\x18\x04 \x01(\tB\x03\x80\x01\x01\"~\n\x12RedeemCodeResponse\x12\x37\n\x07verdict\x18\x01 \x01(\x0e\x32&.smartcard_unlock.otp.v1.RedeemVerdict\x12\x14\n\x0c\x65ntries_left\x18\x02 \x01(\r\x12\x19\n\x0cunlock_grant\x18\x03 \x01(\tB\x03\x80\x01\x01\"B\n\x10ListLocksRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\"x\n\x11ListLocksResponse\x12\x30\n\x05locks\x18\x01 \x03(\x0b\x32!.smartcard_unlock.otp.v1.HeldLock\x12\x31\n\x05\x65nded\x18\x02 \x03(\x0b\x32\".smartcard_unlock.otp.v1.EndedLock\"\xbe\x01\n\x08HeldLock\x12\x10\n\x08\x63\x61rd_ref\x18\x01 \x01(\t\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x05\x63\x61use\x18\x03 \x01(\x0e\x32\".smartcard_unlock.otp.v1.LockCause\x12+\n\x07\x65nds_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rwrong_in_year\x18\x05 \x01(\r\"\xa1\x01\n\tEndedLock\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63\x61rd_ref\x18\x02 \x01(\t\x12\x11\n\tactor_ref\x18\x03 \x01(\t\x12\x34\n\x06reason\x18\x04 \x01(\x0e\x32$.smartcard_unlock.otp.v1.ClearReason\x12\x11\n\x04note\x18\x05 \x01(\tB\x03\x80\x01\x01\"\xb1\x01\n\x10\x43learLockRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nholder_ref\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61rd_ref\x18\x03 \x01(\t\x12\x12\n\nattempt_id\x18\x04 \x01(\t\x12\x34\n\x06reason\x18\x05 \x01(\x0e\x32$.smartcard_unlock.otp.v1.ClearReason\x12\x11\n\x04note\x18\x06 \x01(\tB\x03\x80\x01\x01\"o\n\x11\x43learLockResponse\x12\x37\n\x07\x63leared\x18\x01 \x01(\x0b\x32$.smartcard_unlock.otp.v1.LockClearedH\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x42\t\n\x07verdict\":\n\x0bLockCleared\x12\x14\n\x0c\x65ntries_left\x18\x01 \x01(\r\x12\x15\n\rwrong_in_year\x18\x02 \x01(\r*\xba\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x02\x12\x1b\n\x17\x44\x45LIVERY_STATE_NOT_SENT\x10\x03\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x04\x12\x1a\n\x16\x44\x45LIVERY_STATE_BOUNCED\x10\x05*\xda\x01\n\rRedeemVerdict\x12\x1e\n\x1aREDEEM_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14REDEEM_VERDICT_RIGHT\x10\x01\x12\x18\n\x14REDEEM_VERDICT_WRONG\x10\x02\x12\x1d\n\x19REDEEM_VERDICT_SUPERSEDED\x10\x03\x12\x17\n\x13REDEEM_VERDICT_DEAD\x10\x04\x12\x1f\n\x1bREDEEM_VERDICT_LOCKED_TO_RA\x10\x05\x12\x1c\n\x18REDEEM_VERDICT_MALFORMED\x10\x06*P\n\tLockCause\x12\x1a\n\x16LOCK_CAUSE_UNSPECIFIED\x10\x00\x12\x12\n\x0eLOCK_CAUSE_DAY\x10\x01\x12\x13\n\x0fLOCK_CAUSE_YEAR\x10\x02*|\n\x0b\x43learReason\x12\x1c\n\x18\x43LEAR_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43LEAR_REASON_MISTYPED\x10\x01\x12\x1c\n\x18\x43LEAR_REASON_HOLDER_SAFE\x10\x02\x12\x16\n\x12\x43LEAR_REASON_OTHER\x10\x03\x32\x8f\x04\n\nOtpService\x12\x62\n\tIssueCode\x12).smartcard_unlock.otp.v1.IssueCodeRequest\x1a*.smartcard_unlock.otp.v1.IssueCodeResponse\x12n\n\rGetCodeStatus\x12-.smartcard_unlock.otp.v1.GetCodeStatusRequest\x1a..smartcard_unlock.otp.v1.GetCodeStatusResponse\x12\x65\n\nRedeemCode\x12*.smartcard_unlock.otp.v1.RedeemCodeRequest\x1a+.smartcard_unlock.otp.v1.RedeemCodeResponse\x12\x62\n\tListLocks\x12).smartcard_unlock.otp.v1.ListLocksRequest\x1a*.smartcard_unlock.otp.v1.ListLocksResponse\x12\x62\n\tClearLock\x12).smartcard_unlock.otp.v1.ClearLockRequest\x1a*.smartcard_unlock.otp.v1.ClearLockResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,12 +48,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REDEEMCODEREQUEST'].fields_by_name['client_address']._serialized_options = b'\200\001\001'
   _globals['_REDEEMCODERESPONSE'].fields_by_name['unlock_grant']._loaded_options = None
   _globals['_REDEEMCODERESPONSE'].fields_by_name['unlock_grant']._serialized_options = b'\200\001\001'
+  _globals['_LISTLOCKSREQUEST'].fields_by_name['profile_grant']._loaded_options = None
+  _globals['_LISTLOCKSREQUEST'].fields_by_name['profile_grant']._serialized_options = b'\200\001\001'
+  _globals['_ENDEDLOCK'].fields_by_name['note']._loaded_options = None
+  _globals['_ENDEDLOCK'].fields_by_name['note']._serialized_options = b'\200\001\001'
   _globals['_CLEARLOCKREQUEST'].fields_by_name['profile_grant']._loaded_options = None
   _globals['_CLEARLOCKREQUEST'].fields_by_name['profile_grant']._serialized_options = b'\200\001\001'
-  _globals['_DELIVERYSTATE']._serialized_start=1480
-  _globals['_DELIVERYSTATE']._serialized_end=1666
-  _globals['_REDEEMVERDICT']._serialized_start=1669
-  _globals['_REDEEMVERDICT']._serialized_end=1887
+  _globals['_CLEARLOCKREQUEST'].fields_by_name['note']._loaded_options = None
+  _globals['_CLEARLOCKREQUEST'].fields_by_name['note']._serialized_options = b'\200\001\001'
+  _globals['_DELIVERYSTATE']._serialized_start=2101
+  _globals['_DELIVERYSTATE']._serialized_end=2287
+  _globals['_REDEEMVERDICT']._serialized_start=2290
+  _globals['_REDEEMVERDICT']._serialized_end=2508
+  _globals['_LOCKCAUSE']._serialized_start=2510
+  _globals['_LOCKCAUSE']._serialized_end=2590
+  _globals['_CLEARREASON']._serialized_start=2592
+  _globals['_CLEARREASON']._serialized_end=2716
   _globals['_ISSUECODEREQUEST']._serialized_start=96
   _globals['_ISSUECODEREQUEST']._serialized_end=258
   _globals['_CODEPARTICULARS']._serialized_start=260
@@ -72,12 +82,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REDEEMCODEREQUEST']._serialized_end=1070
   _globals['_REDEEMCODERESPONSE']._serialized_start=1072
   _globals['_REDEEMCODERESPONSE']._serialized_end=1198
-  _globals['_CLEARLOCKREQUEST']._serialized_start=1200
-  _globals['_CLEARLOCKREQUEST']._serialized_end=1304
-  _globals['_CLEARLOCKRESPONSE']._serialized_start=1306
-  _globals['_CLEARLOCKRESPONSE']._serialized_end=1417
-  _globals['_LOCKCLEARED']._serialized_start=1419
-  _globals['_LOCKCLEARED']._serialized_end=1477
-  _globals['_OTPSERVICE']._serialized_start=1890
-  _globals['_OTPSERVICE']._serialized_end=2317
+  _globals['_LISTLOCKSREQUEST']._serialized_start=1200
+  _globals['_LISTLOCKSREQUEST']._serialized_end=1266
+  _globals['_LISTLOCKSRESPONSE']._serialized_start=1268
+  _globals['_LISTLOCKSRESPONSE']._serialized_end=1388
+  _globals['_HELDLOCK']._serialized_start=1391
+  _globals['_HELDLOCK']._serialized_end=1581
+  _globals['_ENDEDLOCK']._serialized_start=1584
+  _globals['_ENDEDLOCK']._serialized_end=1745
+  _globals['_CLEARLOCKREQUEST']._serialized_start=1748
+  _globals['_CLEARLOCKREQUEST']._serialized_end=1925
+  _globals['_CLEARLOCKRESPONSE']._serialized_start=1927
+  _globals['_CLEARLOCKRESPONSE']._serialized_end=2038
+  _globals['_LOCKCLEARED']._serialized_start=2040
+  _globals['_LOCKCLEARED']._serialized_end=2098
+  _globals['_OTPSERVICE']._serialized_start=2719
+  _globals['_OTPSERVICE']._serialized_end=3246
 # @@protoc_insertion_point(module_scope)

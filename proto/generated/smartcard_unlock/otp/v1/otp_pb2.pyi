@@ -3,9 +3,11 @@
 isort:skip_file
 What otp can be asked: issue and redeem one-time codes."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -93,6 +95,58 @@ REDEEM_VERDICT_LOCKED_TO_RA: RedeemVerdict.ValueType  # 5
 REDEEM_VERDICT_MALFORMED: RedeemVerdict.ValueType  # 6
 """Not the form of a code (letters, too short, too long); nothing was spent."""
 Global___RedeemVerdict: _TypeAlias = RedeemVerdict  # noqa: Y015
+
+class _LockCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LockCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LockCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LOCK_CAUSE_UNSPECIFIED: _LockCause.ValueType  # 0
+    """Never sent."""
+    LOCK_CAUSE_DAY: _LockCause.ValueType  # 1
+    """Wrong entries of one session or of 24 hours."""
+    LOCK_CAUSE_YEAR: _LockCause.ValueType  # 2
+    """Wrong entries of 365 days: they count after the lock is ended, too."""
+
+class LockCause(_LockCause, metaclass=_LockCauseEnumTypeWrapper):
+    """Which limit a lock holds by."""
+
+LOCK_CAUSE_UNSPECIFIED: LockCause.ValueType  # 0
+"""Never sent."""
+LOCK_CAUSE_DAY: LockCause.ValueType  # 1
+"""Wrong entries of one session or of 24 hours."""
+LOCK_CAUSE_YEAR: LockCause.ValueType  # 2
+"""Wrong entries of 365 days: they count after the lock is ended, too."""
+Global___LockCause: _TypeAlias = LockCause  # noqa: Y015
+
+class _ClearReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ClearReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClearReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLEAR_REASON_UNSPECIFIED: _ClearReason.ValueType  # 0
+    """Never sent; an event of a version that asked for no reason."""
+    CLEAR_REASON_MISTYPED: _ClearReason.ValueType  # 1
+    """The holder had mistyped, or had used the code of an older mail."""
+    CLEAR_REASON_HOLDER_SAFE: _ClearReason.ValueType  # 2
+    """Somebody else had tried, and the holder's mailbox and card are safe."""
+    CLEAR_REASON_OTHER: _ClearReason.ValueType  # 3
+    """Something else: it needs a note."""
+
+class ClearReason(_ClearReason, metaclass=_ClearReasonEnumTypeWrapper):
+    """Why an RA ended a lock."""
+
+CLEAR_REASON_UNSPECIFIED: ClearReason.ValueType  # 0
+"""Never sent; an event of a version that asked for no reason."""
+CLEAR_REASON_MISTYPED: ClearReason.ValueType  # 1
+"""The holder had mistyped, or had used the code of an older mail."""
+CLEAR_REASON_HOLDER_SAFE: ClearReason.ValueType  # 2
+"""Somebody else had tried, and the holder's mailbox and card are safe."""
+CLEAR_REASON_OTHER: ClearReason.ValueType  # 3
+"""Something else: it needs a note."""
+Global___ClearReason: _TypeAlias = ClearReason  # noqa: Y015
 
 @_typing.final
 class IssueCodeRequest(_message.Message):
@@ -394,6 +448,144 @@ class RedeemCodeResponse(_message.Message):
 Global___RedeemCodeResponse: _TypeAlias = RedeemCodeResponse  # noqa: Y015
 
 @_typing.final
+class ListLocksRequest(_message.Message):
+    """Asks for the locks of one holder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of identity with a role `RA@<organisation>`, fresh. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder_ref", b"holder_ref", "profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLocksRequest: _TypeAlias = ListLocksRequest  # noqa: Y015
+
+@_typing.final
+class ListLocksResponse(_message.Message):
+    """The locks of one holder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCKS_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def locks(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldLock]:
+        """Those that hold now, by card."""
+
+    @_builtins.property
+    def ended(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndedLock]:
+        """Those that RAs ended, the newest first; 50 at most, kept 400 days."""
+
+    def __init__(
+        self,
+        *,
+        locks: _abc.Iterable[Global___HeldLock] | None = ...,
+        ended: _abc.Iterable[Global___EndedLock] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "locks", b"locks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLocksResponse: _TypeAlias = ListLocksResponse  # noqa: Y015
+
+@_typing.final
+class HeldLock(_message.Message):
+    """A card that no code is issued for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    WRONG_IN_YEAR_FIELD_NUMBER: _builtins.int
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    cause: Global___LockCause.ValueType
+    """The limit it holds by; where both do, that of the year."""
+    wrong_in_year: _builtins.int
+    """Wrong entries of the last 365 days."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """When the wrong entry was made that locked it; UTC."""
+
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ends by itself; unset where only an RA ends it; UTC."""
+
+    def __init__(
+        self,
+        *,
+        card_ref: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        cause: Global___LockCause.ValueType = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+        wrong_in_year: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_ref", b"card_ref", "cause", b"cause", "ends_at", b"ends_at", "since", b"since", "wrong_in_year", b"wrong_in_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldLock: _TypeAlias = HeldLock  # noqa: Y015
+
+@_typing.final
+class EndedLock(_message.Message):
+    """A lock that an RA ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    ACTOR_REF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    actor_ref: _builtins.str
+    """The RA, by random reference as a holder."""
+    reason: Global___ClearReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it. SECRET: shown to an RA, never logged."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        card_ref: _builtins.str = ...,
+        actor_ref: _builtins.str = ...,
+        reason: Global___ClearReason.ValueType = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ref", b"actor_ref", "at", b"at", "card_ref", b"card_ref", "note", b"note", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndedLock: _TypeAlias = EndedLock  # noqa: Y015
+
+@_typing.final
 class ClearLockRequest(_message.Message):
     """Asks to end a lock."""
 
@@ -403,6 +595,8 @@ class ClearLockRequest(_message.Message):
     HOLDER_REF_FIELD_NUMBER: _builtins.int
     CARD_REF_FIELD_NUMBER: _builtins.int
     ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     profile_grant: _builtins.str
     """ProfileGrant of identity with a role `RA@<organisation>`, fresh. SECRET."""
     holder_ref: _builtins.str
@@ -411,6 +605,12 @@ class ClearLockRequest(_message.Message):
     """The locked card, by random reference."""
     attempt_id: _builtins.str
     """UUIDv7 of this attempt, made by the page's form."""
+    reason: Global___ClearReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it, for colleagues; 300 characters at most; needed with the reason for something
+    else. SECRET: stays in otp.
+    """
     def __init__(
         self,
         *,
@@ -418,10 +618,12 @@ class ClearLockRequest(_message.Message):
         holder_ref: _builtins.str = ...,
         card_ref: _builtins.str = ...,
         attempt_id: _builtins.str = ...,
+        reason: Global___ClearReason.ValueType = ...,
+        note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "profile_grant", b"profile_grant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "note", b"note", "profile_grant", b"profile_grant", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -436,7 +638,9 @@ class ClearLockResponse(_message.Message):
     CLEARED_FIELD_NUMBER: _builtins.int
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
-    """LOCK_UNKNOWN (no such lock in the organisations of this RA) or OWN_LOCK."""
+    """LOCK_UNKNOWN (no such lock in the organisations of this RA), OWN_LOCK, REASON_MISSING, NOTE_MISSING or
+    NOTE_TOO_LONG.
+    """
     @_builtins.property
     def cleared(self) -> Global___LockCleared:
         """The holder can unlock the card again, in a new session."""

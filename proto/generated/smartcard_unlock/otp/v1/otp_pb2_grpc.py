@@ -50,6 +50,11 @@ class OtpServiceStub:
                 request_serializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.RedeemCodeRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.RedeemCodeResponse.FromString,
                 _registered_method=True)
+        self.ListLocks = channel.unary_unary(
+                '/smartcard_unlock.otp.v1.OtpService/ListLocks',
+                request_serializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.ListLocksRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.ListLocksResponse.FromString,
+                _registered_method=True)
         self.ClearLock = channel.unary_unary(
                 '/smartcard_unlock.otp.v1.OtpService/ClearLock',
                 request_serializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.ClearLockRequest.SerializeToString,
@@ -88,6 +93,16 @@ class OtpServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLocks(self, request, context):
+        """Lists which cards of a holder are LOCKED_TO_RA, and the locks that RAs ended. A holder of another organisation,
+        or one who never asked for a code, has none.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ClearLock(self, request, context):
         """Ends LOCKED_TO_RA of one holder's card, as the holder's Registration Authority wants it; gives three
         more entries and keeps the year's count. Only an RA of the holder's organisation, never for oneself.
@@ -115,6 +130,11 @@ def add_OtpServiceServicer_to_server(servicer, server):
                     servicer.RedeemCode,
                     request_deserializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.RedeemCodeRequest.FromString,
                     response_serializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.RedeemCodeResponse.SerializeToString,
+            ),
+            'ListLocks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLocks,
+                    request_deserializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.ListLocksRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.ListLocksResponse.SerializeToString,
             ),
             'ClearLock': grpc.unary_unary_rpc_method_handler(
                     servicer.ClearLock,
@@ -204,6 +224,33 @@ class OtpService:
             '/smartcard_unlock.otp.v1.OtpService/RedeemCode',
             smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.RedeemCodeRequest.SerializeToString,
             smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.RedeemCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLocks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.otp.v1.OtpService/ListLocks',
+            smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.ListLocksRequest.SerializeToString,
+            smartcard__unlock_dot_otp_dot_v1_dot_otp__pb2.ListLocksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,6 +31,12 @@ class OtpServiceStub:
 
     Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
     """
+    ListLocks: _aio.UnaryUnaryMultiCallable[_otp_pb2.ListLocksRequest, _otp_pb2.ListLocksResponse]
+    """Lists which cards of a holder are LOCKED_TO_RA, and the locks that RAs ended. A holder of another organisation,
+    or one who never asked for a code, has none.
+
+    Callers: web. Idempotent; reads only.
+    """
     ClearLock: _aio.UnaryUnaryMultiCallable[_otp_pb2.ClearLockRequest, _otp_pb2.ClearLockResponse]
     """Ends LOCKED_TO_RA of one holder's card, as the holder's Registration Authority wants it; gives three
     more entries and keeps the year's count. Only an RA of the holder's organisation, never for oneself.
@@ -72,6 +78,18 @@ class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
         """Judges one entry of a code. A wrong entry is an answer, not an error.
 
         Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLocks(
+        self,
+        request: _otp_pb2.ListLocksRequest,
+        context: _aio.ServicerContext[_otp_pb2.ListLocksRequest, _abc.Awaitable[_otp_pb2.ListLocksResponse]],
+    ) -> _abc.Awaitable[_otp_pb2.ListLocksResponse]:
+        """Lists which cards of a holder are LOCKED_TO_RA, and the locks that RAs ended. A holder of another organisation,
+        or one who never asked for a code, has none.
+
+        Callers: web. Idempotent; reads only.
         """
 
     @_abc_1.abstractmethod
