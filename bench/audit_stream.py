@@ -21,6 +21,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from sqlalchemy import MetaData, Select, func, select
 
+from bench.blocks import cpu_seconds
 from deploy.local.child import Child
 from deploy.local.kafka import Kafka
 from deploy.local.keys import make_keys
@@ -40,6 +41,9 @@ BATCH = 500
 BLOCKS = "ABCCBAABCCBA"
 FLOOR_TOPIC = "notifier.events.v1.dlq"  # declared, and nobody listens
 IDS = SystemRandomness()
+
+Figures = dict[str, list[float]]
+"""By kind of block, or by process."""
 
 
 class Subject:
@@ -181,8 +185,8 @@ def _row(event: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def measure(folder: Path, kafka: str, postgres: Postgres, events: int) -> dict[str, list[float]]:
-    """Return the rates of all blocks, A and B."""
+async def measure(folder: Path, kafka: str, postgres: Postgres, events: int) -> tuple[Figures, Figures]:
+    """Return the rates of all blocks, and the CPU-ms an event of our processes in the blocks A."""
     url = postgres.create_database()
     await migrate(url, MIGRATIONS)
     processes = [_child(folder, kafka, url, "store"), _child(folder, kafka, url, "sequencer")]
@@ -190,13 +194,18 @@ async def measure(folder: Path, kafka: str, postgres: Postgres, events: int) -> 
     for process in processes:
         process.start()
     rates: dict[str, list[float]] = {"A": [], "S": [], "B": [], "C": []}
+    parts = {process.name: process.pid for process in processes} | {"outbox, relay and bench": os.getpid()}
+    used: dict[str, list[float]] = {name: [] for name in parts}
     try:
         await subject.prepare()
         await subject.block(BATCH)
         await floor.block(BATCH)
         for block in BLOCKS:
             if block == "A":
+                before = {name: cpu_seconds(pid) for name, pid in parts.items()}
                 stored, covered = await subject.block(events)
+                for name, pid in parts.items():
+                    used[name].append((cpu_seconds(pid) - before[name]) * 1000 / events)
                 rates["A"].append(events / stored)
                 rates["S"].append(events / covered)
             else:
@@ -206,7 +215,7 @@ async def measure(folder: Path, kafka: str, postgres: Postgres, events: int) -> 
         for process in processes:
             process.stop()
         await subject.close()
-    return rates
+    return rates, used
 
 
 def _child(folder: Path, kafka: str, url: str, command: str) -> Child:
@@ -219,7 +228,7 @@ def _child(folder: Path, kafka: str, url: str, command: str) -> Child:
     return Child(process, argv, folder / f"{command}.log", environment, ready)
 
 
-def _print(rates: dict[str, list[float]], events: int) -> None:
+def _print(rates: Figures, used: Figures, events: int) -> None:
     names = {
         "A": "A: outbox, Kafka, Faust, records",
         "S": "S: the same, under a signed head",
@@ -228,18 +237,20 @@ def _print(rates: dict[str, list[float]], events: int) -> None:
     }
     load = os.getloadavg()[0]
     print(
-        f"{'':34}{'median':>10}{'least':>10}{'most':>10}   events a second, {events} a block, load {load:.1f}"
+        f"{'':42}{'median':>10}{'least':>10}{'most':>10}   events a second, {events} a block, load {load:.1f}"
     )
     for block, name in names.items():
         _line(name, rates[block], ".0f")
     for over, under in (("B", "A"), ("B", "S"), ("C", "S")):
         times = [a / b for a, b in zip(rates[over], rates[under], strict=True)]
         _line(f"{under} takes so many times {over}", times, ".2f")
+    for name, spent in used.items():
+        _line(f"CPU-ms an event: {name}", spent, ".2f")
 
 
 def _line(name: str, values: list[float], form: str) -> None:
     print(
-        f"{name:34}"
+        f"{name:42}"
         + "".join(f"{value:>10{form}}" for value in (statistics.median(values), min(values), max(values)))
     )
 
@@ -256,7 +267,7 @@ def main() -> None:
             kafka.start()
             postgres.start()
             asyncio.run(create(kafka.bootstrap))
-            _print(asyncio.run(measure(folder, kafka.bootstrap, postgres, events)), events)
+            _print(*asyncio.run(measure(folder, kafka.bootstrap, postgres, events)), events)
         finally:
             postgres.stop()
             kafka.kill()

@@ -7,7 +7,6 @@ agent calls until its card was read (attach, next step, report) in blocks A B B 
 """
 
 import asyncio
-import os
 import statistics
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from smartcard_unlock.card_gateway.v1 import card_gateway_pb2 as pages
 from smartcard_unlock.card_gateway.v1.card_gateway_pb2_grpc import SessionServiceStub
 from smartcard_unlock.common.v1 import common_pb2
 
+from bench.blocks import cpu_seconds
 from deploy.local.addresses import Addresses, Surroundings
 from deploy.local.child import Child, free_port
 from deploy.local.keys import Keys, make_keys
@@ -134,8 +134,7 @@ class Gateway:
     @property
     def cpu(self) -> float:
         """Seconds of CPU so far."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.child.pid)
 
     async def unlock(self, agent: Transport) -> float:
         """Seconds of one unlock's agent calls until its card was read."""

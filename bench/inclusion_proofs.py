@@ -110,7 +110,7 @@ async def measure(url: str, size: int) -> None:
     finally:
         await database.close()
     names = {"A": "A: head and inclusion proof", "B": "B: one row by its key"}
-    print_table(found, names, "B", f"proofs a second, {size:,} leaves")
+    print_table(found, names, [("A", "B")], f"proofs a second, {size:,} leaves")
     print(f"at most {log.judge()} hashes and {log.most_tiles} tiles a proof; every proof was verified")
 
 

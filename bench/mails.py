@@ -1,9 +1,10 @@
 """Mails a second beside bare aiosmtplib on kept connections, in the same run.
 
-`python -m bench.mails [MAILS]`: blocks A C B B C A …, eight at once, to a small SMTP server in a process of
+`python -m bench.mails [MAILS]`: blocks A C B D D B C A, eight at once, to a small SMTP server in a process of
 its own. A = a delivery of notifier from its claim to its news: code opened, letter written, handed over,
 stored with its event (PostgreSQL with fsync). C = SmtpMail alone: a letter made a mail and handed over.
-B = `sendmail` of aiosmtplib with a mail that is ready, on connections that are kept.
+B = `sendmail` of aiosmtplib with a mail that is ready, on connections that are kept. D = B between the
+statements and the commits of A on bare psycopg: A's own floor, since a mail must not be forgotten.
 """
 
 import asyncio
@@ -16,20 +17,22 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiosmtplib
+import psycopg
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from bench.blocks import interleaved, print_table
 from deploy.local.child import free_port, wait_until
 from deploy.local.postgres import Postgres
 from services.notifier.__main__ import MIGRATIONS
-from services.notifier.domain.delivery import Contents, Delivery
+from services.notifier.domain.delivery import Change, Contents, Delivery, News
 from services.notifier.events import event_of
 from services.notifier.letters import TemplateLetters
-from services.notifier.mail import SmtpMail, SmtpService, mail_of
+from services.notifier.mail import SmtpMail, SmtpService
+from services.notifier.mime import mail_of
 from services.notifier.opener import HpkeOpener
 from services.notifier.storage import SqlStore
 from services.notifier.transports import Transports
-from services.notifier.use_cases import Deliveries, Parts
+from services.notifier.use_cases import CLAIMED, Deliveries, Parts
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, migrate
@@ -38,11 +41,20 @@ from services.runtime.randomness import SystemRandomness
 from tests.unit.notifier.deliveries import CODE
 
 MAILS = 800
-ORDER = "ACBBCAACBBCAACBBCAACB"
+ORDER = "ACBDDBCAACBDDBCAACBDDBCAACBD"
 AT_ONCE = 8
 SENDER, RECIPIENT, DIGITS = "no-reply@example.org", "test-holder-0001@example.org", "40718263"
 WITHIN = timedelta(seconds=20)
 IDS = SystemRandomness()
+
+CLAIM = """UPDATE deliveries SET due_at = %(until)s, claimed_by = 'bench' WHERE message_id IN (
+SELECT message_id FROM deliveries WHERE state = 'QUEUED' AND due_at <= %(now)s
+ORDER BY due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED) RETURNING message_id, session_id"""
+SETTLE = """UPDATE deliveries SET state = 'SENT', tries = 1, ended_at = %s, sealed_code = NULL,
+held_by = 'smtp', claimed_by = NULL WHERE message_id = %s AND state = 'QUEUED' RETURNING message_id"""
+TELL = """INSERT INTO outbox (ce_id, ce_type, source, topic, key, value, time, traceparent)
+VALUES (%s, 'smartcard_unlock.notifier.v1.DeliveryChanged',
+'notifier', 'notifier.events.v1', %s, %s, %s, '')"""
 LETTERS = TemplateLetters(ZoneInfo("Europe/London"))
 
 
@@ -97,7 +109,7 @@ class Bare:
     """aiosmtplib, with a mail that is ready and connections that are open."""
 
     def __init__(self, port: int) -> None:
-        self._mail = mail_of(LETTERS.write(CODE, RECIPIENT, Contents(DIGITS)), SENDER).as_bytes()
+        self._mail = mail_of(LETTERS.write(CODE, RECIPIENT, Contents(DIGITS)), SENDER)
         self._clients = [
             aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, local_hostname="localhost")
             for _ in range(AT_ONCE)
@@ -113,8 +125,43 @@ class Bare:
 
     async def run(self, count: int) -> None:
         for start in range(0, count, AT_ONCE):
-            some = self._clients[: min(AT_ONCE, count - start)]
-            await asyncio.gather(*(client.sendmail(SENDER, [RECIPIENT], self._mail) for client in some))
+            await asyncio.gather(*(self.send(at) for at in range(min(AT_ONCE, count - start))))
+
+    async def send(self, at: int) -> None:
+        """Send the mail over that connection."""
+        await self._clients[at].sendmail(SENDER, [RECIPIENT], self._mail)
+
+
+class Rows:
+    """B between what a delivery writes: eight are claimed, each is settled with its event in a commit."""
+
+    def __init__(self, bare: Bare, url: str) -> None:
+        self._bare = bare
+        self._url = url.replace("postgresql+psycopg:", "postgresql:")
+        self._event = event_of(CODE, Change(News.SENT, "", CODE.made_at)).message.SerializeToString()
+        self._idle: list[psycopg.AsyncConnection] = []
+
+    async def open(self) -> None:
+        self._idle = [await psycopg.AsyncConnection.connect(self._url) for _ in range(AT_ONCE)]
+
+    async def close(self) -> None:
+        for connection in self._idle:
+            await connection.close()
+
+    async def run(self, count: int) -> None:
+        for start in range(0, count, AT_ONCE):
+            now, connection = datetime.now(UTC), self._idle[0]
+            claimed = {"now": now, "until": now + CLAIMED, "most": min(AT_ONCE, count - start)}
+            rows = await (await connection.execute(CLAIM, claimed)).fetchall()
+            await connection.commit()
+            await asyncio.gather(*(self._deliver(at, *row) for at, row in enumerate(rows)))
+
+    async def _deliver(self, at: int, message_id: str, session_id: str) -> None:
+        await self._bare.send(at)
+        connection, now = self._idle[at], datetime.now(UTC)
+        await (await connection.execute(SETTLE, (now, message_id))).fetchall()
+        await connection.execute(TELL, (IDS.uuid7(), session_id, self._event, now))
+        await connection.commit()
 
 
 async def measure(url: str, port: int, mails: int) -> None:
@@ -132,9 +179,13 @@ async def measure(url: str, port: int, mails: int) -> None:
         post=Transports({"smtp": mail}),
     )
     whole, alone, bare = Whole(Deliveries(parts), key), Alone(mail), Bare(port)
+    rows = Rows(bare, url)
     await bare.open()
-    await whole.queue(mails // 4 + mails * ORDER.count("A"))
-    found = await interleaved({"A": whole.run, "C": alone.run, "B": bare.run}, ORDER, mails)
+    await rows.open()
+    await whole.queue(2 * (mails // 4) + mails * (ORDER.count("A") + ORDER.count("D")))
+    kinds = {"A": whole.run, "C": alone.run, "B": bare.run, "D": rows.run}
+    found = await interleaved(kinds, ORDER, mails)
+    await rows.close()
     await bare.close()
     await mail.close()
     await database.close()
@@ -142,8 +193,9 @@ async def measure(url: str, port: int, mails: int) -> None:
         "A": "A: a delivery, from claim to news",
         "C": "C: SmtpMail alone",
         "B": "B: bare aiosmtplib, kept connections",
+        "D": "D: B between A's statements on psycopg",
     }
-    print_table(found, names, "B", f"mails a second, {mails} a block")
+    print_table(found, names, [("C", "B"), ("A", "D"), ("A", "B")], f"mails a second, {mails} a block")
 
 
 def main() -> None:

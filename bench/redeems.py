@@ -1,9 +1,10 @@
 """Redeems a second beside bare transactions of the same rows, in the same run.
 
-`python -m bench.redeems [REDEEMS]`: blocks A B B A on one PostgreSQL (with fsync), eight at once. A = the use
-case of RedeemCode: grant checked, holder locked, code judged, event into the outbox, UnlockGrant signed.
-B = its four statements and their commit on bare psycopg, with nothing around them. The codes are issued
-before, and not timed.
+`python -m bench.redeems [REDEEMS]`: blocks A C B B C A on one PostgreSQL (with fsync), eight at once. A = the
+use case of RedeemCode: grant checked, holder locked, code judged, event into the outbox, UnlockGrant signed.
+B = its four statements and their commit on bare psycopg, with nothing around them. C = B, and what nobody
+can leave out: the grant checked, the digest of what was typed, the event made, the UnlockGrant signed. The
+codes are issued before, and not timed.
 """
 
 import asyncio
@@ -22,9 +23,11 @@ from bench.blocks import interleaved, print_table
 from deploy.local.keys import Keys, make_keys
 from deploy.local.postgres import Postgres
 from services.otp.__main__ import MIGRATIONS
-from services.otp.domain.facts import Verdict
+from services.otp.domain.code import Use
+from services.otp.domain.facts import CodeEntered, Verdict
 from services.otp.domain.policy import Policy
 from services.otp.events import event_of
+from services.otp.judgement import bearer_of, unlock_grant
 from services.otp.sealing import CodeKey, CodeKeys, NotifierKey
 from services.otp.storage import PROCESS, SqlStore
 from services.otp.use_cases import OneTimeCodes, Parts
@@ -36,7 +39,7 @@ from services.runtime.randomness import SystemRandomness
 from tests.ports.otp.world import GRANT
 
 REDEEMS = 1_000
-ORDER = "ABBAABBAABBAAB"
+ORDER = "ACBBCAACBBCAACBBCAACB"
 AT_ONCE = 8
 DIGITS = "40718263"
 IDS = SystemRandomness()
@@ -108,6 +111,9 @@ class Floor:
             await connection.close()
 
     async def redeem(self, grant: HolderGrant, token: str) -> None:
+        await self._rows(grant, bytes(100))
+
+    async def _rows(self, grant: HolderGrant, event: bytes) -> None:
         connection, now = self._idle.pop(), datetime.now(UTC)
         async with connection.cursor() as cursor:
             await cursor.execute(LOCK, (grant.holder_ref, Jsonb({}), grant.organisation))
@@ -116,9 +122,25 @@ class Floor:
             [(code_id, *_)] = await cursor.fetchall()
             ends = now + timedelta(minutes=5)
             await cursor.execute(USE, (IDS.uuid7(), IDS.uuid7(), now, ends, code_id))
-            await cursor.execute(TELL, (IDS.uuid7(), grant.session_id, bytes(100), now))
+            await cursor.execute(TELL, (IDS.uuid7(), grant.session_id, event, now))
         await connection.commit()
         self._idle.append(connection)
+
+
+class SignedFloor(Floor):
+    """The same rows, for a grant that is checked, with an event that is true and a grant in the end."""
+
+    def __init__(self, url: str, parts: Parts) -> None:
+        super().__init__(url)
+        self._parts = parts
+
+    async def redeem(self, grant: HolderGrant, token: str) -> None:
+        parts, now = self._parts, datetime.now(UTC)
+        grant, new_id = parts.grants.verify(token, HolderGrant), IDS.uuid7()
+        parts.digests.digest(new_id, bearer_of(grant), DIGITS)
+        fact = CodeEntered(new_id, grant.session_id, Verdict.RIGHT, 3, now, grant.holder_ref, grant.card_ref)
+        await self._rows(grant, event_of(fact).message.SerializeToString())
+        parts.signer.sign(unlock_grant(grant, Use(new_id, new_id, now, now + timedelta(minutes=5))))
 
 
 class Blocks:
@@ -143,7 +165,7 @@ class Blocks:
 
 
 @asynccontextmanager
-async def opened(url: str, keys: Keys) -> AsyncIterator[tuple[Issued, Subject, Floor]]:
+async def opened(url: str, keys: Keys) -> AsyncIterator[tuple[Issued, dict[str, Subject | Floor]]]:
     database, clock = Database(url), SystemClock()
     randomness = SameDigits()
     parts = Parts(
@@ -156,29 +178,32 @@ async def opened(url: str, keys: Keys) -> AsyncIterator[tuple[Issued, Subject, F
         signer=GrantSigner.from_file(PROCESS, keys.signing(PROCESS)),
         policy=Policy(codes_per_organisation=10**9),
     )
-    codes, floor = OneTimeCodes(parts), Floor(url)
-    await floor.open()
+    codes, floors = OneTimeCodes(parts), {"B": Floor(url), "C": SignedFloor(url, parts)}
+    for floor in floors.values():
+        await floor.open()
     try:
-        yield (
-            Issued(codes, GrantSigner.from_file("identity", keys.signing("identity"))),
-            Subject(codes),
-            floor,
-        )
+        issued = Issued(codes, GrantSigner.from_file("identity", keys.signing("identity")))
+        yield issued, {"A": Subject(codes), **floors}
     finally:
-        await floor.close()
+        for floor in floors.values():
+            await floor.close()
         await database.close()
 
 
 async def measure(url: str, keys: Keys, redeems: int) -> None:
     """Measure and print."""
     await migrate(url, MIGRATIONS)
-    async with opened(url, keys) as (issued, subject, floor):
-        kinds = {"A": Blocks(issued, subject), "B": Blocks(issued, floor)}
+    async with opened(url, keys) as (issued, whats):
+        kinds = {name: Blocks(issued, what) for name, what in whats.items()}
         for name, blocks in kinds.items():
             await blocks.prepare(redeems // 4 + redeems * ORDER.count(name))
         found = await interleaved({name: blocks.run for name, blocks in kinds.items()}, ORDER, redeems)
-    names = {"A": "A: RedeemCode's use case", "B": "B: its four statements on psycopg"}
-    print_table(found, names, "B", f"redeems a second, {redeems} a block")
+    names = {
+        "A": "A: RedeemCode's use case",
+        "B": "B: its four statements on psycopg",
+        "C": "C: B, with grants, digest and event",
+    }
+    print_table(found, names, [("A", "B"), ("A", "C")], f"redeems a second, {redeems} a block")
 
 
 def main() -> None:

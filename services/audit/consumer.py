@@ -1,5 +1,6 @@
 """Kafka message → record. No rules: those are in `domain/record.py`."""
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,6 +136,7 @@ def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:
     )
 
 
+@functools.cache
 def word_of(enum: type, number: int) -> str:
     """Return `SUCCESS` for OUTCOME_KIND_SUCCESS; empty for unspecified; the number for a newer word."""
     descriptor = enum.DESCRIPTOR  # type: ignore[attr-defined]

@@ -4,7 +4,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Text,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,7 +71,7 @@ class SqlLogWork:
 
     async def waiting(self, limit: int) -> Sequence[Stored]:
         """Return records without a place, by their event ids."""
-        chosen = select(RECORDS).join(UNSEQUENCED, UNSEQUENCED.c.ce_id == RECORDS.c.ce_id)
+        chosen = select(*_OF_STORED).join(UNSEQUENCED, UNSEQUENCED.c.ce_id == RECORDS.c.ce_id)
         rows = await self._connection.execute(chosen.order_by(UNSEQUENCED.c.ce_id).limit(limit))
         return [stored_of(row) for row in rows]
 
@@ -70,13 +82,9 @@ class SqlLogWork:
         if not records:
             return
         ids = [stored.record.ce_id for stored in records]
-        rows = [
-            {"leaf_index": first + at, "ce_id": ce_id, "leaf_hash": leaf_hash}
-            for at, (ce_id, leaf_hash) in enumerate(zip(ids, hashes, strict=True))
-        ]
-        await self._connection.execute(insert(LEAVES), rows)
+        await add_leaves(self._connection, first, ids, hashes)
         await add_tiles(self._connection, tiles)
-        await self._connection.execute(delete(UNSEQUENCED).where(UNSEQUENCED.c.ce_id.in_(ids)))
+        await self._connection.execute(delete(UNSEQUENCED).where(_is_one_of(ids, self._connection)))
         await self._tell([Sequenced(first + at, stored) for at, stored in enumerate(records)])
 
     async def newest_head(self) -> Head | None:
@@ -164,6 +172,41 @@ async def read_tile(connection: AsyncConnection, level: int, number: int) -> lis
         TILES.c.level == level - 1, TILES.c.number >= span.start, TILES.c.number < span.end
     )
     return [bytes(each) for each in await connection.scalars(roots.order_by(TILES.c.number))]
+
+
+async def add_leaves(
+    connection: AsyncConnection, first: int, ids: Sequence[str], hashes: Sequence[bytes]
+) -> None:
+    """Keep leaves, the first at place `first`. Raises IntegrityError where a place is taken."""
+    columns = {"leaf_index": list(range(first, first + len(ids))), "ce_id": ids, "leaf_hash": hashes}
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_LEAVES_BY_COLUMNS, columns)
+    else:
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        await connection.execute(insert(LEAVES), rows)
+
+
+def _is_one_of(ids: Sequence[str], connection: AsyncConnection) -> ColumnElement[bool]:
+    """PostgreSQL reads the same statement once, however many they are."""
+    if connection.dialect.name == "postgresql":
+        return UNSEQUENCED.c.ce_id == any_(literal(ids, ARRAY(Text)))
+    return UNSEQUENCED.c.ce_id.in_(ids)
+
+
+_LEAVES_BY_COLUMNS = insert(LEAVES).from_select(
+    [column.name for column in LEAVES.c],
+    select(*(func.unnest(bindparam(column.name, type_=ARRAY(column.type))) for column in LEAVES.c)),
+)
+"""One array a column: PostgreSQL reads the statement once, however many rows there are."""
+
+_OF_STORED = [
+    RECORDS.c[name]
+    for name in (
+        "ce_id", "ce_type", "source", "subject", "relayseq", "traceparent", "body", "topic", "partition",
+        "kafka_offset", "occurred_us", "stored_us",
+    )
+]  # fmt: skip
+"""What `stored_of` reads."""
 
 
 async def add_tiles(connection: AsyncConnection, tiles: Sequence[Tile]) -> None:

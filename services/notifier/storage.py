@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notifier import statements
 from services.notifier.domain.delivery import Change, Delivery, State, Template
-from services.notifier.tables import DELIVERIES, INBOX, IS_QUEUED, OUTBOX
+from services.notifier.tables import INBOX, OUTBOX
 from services.runtime.database import Database
 from services.runtime.inbox import first_time, forget_old
 from services.runtime.outbox import Event, tell
@@ -20,8 +19,6 @@ from services.runtime.randomness import Randomness
 PROCESS = "notifier"
 
 EventOf = Callable[[Delivery, Change], Event]
-
-_FIELDS = [DELIVERIES.c[field.name] for field in fields(Delivery)]
 
 
 class SqlWork:
@@ -39,56 +36,33 @@ class SqlWork:
 
     async def add(self, delivery: Delivery) -> None:
         """Store a new delivery; one that is there stays as it is."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        await self._connection.execute(
-            dialect.insert(DELIVERIES).values(**asdict(delivery)).on_conflict_do_nothing()
-        )
+        await self._connection.execute(statements.ADD[self._connection.dialect.name], vars(delivery))
 
     async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[Delivery]:
         """Return due deliveries, which no other worker gets before `until`."""
-        due = (
-            select(DELIVERIES.c.message_id)
-            .where(IS_QUEUED, DELIVERIES.c.due_at <= now)
-            .order_by(DELIVERIES.c.due_at)
-            .limit(limit)
-        )
-        if self._connection.dialect.name == "postgresql":
-            due = due.with_for_update(skip_locked=True)
-        claimed = (
-            update(DELIVERIES)
-            .where(DELIVERIES.c.message_id.in_(due))
-            .values(due_at=until, claimed_by=self._worker)
-            .returning(*_FIELDS)
-        )
-        return [_delivery(row) for row in await self._connection.execute(claimed)]
+        statement = statements.CLAIM[self._connection.dialect.name]
+        wanted = {"now": now, "until": until, "most": limit, "worker": self._worker}
+        return [_delivery(row) for row in await self._connection.execute(statement, wanted)]
 
     async def replace(self, delivery: Delivery) -> bool:
         """Store how a queued delivery stands; False where it had ended already."""
-        statement = (
-            update(DELIVERIES)
-            .where(DELIVERIES.c.message_id == delivery.message_id, IS_QUEUED)
-            .values(**asdict(delivery), claimed_by=None)
-            .returning(DELIVERIES.c.message_id)
-        )
-        return (await self._connection.execute(statement)).first() is not None
+        stands = {"row": delivery.message_id, "claimed_by": None} | vars(delivery)
+        return (await self._connection.execute(statements.REPLACE, stands)).first() is not None
 
     async def returned(self, token: str) -> Delivery | None:
         """Return the delivery whose return address has this token, held back from others until the end."""
-        wanted = select(*_FIELDS).where(DELIVERIES.c.return_token == token).with_for_update()
-        row = (await self._connection.execute(wanted)).first()
+        row = (await self._connection.execute(statements.RETURNED, {"token": token})).first()
         return None if row is None else _delivery(row)
 
     async def sent_by(self, service: str, since: datetime, limit: int) -> Sequence[Delivery]:
         """Return mails that a service took since then and of which nothing more is known, newest first."""
-        mine = (DELIVERIES.c.held_by == service) & (DELIVERIES.c.state == State.SENT.value)
-        wanted = select(*_FIELDS).where(mine, DELIVERIES.c.ended_at > since)
-        rows = await self._connection.execute(wanted.order_by(DELIVERIES.c.ended_at.desc()).limit(limit))
-        return [_delivery(row) for row in rows]
+        wanted = {"service": service, "since": since, "most": limit}
+        return [_delivery(row) for row in await self._connection.execute(statements.SENT_BY, wanted)]
 
     async def settle(self, delivery: Delivery) -> None:
         """Store how a delivery stands that `returned` gave."""
-        mine = DELIVERIES.c.message_id == delivery.message_id
-        await self._connection.execute(update(DELIVERIES).where(mine).values(state=delivery.state))
+        stands = {"row": delivery.message_id, "state": delivery.state}
+        await self._connection.execute(statements.SETTLE, stands)
 
     async def tell(self, delivery: Delivery, change: Change) -> None:
         """Put the news into the outbox."""
@@ -96,14 +70,11 @@ class SqlWork:
 
     async def release(self) -> None:
         """Make due what this worker held when it died."""
-        mine = (DELIVERIES.c.claimed_by == self._worker) & IS_QUEUED
-        await self._connection.execute(
-            update(DELIVERIES).where(mine).values(due_at=DELIVERIES.c.made_at, claimed_by=None)
-        )
+        await self._connection.execute(statements.RELEASE, {"worker": self._worker})
 
     async def forget(self, now: datetime, kept: timedelta) -> int:
         """Delete deliveries that ended longer ago, and old event ids; return how many deliveries."""
-        gone = await self._connection.execute(delete(DELIVERIES).where(DELIVERIES.c.ended_at < now - kept))
+        gone = await self._connection.execute(statements.FORGET, {"before": now - kept})
         await forget_old(self._connection, INBOX, now)
         return gone.rowcount
 

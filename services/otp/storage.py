@@ -119,10 +119,9 @@ class SqlWork(SqlView):
 
     async def replace(self, replaced: Sequence[Code]) -> None:
         """Store the state and use of codes that are there."""
-        if replaced:
-            await self._connection.execute(
-                statements.REPLACE, [{"row": code.code_id} | state_of(code) for code in replaced]
-            )
+        for code in replaced:
+            # One at a time: there is hardly ever a second, and psycopg sends lists through a pipeline.
+            await self._connection.execute(statements.REPLACE, {"row": code.code_id} | state_of(code))
 
     async def keep(self, holder_ref: str, ledger: Ledger) -> None:
         """Store the ledger of the holder that was locked."""

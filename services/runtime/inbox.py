@@ -4,7 +4,9 @@ By id and never by sequence: sequences are used again, ids are not. Ids are kept
 any topic keeps its messages.
 """
 
+import functools
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Column, MetaData, String, Table, delete
 from sqlalchemy.dialects import postgresql, sqlite
@@ -28,10 +30,15 @@ def inbox_table(metadata: MetaData) -> Table:
 
 async def first_time(connection: AsyncConnection, inbox: Table, ce_id: str, now: datetime) -> bool:
     """Write the event down; return False where it was taken before."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(inbox).values(ce_id=ce_id, taken_at=now).on_conflict_do_nothing()
-    # By what comes back and not by rowcount, which psycopg leaves at -1 for such an insert.
-    return (await connection.execute(statement.returning(inbox.c.ce_id))).first() is not None
+    statement = _note(inbox, connection.dialect.name)
+    return (await connection.execute(statement, {"ce_id": ce_id, "taken_at": now})).first() is not None
+
+
+@functools.cache
+def _note(inbox: Table, dialect: str) -> Any:
+    """Insert an id that was not there. Judged by what comes back: psycopg leaves rowcount at -1 here."""
+    new = {"postgresql": postgresql, "sqlite": sqlite}[dialect].insert(inbox)
+    return new.on_conflict_do_nothing().returning(inbox.c.ce_id)
 
 
 async def forget_old(connection: AsyncConnection, inbox: Table, now: datetime) -> int:

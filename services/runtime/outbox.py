@@ -7,6 +7,7 @@ deletes them after the broker's ack. A repeat after a crash carries the same `ce
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,17 +18,24 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from google.protobuf.message import Message
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    BindParameter,
     Column,
+    Delete,
+    Insert,
     Integer,
     LargeBinary,
     MetaData,
-    Row,
     String,
     Table,
+    Update,
+    any_,
     bindparam,
     delete,
+    func,
     insert,
+    literal,
     select,
     update,
 )  # fmt: skip
@@ -96,8 +104,33 @@ async def tell_all(
     connection: AsyncConnection, outbox: Table, source: str, events: Sequence[tuple[Event, str]]
 ) -> None:
     """Store events with their ids, in this order, in one statement."""
-    if events:
-        await connection.execute(insert(outbox), [_row(event, source, ce_id) for event, ce_id in events])
+    rows = [_row(event, source, ce_id) for event, ce_id in events]
+    if len(rows) == 1:
+        # One row alone: psycopg sends lists through a pipeline, which costs more than the insert.
+        await connection.execute(_insert_into(outbox), rows[0])
+    elif rows and connection.dialect.name == "postgresql":
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        await connection.execute(_insert_columns_into(outbox), columns)
+    elif rows:
+        await connection.execute(_insert_into(outbox), rows)
+
+
+@functools.cache
+def _insert_into(outbox: Table) -> Insert:
+    """Built once a table: building it costs as much as running it."""
+    return insert(outbox).inline()
+
+
+@functools.cache
+def _insert_columns_into(outbox: Table) -> Insert:
+    """One array a column, which come in the order of the list (PostgreSQL)."""
+    told = [column for column in outbox.c if column.name not in ("seq", "relayseq")]
+    arrays = [func.unnest(_array(column.name, column.type)) for column in told]
+    return insert(outbox).from_select([column.name for column in told], select(*arrays)).inline()
+
+
+def _array(name: str, kind: Any) -> BindParameter[Any]:
+    return bindparam(name, type_=ARRAY(kind))
 
 
 def _row(event: Event, source: str, ce_id: str) -> dict[str, Any]:
@@ -171,22 +204,22 @@ class OutboxRelay:
             return
         faults.reach(f"{self._source}.relay.before_send")
         acks = [
-            await producer.send(row.topic, row.value, key=row.key.encode(), headers=headers_of(row._mapping))
+            await producer.send(row["topic"], row["value"], key=row["key"].encode(), headers=headers_of(row))
             for row in rows
         ]
         await asyncio.gather(*acks)
         faults.reach(f"{self._source}.relay.after_ack")
-        self._acked = [row.seq for row in rows]
+        self._acked = [row["seq"] for row in rows]
 
-    async def _next_rows(self) -> Sequence[Row[Any]]:
+    async def _next_rows(self) -> Sequence[dict[str, Any]]:
         if not self._acked and not await self._anything():
             return []
         async with self._database.begin(f"{self._source}.relay") as connection:
             if self._acked:
-                await connection.execute(delete(self._outbox).where(self._outbox.c.seq.in_(self._acked)))
-            await self._number_new_rows(connection)
+                await connection.execute(_delete_acked(self._outbox, self._acked, connection))
             chosen = select(self._outbox).order_by(self._outbox.c.seq).limit(BATCH)
-            rows = (await connection.execute(chosen.where(self._outbox.c.relayseq.is_not(None)))).all()
+            rows = [dict(row) for row in (await connection.execute(chosen)).mappings()]
+            await self._number(connection, [row for row in rows if row["relayseq"] is None])
         self._acked = []
         return rows
 
@@ -194,19 +227,20 @@ class OutboxRelay:
         async with self._database.read() as connection:
             return (await connection.execute(select(self._outbox.c.seq).limit(1))).first() is not None
 
-    async def _number_new_rows(self, connection: AsyncConnection) -> None:
-        outbox = self._outbox
-        new = select(outbox.c.seq, outbox.c.topic).where(outbox.c.relayseq.is_(None))
-        rows = (await connection.execute(new.order_by(outbox.c.seq).limit(BATCH))).all()
-        if not rows:
+    async def _number(self, connection: AsyncConnection, new: Sequence[dict[str, Any]]) -> None:
+        """Give rows their numbers, here and in the database."""
+        if not new:
             return
         before = await self._positions(connection)
-        now, numbered = dict(before), []
-        for row in rows:
-            now[row.topic] = now.get(row.topic, 0) + 1
-            numbered.append({"row": row.seq, "number": now[row.topic]})
-        by_row = update(outbox).where(outbox.c.seq == bindparam("row"))
-        await connection.execute(by_row.values(relayseq=bindparam("number")), numbered)
+        now = dict(before)
+        for row in new:
+            row["relayseq"] = now[row["topic"]] = now.get(row["topic"], 0) + 1
+        seqs, numbers = [row["seq"] for row in new], [row["relayseq"] for row in new]
+        if connection.dialect.name == "postgresql":
+            await connection.execute(_number_columns(self._outbox), {"seqs": seqs, "numbers": numbers})
+        else:
+            pairs = [{"row": seq, "number": number} for seq, number in zip(seqs, numbers, strict=True)]
+            await connection.execute(_number_rows(self._outbox), pairs)
         await self._move_positions(connection, before, now)
 
     async def _positions(self, connection: AsyncConnection) -> dict[str, int]:
@@ -223,6 +257,26 @@ class OutboxRelay:
             elif relayseq != before[topic]:
                 moved = update(position).where(position.c.topic == topic)
                 await connection.execute(moved.values(relayseq=relayseq))
+
+
+def _delete_acked(outbox: Table, acked: Sequence[int], connection: AsyncConnection) -> Delete:
+    """PostgreSQL reads the same statement once, however many they are."""
+    if connection.dialect.name == "postgresql":
+        return delete(outbox).where(outbox.c.seq == any_(literal(acked, ARRAY(BigInteger))))
+    return delete(outbox).where(outbox.c.seq.in_(acked))
+
+
+@functools.cache
+def _number_rows(outbox: Table) -> Update:
+    return update(outbox).where(outbox.c.seq == bindparam("row")).values(relayseq=bindparam("number"))
+
+
+@functools.cache
+def _number_columns(outbox: Table) -> Update:
+    """All rows in one statement (PostgreSQL)."""
+    arrays = _array("seqs", BigInteger), _array("numbers", BigInteger)
+    pairs = func.unnest(*arrays).table_valued("numbered", "number").render_derived()
+    return update(outbox).where(outbox.c.seq == pairs.c.numbered).values(relayseq=pairs.c.number)
 
 
 class _producer:  # noqa: N801 - reads as a word in `with`
