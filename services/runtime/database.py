@@ -33,7 +33,18 @@ _PASSING_SQLSTATES = frozenset({
     "57P02",  # crash shutdown
     "57P03",  # starting up
     "53300",  # too many connections
+    "53100",  # disk full: until somebody makes room
+    "53200",  # out of memory
+    "57014",  # statement timeout
     "08000", "08001", "08003", "08006",  # connection
+})  # fmt: skip
+
+
+_PASSING_SQLITE_CODES = frozenset({
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,  # what a full disk looks like to the log of changes
 })  # fmt: skip
 
 
@@ -147,7 +158,8 @@ def may_pass(error: BaseException) -> bool:
             isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None
         )
     if isinstance(cause, sqlite3.OperationalError):
-        return "locked" in str(cause) or "busy" in str(cause)
+        # The low byte is the kind, the others say more of it. Source: sqlite.org/rescode.html.
+        return cause.sqlite_errorcode & 0xFF in _PASSING_SQLITE_CODES
     return False
 
 

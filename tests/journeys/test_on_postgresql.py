@@ -7,6 +7,7 @@ import pytest
 from deploy.local.keys import Keys
 from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
+from tests.fixtures.small_disk import SmallDisk, database_on, small_disk
 from tests.journeys.audit import Auditor
 from tests.journeys.conftest import SPARES
 from tests.journeys.judge import Judge
@@ -23,16 +24,47 @@ def test_R1_a_blocked_card_becomes_a_working_card_with_postgresql_below(
 ) -> None:
     folder = tmp_path_factory.mktemp("on-postgresql")
     short = {"otp": {"CODE_LIFETIME": str(LIFE_SECONDS)}}
-    databases = lambda _: postgres.create_database()  # noqa: E731 - one database for each service
-    with Stack(folder, keys, database=databases, plans=SPARES[:2], overrides=short) as stack:
+    with (
+        small_disk(24, owner="postgres") as disk,
+        database_on(disk, postgres) as small,
+        Stack(
+            folder,
+            keys,
+            database=lambda service: small if service == "otp" else postgres.create_database(),
+            plans=SPARES[:2],
+            overrides=short,
+        ) as stack,
+    ):
         person = Person(stack, "spare-1")
 
-        assert person.unlock().path == "/done"
+        _a_full_disk_is_a_page_with_a_code(person, disk)
+        person.read_mail()
+        assert _finish(person) == "/done"
         assert Judge(stack.pcsc).pin_verifies(person.new_pin)
         (record,) = Auditor(stack).wait_for_records(person.session_id)
         assert record.kind == "SUCCESS"
         stack.slots.remove()
         _late_code_is_refused(Person(stack, "spare-2"))
+
+
+def _a_full_disk_is_a_page_with_a_code(person: Person, disk: SmallDisk) -> None:
+    """No code is promised that cannot be stored; with room again, the next press brings one. F12, F20."""
+    person.open_journey()
+    person.say_why()
+    person.insert_card()
+    disk.fill()
+    shown = person.ask_for_code()
+    assert shown.codes == ["SERVICE_UNAVAILABLE"]
+    assert "Nothing was lost" in shown.html
+    disk.free()
+    assert person.ask_for_code().path == "/code"
+
+
+def _finish(person: Person) -> str:
+    person.type_code()
+    person.choose_passcode()
+    person.answer_agent()
+    return person.wait_for_end().path
 
 
 def _late_code_is_refused(person: Person) -> None:
