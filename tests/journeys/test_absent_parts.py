@@ -1,15 +1,18 @@
 """A part that is away: the page says so within its time, and what was asked happens when it is back."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from deploy.local.child import wait_until
+from deploy.local.demo_data import Plan
 from deploy.local.keys import Keys
 from deploy.local.stack import Stack
 from tests.journeys.audit import Auditor
+from tests.journeys.codes_by_rpc import CodesByRpc
 from tests.journeys.conftest import SPARES
 from tests.journeys.person import Person, codes_mailed
 
@@ -21,10 +24,19 @@ AGENT_LIMIT = 45.0
 """Seconds until a silent agent is noticed (quality F30)."""
 
 
+OUTAGE_SECONDS, CODES = (60.0, 60) if os.environ.get("SOAK") else (2.0, 4)
+"""How long Kafka is away, and how many codes are issued, and as many redeemed, meanwhile. Quality F4."""
+OUTAGE_CARDS = tuple(Plan(f"outage-{number}", "Blocked card", "SUCCESS") for number in range(2 * CODES))
+SAID_OF_THE_MAIL = "The email is delayed" if OUTAGE_SECONDS > 20 else "has not accepted it yet"
+"""Of a mail that nobody has heard of for 20 s the page says that it is late."""
+BACKLOG_SECONDS = 30.0
+"""Until the last mail after Kafka is back. Source: quality F4."""
+
+
 @pytest.fixture(scope="module")
 def lame(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Stack]:
     """A stack whose parts are stopped and started."""
-    with Stack(tmp_path_factory.mktemp("lame"), keys, plans=SPARES[:10]) as running:
+    with Stack(tmp_path_factory.mktemp("lame"), keys, plans=SPARES[:10] + OUTAGE_CARDS) as running:
         yield running
 
 
@@ -63,6 +75,41 @@ def test_F4_no_kafka_every_call_answers_and_the_mail_and_the_record_come_late(la
     assert _finish(person) == "/done"
     records = Auditor(lame).wait_for_records(person.session_id, seconds=30)
     assert [record.kind for record in records] == ["SUCCESS"]
+
+
+def test_F4_I6_codes_of_an_outage_are_all_mailed_once_and_told_in_order(
+    lame: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    codes = CodesByRpc(lame)
+    before = [codes.issue(lame.card(f"outage-{number}")) for number in range(CODES)]
+    typed = [codes.mailed(issued) for issued in before]
+    person = _before_code(lame, "spare-7")
+    meanwhile, calls = [], []
+    with without(lame, "kafka"):
+        away = time.monotonic()
+        person.ask_for_code()
+        for number in range(CODES):
+            began = time.monotonic()
+            meanwhile.append(codes.issue(lame.card(f"outage-{CODES + number}")))
+            assert codes.redeem(before[number], typed[number]) == "RIGHT"
+            calls.append(time.monotonic() - began)
+            time.sleep(max(0.0, away + (number + 1) * OUTAGE_SECONDS / CODES - time.monotonic()))
+        person.wait_for(lambda page: SAID_OF_THE_MAIL in page.html, "the truth about the mail")
+        away = time.monotonic() - away
+    back = time.monotonic()
+    typed = [codes.mailed(issued, BACKLOG_SECONDS) for issued in meanwhile]
+    late = time.monotonic() - back
+    person.read_mail()
+
+    assert max(calls) < PAGE_LIMIT
+    assert [codes.redeem(*each) for each in zip(meanwhile, typed, strict=True)] == ["RIGHT"] * CODES
+    codes.wait_for_story(before + meanwhile, ["CodeRequested", "CodeEntered"])
+    assert all(len(codes_mailed(lame, issued.card)) == 1 for issued in before + meanwhile)
+    record_property(
+        "figure",
+        f"Kafka away for {away:.0f} s: {CODES} codes issued and {CODES} redeemed meanwhile, the two calls of"
+        f" a step {max(calls):.2f} s at most; the last mail {late:.1f} s after it was back",
+    )
 
 
 def test_R45_no_agent_the_page_says_so_and_goes_on_when_it_is_back(lame: Stack) -> None:

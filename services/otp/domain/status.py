@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.otp.domain.code import Bearer, Code, Delivery, newest, next_code_at
 from services.otp.domain.policy import Policy
+
+QUIET = timedelta(seconds=20)
+"""A mail takes a second. Where nobody has said anything of it for so long, the page says that it is late."""
+
+MAIL_LATE = "MAIL_LATE"
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ def status(
     return Status(
         code_id=code.code_id,
         delivery=code.delivery,
-        delivery_reason=code.delivery_reason,
+        delivery_reason=code.delivery_reason or _silence(code, now),
         expires_at=code.expires_at,
         entries_left=entries_left,
         resends_left=max(policy.codes_per_session - len(codes), 0),
@@ -41,6 +46,11 @@ def status(
         live=code.live(now) and code.bearer == bearer and entries_left > 0,
         digits=policy.digits,
     )
+
+
+def _silence(code: Code, now: datetime) -> str:
+    """Return MAIL_LATE where the notifier should have said something by now: it may not even know of it."""
+    return MAIL_LATE if code.delivery is Delivery.QUEUED and now - code.issued_at >= QUIET else ""
 
 
 def same_session(one: Bearer, other: Bearer) -> bool:

@@ -199,7 +199,10 @@ class Code(BaseModel):
         description="SENT: the mail service took it. DELIVERED: it says that the mailbox has it. NOT_SENT and"
         " BOUNCED: it will not arrive; `error` says why."
     )
-    delayed: bool = Field(description="True while QUEUED after the mail service did not take it at first.")
+    delayed: bool = Field(
+        description="True while QUEUED after the mail service did not take it at first, or after 20 s of"
+        " nothing."
+    )
     error: ErrorWords | None = Field(description="Why it will not arrive.")
     live: bool = Field(description="True while the code can be entered.")
     expires_at: datetime = Field(description="From when it is refused; UTC.")

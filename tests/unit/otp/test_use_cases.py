@@ -307,6 +307,22 @@ async def test_the_status_tells_the_delivery_and_what_is_left(world: World) -> N
     assert (status.entries_left, status.live) == (2, True)
 
 
+async def test_F4_a_mail_that_nobody_has_said_anything_of_is_late_after_20_seconds(world: World) -> None:
+    issued = await world.issue()
+    world.clock.advance(seconds=19)
+    soon = await world.codes.status(world.grant())
+    world.clock.advance(seconds=1)
+    late = await world.codes.status(world.grant())
+    await world.codes.delivery_changed("event", issued.code_id, Delivery.SENT, "")
+    sent = await world.codes.status(world.grant())
+
+    assert [(each.delivery, each.delivery_reason) for each in (soon, late, sent) if each] == [
+        (Delivery.QUEUED, ""),
+        (Delivery.QUEUED, "MAIL_LATE"),
+        (Delivery.SENT, ""),
+    ]
+
+
 async def test_the_status_of_a_used_an_expired_and_a_locked_code_is_not_live(world: World) -> None:
     await world.issue()
     await world.redeem(await world.code())

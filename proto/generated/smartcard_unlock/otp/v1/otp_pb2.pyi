@@ -344,7 +344,8 @@ class CodeStatus(_message.Message):
     delivery_reason: _builtins.str
     """NOT_SENT: ADDRESS_CHANGED, MAIL_REFUSED, MAIL_UNREACHABLE, EXPIRED, NO_ADDRESS, CODE_UNREADABLE.
     BOUNCED: MAILBOX_UNKNOWN, MAILBOX_FULL, MAIL_BLOCKED, MAIL_RETURNED.
-    QUEUED: MAIL_UNREACHABLE where the mail service did not take it at first. Else empty.
+    QUEUED: MAIL_UNREACHABLE where the mail service did not take it at first, MAIL_LATE where nothing was
+    heard of it for 20 s. Else empty.
     """
     entries_left: _builtins.int
     """Wrong entries this session still has, 0 to 3."""
