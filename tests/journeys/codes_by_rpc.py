@@ -17,7 +17,7 @@ from deploy.local.stack import Stack
 from services.runtime import told
 from services.runtime.grants import GrantSigner
 from services.runtime.grpc_client import connect
-from tests.journeys.person import PATIENCE, codes_mailed
+from tests.journeys.person import CODE_IN_MAIL, PATIENCE, all_mails
 from tests.ports.bare_calls import tls_of
 from tests.ports.identity.world import CARD_GRANT
 
@@ -45,10 +45,23 @@ class CodesByRpc:
         asyncio.run(self._issue(issued))
         return issued
 
-    def mailed(self, issued: Issued, seconds: float = PATIENCE) -> str:
-        """The code, as soon as it is in the mailbox. Raises TimeoutError."""
-        wait_until("a mail with a code", lambda: bool(codes_mailed(self._stack, issued.card)), seconds)
-        return codes_mailed(self._stack, issued.card)[-1]
+    def mailed(self, issued: Sequence[Issued], seconds: float = PATIENCE) -> list[str]:
+        """The codes in their order, once each has its one mail. Raises TimeoutError."""
+        wait_until("a mail of each code", lambda: all(self._found(issued)), seconds, 0.5)
+        assert all(len(codes) == 1 for codes in self._found(issued))
+        return [code for (code,) in self._found(issued)]
+
+    def _found(self, issued: Sequence[Issued]) -> list[list[str]]:
+        """The codes in the mails of each."""
+        mails = [mail for mail in all_mails(self._stack) if CODE_IN_MAIL.search(mail["text"])]
+        return [
+            [
+                CODE_IN_MAIL.findall(mail["text"])[0]
+                for mail in mails
+                if (each.card.address or "-") in mail["to"]
+            ]
+            for each in issued
+        ]
 
     def redeem(self, issued: Issued, code: str) -> str:
         """Type a code; the verdict in a word."""

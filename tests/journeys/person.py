@@ -271,11 +271,18 @@ def mails_to(stack: Stack, card: DemoCard) -> list[dict[str, str]]:
 
 def mails_at(stack: Stack, address: str) -> list[dict[str, str]]:
     """The mails that came to an address, oldest first; none while the mailbox is away."""
+    return [mail for mail in all_mails(stack) if address in mail["to"]]
+
+
+def all_mails(stack: Stack) -> list[dict[str, str]]:
+    """Every mail, oldest first; none while the mailbox is away."""
     try:
-        mails = httpx.get(stack.addresses.url("mailbox") + "/api/mails", timeout=5).json()
+        mails: list[dict[str, str]] = httpx.get(
+            stack.addresses.url("mailbox") + "/api/mails", timeout=10
+        ).json()
     except httpx.TransportError:
         return []
-    return [mail for mail in mails if address in mail["to"]]
+    return mails
 
 
 def codes_mailed(stack: Stack, card: DemoCard) -> list[str]:
