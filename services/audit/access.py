@@ -6,4 +6,5 @@ ACCESS: dict[str, frozenset[str]] = {
     "/smartcard_unlock.audit.v1.AuditService/GetReceipt": frozenset({"web"}),
     "/smartcard_unlock.audit.v1.AuditService/GetSavings": frozenset({"web"}),
     "/smartcard_unlock.audit.v1.AuditService/ListCardRecords": frozenset({"web"}),
+    "/smartcard_unlock.audit.v1.AuditService/GetCardReceipt": frozenset({"web"}),
 }

@@ -1,9 +1,12 @@
 """The records of one card, read by their index (SQLAlchemy)."""
 
-from sqlalchemy import select, tuple_
+from typing import Any
+
+from sqlalchemy import Row, Select, select, tuple_
 
 from services.audit.domain.history import PAGE, CardAsked, CardEvent, CardPage, Mark, page_of
-from services.audit.receipts import newest_head
+from services.audit.domain.log import NotReady, Receipt
+from services.audit.receipts import newest_head, receipt_of
 from services.audit.tables import LEAVES, RECORDS
 from services.runtime.database import Database
 
@@ -18,35 +21,42 @@ class SqlCardRecords:
 
     async def page(self, asked: CardAsked, after: Mark | None) -> CardPage:
         """Return the newest records, or those older than a mark."""
-        # What names nobody is of the card all the same: it ended before its holder was asked for.
-        chosen = (
-            select(RECORDS.c.ce_id, RECORDS.c.ce_type, RECORDS.c.body, RECORDS.c.occurred_us)
-            .add_columns(LEAVES.c.leaf_index)
-            .outerjoin(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id)
-            .where(
-                RECORDS.c.card_ref == asked.card_ref,
-                RECORDS.c.holder_ref.in_((asked.holder_ref, "")),
-                RECORDS.c.organisation.in_((asked.organisation, "")),
-            )
-            .order_by(*(column.desc() for column in ORDER))
-            .limit(PAGE + 1)
-        )
+        columns = (RECORDS.c.ce_id, RECORDS.c.ce_type, RECORDS.c.body, RECORDS.c.occurred_us)
+        newest_first = [column.desc() for column in ORDER]
+        chosen = _of_card(asked, *columns).order_by(*newest_first).limit(PAGE + 1)
         if after:
             chosen = chosen.where(tuple_(*ORDER) < tuple_(after.occurred_us, after.ce_id))
         async with self._database.read() as connection:
             rows = (await connection.execute(chosen)).all()
             head = await newest_head(connection)
         signed = head.size if head else 0
-        return page_of(
-            [
-                CardEvent(
-                    Mark(row.occurred_us, row.ce_id), row.ce_type, bytes(row.body), _place(row[4], signed)
-                )
-                for row in rows
-            ]
+        return page_of([_event(row, signed) for row in rows])
+
+    async def receipt(self, asked: CardAsked, ce_id: str) -> Receipt | NotReady:
+        """Return the receipt of one record of the card, or how far it has come."""
+        chosen = _of_card(asked, RECORDS).where(RECORDS.c.ce_id == ce_id)
+        async with self._database.read() as connection:
+            return await receipt_of(connection, (await connection.execute(chosen)).first())
+
+
+def _of_card(asked: CardAsked, *columns: Any) -> Select[Any]:
+    """Choose columns of the card's records, and their leaves.
+
+    What names nobody is of the card all the same: it ended before its holder was asked for.
+    """
+    return (
+        select(*columns, LEAVES.c.leaf_index)
+        .outerjoin(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id)
+        .where(
+            RECORDS.c.card_ref == asked.card_ref,
+            RECORDS.c.holder_ref.in_((asked.holder_ref, "")),
+            RECORDS.c.organisation.in_((asked.organisation, "")),
         )
+    )
 
 
-def _place(leaf_index: int | None, signed: int) -> int:
-    """Return the place of a leaf, counted from 1, where a head of that size covers it; else 0."""
-    return leaf_index + 1 if leaf_index is not None and leaf_index < signed else 0
+def _event(row: Row[Any], signed: int) -> CardEvent:
+    """Return the record; its place only where a head of that size covers it."""
+    there = row.leaf_index is not None and row.leaf_index < signed
+    mark = Mark(row.occurred_us, row.ce_id)
+    return CardEvent(mark, row.ce_type, bytes(row.body), row.leaf_index + 1 if there else 0)

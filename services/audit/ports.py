@@ -184,6 +184,10 @@ class CardRecords(Protocol):
         """Return the newest records, or those older than a mark."""
         ...
 
+    async def receipt(self, asked: CardAsked, ce_id: str) -> Receipt | NotReady:
+        """Return the receipt of one record of the card, or how far it has come."""
+        ...
+
 
 class GrantReader(Protocol):
     """Checks grants."""

@@ -32,15 +32,19 @@ class SqlReceipts:
         )
         async with self._database.read() as connection:
             row = (await connection.execute(chosen)).first()
-            if row is None:
-                return NotReady.NOT_RECORDED
-            head = await newest_head(connection)
-            if row.leaf_index is None or head is None or head.size <= row.leaf_index:
-                return NotReady.NOT_SIGNED
-            proof = await Proofs(connection, head).inclusion(row.leaf_index)
-        leaf = leaf_of(stored_of(row).record)
-        text = checkpoint.receipt(leaf, row.leaf_index, proof, head_of(head))
-        return Receipt(row.leaf_index, head.size, text)
+            return await receipt_of(connection, row)
+
+
+async def receipt_of(connection: AsyncConnection, row: Row[Any] | None) -> Receipt | NotReady:
+    """Return the receipt of a record, which is read with its `leaf_index`."""
+    if row is None:
+        return NotReady.NOT_RECORDED
+    head = await newest_head(connection)
+    if row.leaf_index is None or head is None or head.size <= row.leaf_index:
+        return NotReady.NOT_SIGNED
+    proof = await Proofs(connection, head).inclusion(row.leaf_index)
+    text = checkpoint.receipt(leaf_of(stored_of(row).record), row.leaf_index, proof, head_of(head))
+    return Receipt(row.leaf_index, head.size, text)
 
 
 class Proofs:

@@ -8,7 +8,7 @@ from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
 
 from services.audit.domain.history import BadToken
-from services.audit.domain.log import NotReady
+from services.audit.domain.log import NotReady, Receipt
 from services.audit.domain.saved_time import Period, SavedTime
 from services.audit.domain.savings import Adoption, By, Group
 from services.audit.history_answer import answer_of
@@ -64,13 +64,7 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
         """Give the receipt of a session's last word."""
         if not request.session_id:
             raise errors.invalid()
-        found = await self._reader.receipt(request.session_id)
-        if isinstance(found, NotReady):
-            return audit_pb2.GetReceiptResponse(
-                not_ready=audit_pb2.ReceiptNotReady.Value(f"RECEIPT_NOT_READY_{found.value}")
-            )
-        receipt = audit_pb2.Receipt(leaf_index=found.index, tree_size=found.size, text=found.text)
-        return audit_pb2.GetReceiptResponse(receipt=receipt)
+        return audit_pb2.GetReceiptResponse(**_verdict(await self._reader.receipt(request.session_id)))
 
     async def ListCardRecords(  # noqa: N802
         self, request: audit_pb2.ListCardRecordsRequest, context: Context
@@ -80,6 +74,20 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
             return answer_of(await self._cards.page(request.records_grant, request.page_token))
         except BadToken:
             raise errors.invalid() from None
+
+    async def GetCardReceipt(  # noqa: N802
+        self, request: audit_pb2.GetCardReceiptRequest, context: Context
+    ) -> audit_pb2.GetCardReceiptResponse:
+        """Give the receipt of one record of a card. GrantRefused becomes a status in the server."""
+        found = await self._cards.receipt(request.records_grant, request.event_id)
+        return audit_pb2.GetCardReceiptResponse(**_verdict(found))
+
+
+def _verdict(found: Receipt | NotReady) -> dict[str, Any]:
+    """Return the one field of an answer about a receipt."""
+    if isinstance(found, NotReady):
+        return {"not_ready": audit_pb2.ReceiptNotReady.Value(f"RECEIPT_NOT_READY_{found.value}")}
+    return {"receipt": audit_pb2.Receipt(leaf_index=found.index, tree_size=found.size, text=found.text)}
 
 
 def _period(request: audit_pb2.GetSavedTimeRequest | audit_pb2.GetSavingsRequest) -> Period:

@@ -121,11 +121,18 @@ class ReadCards:
 
     async def page(self, token: str, page_token: str) -> CardPage:
         """Return the page of the card that the grant names. Raises GrantRefused or BadToken."""
+        asked = self._asked(token)
+        return await self._records.page(asked, Mark.of_token(page_token) if page_token else None)
+
+    async def receipt(self, token: str, ce_id: str) -> Receipt | NotReady:
+        """Return the receipt of a record of the card that the grant names. Raises GrantRefused."""
+        return await self._records.receipt(self._asked(token), ce_id)
+
+    def _asked(self, token: str) -> CardAsked:
         grant = self._grants.verify(token, RecordsGrant)
         if grant.purpose != PURPOSE_RECORDS:
             raise GrantRefused
-        asked = CardAsked(grant.card_ref, grant.holder_ref, grant.organisation)
-        return await self._records.page(asked, Mark.of_token(page_token) if page_token else None)
+        return CardAsked(grant.card_ref, grant.holder_ref, grant.organisation)
 
 
 def _batch(read: Sequence[Record | SetAside], messages: Sequence[Message]) -> Batch:

@@ -491,6 +491,10 @@ class Audit(Protocol):
         """Return a page of the records of the grant's card; the newest where `older` is empty."""
         ...
 
+    async def card_receipt(self, records_grant: str, event_id: str) -> Receipt | None:
+        """Return the receipt of one record of the grant's card; None while or where there is none."""
+        ...
+
 
 @dataclass(frozen=True)
 class CardRecord:
@@ -508,6 +512,7 @@ class CardRecord:
     session_id: str = ""
     place: int = 0
     """In the audit log, counted from 1; 0: none yet that a signed head covers."""
+    event_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     (f"{HOLDER}/cards/{{card_ref}}/lift", ra_acts.show_lift, ra_acts.lift),
     (f"{HOLDER}/cards/{{card_ref}}/history", ra_history.show_history, None),
     (f"{HOLDER}/cards/{{card_ref}}/end-lock", ra_locks.show_end_lock, ra_locks.end_lock),
+    (f"{HOLDER}/cards/{{card_ref}}/history/{{event_id}}", ra_history.download_receipt, None),
     ("/address", address.show_address, address.send_code),
     ("/no-mailbox", address.show_no_mailbox, address.report_no_mailbox),
     ("/code", code.show_code, code.enter_code),

@@ -402,6 +402,10 @@ class FakeAudit:
         self._world.called("card_records", (records_grant, older))
         return self._world.card_records
 
+    async def card_receipt(self, records_grant: str, event_id: str) -> Receipt | None:
+        self._world.called("card_receipt", (records_grant, event_id))
+        return self._world.receipt
+
 
 class FakeInPerson:
     def __init__(self, world: World) -> None:

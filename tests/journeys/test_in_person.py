@@ -4,9 +4,12 @@ One holder has no address, in real Chromium; another has one, over HTTP.
 """
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -17,6 +20,7 @@ from deploy.local.child import wait_until
 from deploy.local.demo_data import Plan
 from deploy.local.keys import Keys
 from deploy.local.stack import Stack
+from services.audit.verify import audit_verify
 from tests.journeys.audit import Auditor, Record
 from tests.journeys.in_chromium import PersonInChromium, chromium
 from tests.journeys.judge import Judge
@@ -37,6 +41,9 @@ DONE = [Record("card_gateway", "SUCCESS", "", "LOCKED", "RA_IN_PERSON")]
 
 class RaInChromium(PersonInChromium):
     """The RA at the desk, with both cards in turn."""
+
+    receipt = ""
+    """Of the newest record of the history that was looked at."""
 
     def unlock_for(self, holder: Person) -> None:
         """From the RA's own card in the reader to the last page."""
@@ -60,6 +67,9 @@ class RaInChromium(PersonInChromium):
         self.tab.get_by_role("link", name=f"Test Holder {number}", exact=True).click()
         self.tab.get_by_role("link", name=f"History of smartcard {holder.card.card_ref[:8]}").click()
         self._arrive("/history")
+        with self.tab.expect_download() as download:
+            self.tab.get_by_role("link", name="download its receipt").first.click()
+        self.receipt = download.value.path().read_text()
         return self.tab.locator("main").inner_text()
 
     def _come_to_the_desk(self) -> None:
@@ -108,6 +118,7 @@ class Story:
     signed_out_at: str = ""
     receipt: str = ""
     history: str = ""
+    kept: str = ""
     refused: Shown = field(default_factory=lambda: Shown("", 0, ""))
     done: Shown = field(default_factory=lambda: Shown("", 0, ""))
 
@@ -132,7 +143,7 @@ def _in_the_browser(story: Story, page: Page) -> None:
     story.receipt = page.locator("main").inner_text()
     page.goto(f"{origin}/ra")
     story.signed_out_at = page.url
-    story.history = ra.history_of(story.addressless)
+    story.history, story.kept = ra.history_of(story.addressless), ra.receipt
 
 
 def _text_at(page: Page, address: str) -> str:
@@ -223,6 +234,14 @@ def test_R25_D1_an_ra_reads_the_history_of_the_card_the_newest_first(story: Stor
     assert "By a Registration Authority, in person." in story.history
     assert "of the signed audit log" in story.history
     assert story.addressless.session_id in story.history
+
+
+def test_R25_D1_the_receipt_of_a_record_is_one_that_anybody_verifies(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "receipt").write_text(story.kept)
+    files = [audit_verify.__file__, str(tmp_path / "receipt"), str(story.stack.keys.audit_log_public)]
+    done = subprocess.run([sys.executable, *files], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (done.returncode, "VERIFIED" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 def test_I12_no_passcode_is_anywhere(story: Story) -> None:

@@ -423,3 +423,16 @@ async def test_R48_locks_come_back_in_the_pages_words_and_an_end_crosses_with_it
     assert (answers.asked.reason, answers.asked.note) == (otp_pb2.CLEAR_REASON_MISTYPED, "a note")
     answers.answer = otp_pb2.ClearLockResponse(refused_code="LOCK_UNKNOWN")
     assert await otp.end_lock("grant", "h", "c", why) == Refused("LOCK_UNKNOWN")
+
+
+async def test_R25_D1_the_receipt_of_a_record_comes_back_or_that_there_is_none(
+    channel: Any, answers: Answers
+) -> None:
+    audit = GrpcAudit(channel)
+    answers.answer = audit_pb2.GetCardReceiptResponse(not_ready=audit_pb2.RECEIPT_NOT_READY_NOT_SIGNED)
+    assert await audit.card_receipt("right", "e") is None
+    answers.answer = audit_pb2.GetCardReceiptResponse(
+        receipt=audit_pb2.Receipt(leaf_index=0, tree_size=3, text="text")
+    )
+    assert await audit.card_receipt("right", "e") == Receipt(1, 3, "text")
+    assert (answers.asked.records_grant, answers.asked.event_id) == ("right", "e")

@@ -182,7 +182,7 @@ A_SESSION = "01930000-0000-7000-8000-00000000000b"
 RECORDS = CardRecords(
     (
         CardRecord(NOW, "ABANDONED", reason="LOCKED", by="SYSTEM", code="DEADLINE", session_id=A_SESSION),
-        CardRecord(NOW, "CARD_FROZEN", by="RA", why="MISUSE_SUSPECTED", place=12346),
+        CardRecord(NOW, "CARD_FROZEN", by="RA", why="MISUSE_SUSPECTED", place=12346, event_id="e"),
         CardRecord(NOW, "SUCCESS", reason="LOCKED", by="RA", in_person=True, session_id=A_SESSION, place=812),
         CardRecord(NOW, "VOUCHED_IN_PERSON", by="RA", why="PHOTO_ID", session_id=A_SESSION, place=811),
         CardRecord(

@@ -52,17 +52,25 @@ class GrpcAudit(ports.Audit):
 
     async def receipt(self, session_id: str) -> Receipt | None:
         """Return the receipt of a session's last word; None while there is none."""
-        answer = await self._stub.GetReceipt(audit_pb2.GetReceiptRequest(session_id=session_id))
-        if not answer.HasField("receipt"):
-            return None
-        found = answer.receipt
-        return Receipt(found.leaf_index + 1, found.tree_size, found.text)
+        return _receipt(await self._stub.GetReceipt(audit_pb2.GetReceiptRequest(session_id=session_id)))
 
     async def card_records(self, records_grant: str, older: str) -> CardRecords:
         """Return a page of the records of a card."""
         request = audit_pb2.ListCardRecordsRequest(records_grant=records_grant, page_token=older)
         answer = await self._stub.ListCardRecords(request)
         return CardRecords(tuple(map(_card_record, answer.records)), answer.next_page_token)
+
+    async def card_receipt(self, records_grant: str, event_id: str) -> Receipt | None:
+        """Return the receipt of one record of a card."""
+        request = audit_pb2.GetCardReceiptRequest(records_grant=records_grant, event_id=event_id)
+        return _receipt(await self._stub.GetCardReceipt(request))
+
+
+def _receipt(answer: audit_pb2.GetReceiptResponse | audit_pb2.GetCardReceiptResponse) -> Receipt | None:
+    if not answer.HasField("receipt"):
+        return None
+    found = answer.receipt
+    return Receipt(found.leaf_index + 1, found.tree_size, found.text)
 
 
 def _card_record(record: audit_pb2.CardRecord) -> CardRecord:
@@ -77,6 +85,7 @@ def _card_record(record: audit_pb2.CardRecord) -> CardRecord:
         why=record.why,
         session_id=record.session_id,
         place=record.place,
+        event_id=record.event_id,
     )
 
 

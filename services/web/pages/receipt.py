@@ -4,6 +4,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from services.web.domain.journey import State
 from services.web.pages.steps import session_of
+from services.web.ports import Receipt
 from services.web.visit import Elsewhere, Visit
 
 RECEIPT = "/receipt"
@@ -25,5 +26,10 @@ async def download_receipt(visit: Visit) -> Response:
     receipt = await visit.peers.audit.receipt(visit.journey.session_id)
     if receipt is None:
         raise Elsewhere(RECEIPT)
+    return as_file(receipt)
+
+
+def as_file(receipt: Receipt) -> Response:
+    """Return the receipt as a file to be kept."""
     headers = {"Content-Disposition": f'attachment; filename="{FILE_NAME}"'}
     return PlainTextResponse(receipt.text, headers=headers)

@@ -32,7 +32,7 @@ from services.runtime.grants import GrantSigner, GrantVerifier, ProfileGrant, Re
 from services.runtime.grpc_client import connect
 from services.runtime.grpc_server import build_server
 from tests.fakes.clock import FakeClock
-from tests.ports.audit.log import append_all, keep, sequencer_of
+from tests.ports.audit.log import append_all, keep, parts_of, sequencer_of
 from tests.ports.audit.test_verifying import read_head
 from tests.ports.bad_grants import all_learned, methods_of, proofs_of
 from tests.ports.bare_calls import bare_channel, tls_of
@@ -295,6 +295,29 @@ async def test_R25_the_next_page_is_asked_for_by_its_token(served: Served, recor
     assert refused.value.code == "BAD_REQUEST"
 
 
+async def test_R25_D1_a_receipt_is_given_for_a_record_of_the_card_and_for_no_other(
+    served: Served, records: Database
+) -> None:
+    await keep(records, [*EVERY_KIND, ended(6, card_ref="d" * 32)])
+    sequence = sequencer_of(records)
+
+    async def asked(event_id: str) -> audit_pb2.GetCardReceiptResponse:
+        request = audit_pb2.GetCardReceiptRequest(records_grant=served.signed(GRANT), event_id=event_id)
+        return await served.stub.GetCardReceipt(request)
+
+    early = await asked("e-0001")
+    await append_all(sequence)
+    await sequence.sign()
+    receipt = (await asked("e-0001")).receipt
+    nothing = {(await asked(each)).SerializeToString() for each in ("e-0006", "e-9999", "")}
+
+    assert early.not_ready == audit_pb2.RECEIPT_NOT_READY_NOT_SIGNED
+    assert (receipt.leaf_index, receipt.tree_size) == (1, 6)
+    assert EVERY_KIND[1].body in parts_of(receipt.text)[0]
+    not_there = audit_pb2.GetCardReceiptResponse(not_ready=audit_pb2.RECEIPT_NOT_READY_NOT_RECORDED)
+    assert nothing == {not_there.SerializeToString()}
+
+
 def bad_grants(served: Served) -> Sequence[str]:
     signer = GrantSigner.from_file("otp", served.keys.signing("otp"))
     signer.issuer = "identity"  # otp's key under identity's name
@@ -321,7 +344,7 @@ async def test_S1_S2_every_bad_grant_gets_the_same_bytes_whatever_is_recorded(
     await keep(records, EVERY_KIND)
     channel = bare_channel("audit_reader", served.address, tls_of(served.keys, "web"))
     methods = [method for method in methods_of(ACCESS) if proofs_of(method)]
-    assert [method.name for method in methods] == ["ListCardRecords"]
+    assert [method.name for method in methods] == ["ListCardRecords", "GetCardReceipt"]
     learned = {
         answer
         for method in methods

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from services.runtime import errors
-from services.web.ports import CardRecord, CardRecords, Refused
+from services.web.ports import CardRecord, CardRecords, Receipt, Refused
 from tests.fakes.web_peers import HOLDER, HOLDER_REF, World
 from tests.unit.web.conftest import Visitor
 from tests.unit.web.test_ra_desk_pages import reach_desk
@@ -142,3 +142,22 @@ async def test_R25_a_history_is_for_ras_alone(visitor: Visitor, world: World) ->
 
     assert (page.status_code, visitor.error_code()) == (403, "RA_ONLY")
     assert {"allow_records", "card_records"}.isdisjoint(world.names())
+
+
+async def test_R25_D1_each_signed_record_has_its_receipt_as_a_file(visitor: Visitor, world: World) -> None:
+    text = await shown(visitor, world, replace(UNLOCKED, event_id="e-1"), replace(UNLOCKED, place=0))
+    world.receipt = Receipt(12345, 20000, "the receipt")
+    page = await visitor.open(f"{AT}/e-1")
+
+    assert text.count("download its receipt") == 1
+    assert f'href="{AT}/e-1"' in text
+    assert ("card_receipt", ("records-grant", "e-1")) in world.calls
+    assert (page.text, page.headers["content-type"]) == ("the receipt", "text/plain; charset=utf-8")
+    assert "unlock-receipt.tlog-proof" in page.headers["content-disposition"]
+
+
+async def test_R25_a_record_that_is_not_the_cards_has_no_receipt(visitor: Visitor, world: World) -> None:
+    await reach_desk(visitor, world)
+    page = await visitor.open(f"{AT}/e-2")
+
+    assert (page.status_code, visitor.error_code()) == (404, "PAGE_NOT_FOUND")

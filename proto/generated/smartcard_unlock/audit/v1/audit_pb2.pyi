@@ -640,3 +640,59 @@ class CardRecord(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CardRecord: _TypeAlias = CardRecord  # noqa: Y015
+
+@_typing.final
+class GetCardReceiptRequest(_message.Message):
+    """Which record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_GRANT_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    records_grant: _builtins.str
+    """RecordsGrant of AllowCardRecords: it names the card. SECRET."""
+    event_id: _builtins.str
+    """Id of the event that told it."""
+    def __init__(
+        self,
+        *,
+        records_grant: _builtins.str = ...,
+        event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "records_grant", b"records_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCardReceiptRequest: _TypeAlias = GetCardReceiptRequest  # noqa: Y015
+
+@_typing.final
+class GetCardReceiptResponse(_message.Message):
+    """The receipt, or how far the record has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    NOT_READY_FIELD_NUMBER: _builtins.int
+    not_ready: Global___ReceiptNotReady.ValueType
+    """There is none; NOT_RECORDED: nothing of this card."""
+    @_builtins.property
+    def receipt(self) -> Global___Receipt:
+        """The receipt."""
+
+    def __init__(
+        self,
+        *,
+        receipt: Global___Receipt | None = ...,
+        not_ready: Global___ReceiptNotReady.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["not_ready", b"not_ready", "receipt", b"receipt", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_ready", b"not_ready", "receipt", b"receipt", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_verdict: _TypeAlias = _typing.Literal["receipt", "not_ready"]  # noqa: Y015
+    _WhichOneofArgType_verdict: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_verdict) -> _WhichOneofReturnType_verdict | None: ...
+
+Global___GetCardReceiptResponse: _TypeAlias = GetCardReceiptResponse  # noqa: Y015

@@ -60,6 +60,11 @@ class AuditServiceStub:
                 request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsResponse.FromString,
                 _registered_method=True)
+        self.GetCardReceipt = channel.unary_unary(
+                '/smartcard_unlock.audit.v1.AuditService/GetCardReceipt',
+                request_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetCardReceiptRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetCardReceiptResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -113,6 +118,16 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCardReceipt(self, request, context):
+        """Gives the receipt of one record that ListCardRecords lists. That it is not ready yet is an answer; a record
+        of another card is answered as one that is not there. R25, D1.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -140,6 +155,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListCardRecords,
                     request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsRequest.FromString,
                     response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsResponse.SerializeToString,
+            ),
+            'GetCardReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCardReceipt,
+                    request_deserializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetCardReceiptRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetCardReceiptResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -278,6 +298,33 @@ class AuditService:
             '/smartcard_unlock.audit.v1.AuditService/ListCardRecords',
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsRequest.SerializeToString,
             smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.ListCardRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCardReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.audit.v1.AuditService/GetCardReceipt',
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetCardReceiptRequest.SerializeToString,
+            smartcard__unlock_dot_audit_dot_v1_dot_audit__pb2.GetCardReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

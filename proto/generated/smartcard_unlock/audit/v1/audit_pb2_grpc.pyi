@@ -43,6 +43,12 @@ class AuditServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    GetCardReceipt: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetCardReceiptRequest, _audit_pb2.GetCardReceiptResponse]
+    """Gives the receipt of one record that ListCardRecords lists. That it is not ready yet is an answer; a record
+    of another card is answered as one that is not there. R25, D1.
+
+    Callers: web. Idempotent; reads only.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Read only: what was recorded, and what it saves."""
@@ -100,6 +106,18 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_audit_pb2.ListCardRecordsResponse]:
         """Lists what is recorded of one card, the newest first, a page at a time: how its sessions ended, and what was
         done with it. Only what was recorded for the holder and the organisation that the grant names. R25, D1.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCardReceipt(
+        self,
+        request: _audit_pb2.GetCardReceiptRequest,
+        context: _aio.ServicerContext[_audit_pb2.GetCardReceiptRequest, _abc.Awaitable[_audit_pb2.GetCardReceiptResponse]],
+    ) -> _abc.Awaitable[_audit_pb2.GetCardReceiptResponse]:
+        """Gives the receipt of one record that ListCardRecords lists. That it is not ready yet is an answer; a record
+        of another card is answered as one that is not there. R25, D1.
 
         Callers: web. Idempotent; reads only.
         """
