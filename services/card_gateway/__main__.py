@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from aiokafka.errors import KafkaError
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc, card_gateway_pb2_grpc
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,7 +39,7 @@ from services.card_gateway.vault import MasterVault
 from services.card_gateway.vault_commands import make_key, move_imports, tell_keys
 from services.runtime import database, logs, process, settings
 from services.runtime.access import for_enrolled_agents
-from services.runtime.catching_up import Hole
+from services.runtime.catching_up import commands, said
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
 from services.runtime.freshness import TopicFreshness
@@ -277,41 +276,30 @@ def _told(error: Exception) -> int:
     return 2
 
 
-async def catch_up_(_: argparse.Namespace, *, with_hole: bool = False) -> int:
-    """After a restore: bring the database to what was told on the topic since the copy; 1 where it cannot."""
+async def catch_up_(with_hole: bool) -> int:
+    """Bring cards and sessions to what was told on the topic since the copy; returns the exit status."""
     read = settings.load(CatchUpSettings)
     opened = Database(read.CARD_GATEWAY_DATABASE_URL)
-    try:
+
+    async def caught_up() -> list[str]:
         told = told_of(await read_back(read.brokers, TOPIC, SOURCE))
         done = await catch_up(opened, SystemClock(), SystemRandomness(), told, with_hole=with_hole)
-    except Hole as hole:
-        print(f"HOLE: the topic does not hold events {hole} any more", file=sys.stderr)
-        return 1
-    except (KafkaError, OSError) as error:
-        print(f"{type(error).__name__}: Kafka cannot be asked", file=sys.stderr)
-        return 1
-    finally:
-        await opened.close()
-    print(f"{done.events} events, {done.cards} cards ({done.unsettled} unsettled), {done.sessions} sessions")
-    for card_ref in done.not_imported:
-        print(f"import again: {card_ref}")
-    return 0
+        counts = (
+            f"{done.events} events, {done.cards} cards ({done.unsettled} unsettled), {done.sessions} sessions"
+        )
+        return [counts, *(f"import again: {card_ref}" for card_ref in done.not_imported)]
 
-
-async def catch_up_with_hole(options: argparse.Namespace) -> int:
-    """As catch-up, where the topic holds no longer all that was told: the rest stays as the copy has it."""
-    return await catch_up_(options, with_hole=True)
+    return await said(opened, caught_up)
 
 
 if __name__ == "__main__":
-    commands: dict[str, process.Command] = {
+    known: dict[str, process.Command] = {
         "serve": serve, "migrate": migrate, "check-config": check_config, "import": import_,
         "reconcile": reconcile_,
-        "vault new-key": new_key, "vault keys": keys, "vault rewrap": rewrap, "vault catch-up": catch_up_,
-        "vault catch-up-with-hole": catch_up_with_hole,
+        "vault new-key": new_key, "vault keys": keys, "vault rewrap": rewrap, **commands(catch_up_, "vault "),
     }  # fmt: skip
     process.main(
         SOURCE,
-        commands,
+        known,
         {"import": ["file", "--dry-run", "--report FILE"], "reconcile": ["file"], "vault new-key": ["kid"]},
     )

@@ -45,7 +45,7 @@ from services.identity.use_cases.registering import Registering
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
 from services.runtime import database, logs, process, settings
-from services.runtime.catching_up import by_command
+from services.runtime.catching_up import by_command, commands
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, TransientDatabaseError
 from services.runtime.freshness import TopicFreshness
@@ -223,16 +223,11 @@ async def check_config(_: argparse.Namespace) -> int:
     return 0
 
 
-async def catch_up(_: argparse.Namespace, *, with_hole: bool = False) -> int:
-    """After a restore: bring the database to what was told on its topic since the copy; 1 where it cannot."""
+async def catch_up(with_hole: bool) -> int:
+    """Bring the database to what was told on its topic since the copy it is; returns the exit status."""
     read = settings.load(CatchUpSettings)
     opened, again = Database(read.IDENTITY_DATABASE_URL), catching_up.Recalling(SystemRandomness()).again
     return await by_command(opened, read.brokers, catching_up.BOOKS, PROCESS, again, with_hole=with_hole)
-
-
-async def catch_up_with_hole(options: argparse.Namespace) -> int:
-    """As catch-up, where the topic holds no longer all that was told: the rest stays as the copy has it."""
-    return await catch_up(options, with_hole=True)
 
 
 if __name__ == "__main__":
@@ -248,8 +243,7 @@ if __name__ == "__main__":
             "allow-list remove": list_remove,
             "allow-list changes": list_changes,
             "check-config": check_config,
-            "catch-up": catch_up,
-            "catch-up-with-hole": catch_up_with_hole,
+            **commands(catch_up),
         },
         arguments={
             "import": [

@@ -5,6 +5,7 @@ and last the relay's numbers go on after the highest that was told, so that nobo
 Safe to run again, and while the service runs: it does nothing before this has committed.
 """
 
+import argparse
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.runtime.brokers import Brokers
 from services.runtime.cloud_events import Received, Unreadable
 from services.runtime.database import Database
+from services.runtime.process import Command
 from services.runtime.told import read_back
 
 IN_ONE = 500
@@ -131,9 +133,22 @@ async def by_command(
     with_hole: bool = False,
 ) -> int:
     """The command `catch-up` of a service: catch up, say what was done, close. Returns the exit status."""
-    try:
+
+    async def caught_up() -> list[str]:
         told = {each.topic: await read_back(brokers, each.topic, source) for each in books}
         done = await catch_up(opened, books, told, again, with_hole=with_hole)
+        counts = [
+            f"{kind}: {done.told[kind]}, of which {done.done[kind]} done again" for kind in sorted(done.told)
+        ]
+        return [f"{done.told.total()} events that the database did not know", *counts]
+
+    return await said(opened, caught_up)
+
+
+async def said(opened: Database, caught_up: Callable[[], Awaitable[Iterable[str]]]) -> int:
+    """Print what was done, or why it could not be, and close. Returns the exit status: 0 or 1."""
+    try:
+        lines = await caught_up()
     except Hole as hole:
         print(f"HOLE: the topic does not hold events {hole} any more", file=sys.stderr)
         return 1
@@ -142,7 +157,22 @@ async def by_command(
         return 1
     finally:
         await opened.close()
-    print(f"{done.told.total()} events that the database did not know")
-    for kind in sorted(done.told):
-        print(f"{kind}: {done.told[kind]}, of which {done.done[kind]} done again")
+    print("\n".join(lines))
     return 0
+
+
+def commands(act: Callable[[bool], Awaitable[int]], group: str = "") -> dict[str, Command]:
+    """Return the two commands of a service that catches up, for `process.main`.
+
+    `act` is told whether a hole is accepted, and returns the exit status; `group` goes before their names.
+    """
+
+    async def strictly(_: argparse.Namespace) -> int:
+        """After a restore: bring the database to what was told since the copy; 1 where it cannot."""
+        return await act(False)
+
+    async def with_hole(_: argparse.Namespace) -> int:
+        """As catch-up, where the topic no longer holds all that was told: the rest stays as in the copy."""
+        return await act(True)
+
+    return {f"{group}catch-up": strictly, f"{group}catch-up-with-hole": with_hole}
