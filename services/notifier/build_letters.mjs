@@ -10,10 +10,18 @@ import mjml2html from "mjml";
 const source = join(dirname(fileURLToPath(import.meta.url)), "templates");
 const target = process.argv[2] ?? source;
 
-for (const letter of readdirSync(source)) {
-  const mjml = readFileSync(join(source, letter, "body.mjml"), "utf8");
-  // No fonts from elsewhere: a mail loads nothing.
-  const { html, errors } = await mjml2html(mjml, { validationLevel: "strict", fonts: {}, minify: false });
+const letters = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+for (const { name: letter } of letters) {
+  const file = join(source, letter, "body.mjml");
+  const { html, errors } = await mjml2html(readFileSync(file, "utf8"), {
+    validationLevel: "strict",
+    fonts: {}, // None from elsewhere: a mail loads nothing.
+    minify: false,
+    // What letters share lies beside their folders; nothing else is read.
+    ignoreIncludes: false,
+    filePath: file,
+    includePath: source,
+  });
   if (errors.length > 0) throw new Error(errors.map((error) => error.formattedMessage).join("\n"));
   if (/(src|href)=|url\(|@import/.test(html)) throw new Error(`${letter}: a mail loads nothing and links nowhere`);
   mkdirSync(join(target, letter), { recursive: true });
