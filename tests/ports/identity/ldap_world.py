@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from services.identity.approved_domains import ApprovedDomains
+from services.identity.domain.allow_list import AllowedDomain
+from services.identity.events import event_of
 from services.identity.ldap.__main__ import import_entries
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database
+from services.runtime.randomness import SystemRandomness
 from tests.fixtures.ldap_server import BASE, LdapDirectory
 
 ROOT = Path(__file__).parents[3]
@@ -70,7 +76,7 @@ def holder(number: int, **unlike: str) -> str:
     person = f"test-holder-{number:04}"
     attributes = {
         "displayName": f"Test Holder {number}", "sn": f"Holder {number}", "cn": person, "o": "X26",
-        "mail": f"{person}@example.nhs.uk", "employeeType": "staff",
+        "mail": f"{person}@nhs.example.org", "employeeType": "staff",
     } | unlike  # fmt: skip
     lines = [f"{name}: {value}" for name, value in attributes.items()]
     return "\n".join([f"dn: {dn(number)}", "objectClass: inetOrgPerson", *lines])
@@ -97,7 +103,14 @@ class Command:
     def __init__(self, folder: Path, migrated: Path) -> None:
         self.folder, self.database = folder, folder / "identity.db"
         shutil.copy(migrated, self.database)
+        asyncio.run(self._approve("example.org"))
         self.mapping = MAPPING
+
+    async def _approve(self, domain: str) -> None:
+        database = Database(f"sqlite+aiosqlite:///{self.database}")
+        approved = ApprovedDomains(database, event_of, SystemRandomness(), SystemClock())
+        await approved.put(AllowedDomain(domain, subdomains=True), "keeper")
+        await database.close()
 
     def run(self, directory: LdapDirectory, *options: str, **unlike: str) -> tuple[int, list[str], str]:
         """Run it in this process; return exit code, lines of standard output, and standard error."""

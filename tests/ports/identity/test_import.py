@@ -235,15 +235,16 @@ async def test_a_rehearsal_knows_the_rows_before_and_leaves_nothing(world: World
 
 def rows_of(count: int) -> Iterator[str]:
     organisations = max(1, count // 1_000)
-    yield "kind,code,id,card_ref,name,organisation,holder,email,certificate_expires_at\n"
+    yield "kind,code,id,card_ref,name,organisation,holder,email,certificate_expires_at,domain,subdomains\n"
+    yield "allowed_domain,,,,,,,,,example.org,true\n"
     for n in range(organisations):
-        yield f"organisation,X{n},,,Example Clinic {n},,,,\n"
+        yield f"organisation,X{n},,,Example Clinic {n},,,,,,\n"
     people = (count - organisations) // 2
     for n in range(people):
-        address = f"test-holder-{n}@example.nhs.uk"
-        yield f"holder,,test-holder-{n},,Test Holder {n},X{n % organisations},,{address},\n"
+        address = f"test-holder-{n}@nhs.example.org"
+        yield f"holder,,test-holder-{n},,Test Holder {n},X{n % organisations},,{address},,,\n"
     for n in range(people):
-        yield f"card,,,{n:032x},,,test-holder-{n},,2027-11-01T00:00:00Z\n"
+        yield f"card,,,{n:032x},,,test-holder-{n},,2027-11-01T00:00:00Z,,\n"
 
 
 def test_R16_rows_pass_in_bounded_memory_however_many_there_are(

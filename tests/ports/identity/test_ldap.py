@@ -83,7 +83,7 @@ def test_R16_a_second_run_changes_nothing_and_a_dry_run_writes_nothing(
 def test_refused_entries_are_reported_by_their_uuid_and_never_by_what_they_say(
     command: Command, directory: LdapDirectory, tmp_path: Path
 ) -> None:
-    two = modify(2, "add: mail\nmail: second@example.nhs.uk")
+    two = modify(2, "add: mail\nmail: second@nhs.example.org")
     directory.change(two + "\n" + modify(3, "replace: o\no: NONE"))
     report = tmp_path / "report"
 

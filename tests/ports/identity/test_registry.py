@@ -59,10 +59,10 @@ async def test_every_refusal_comes_from_the_stored_rows(world: World) -> None:
 async def test_F14_the_address_is_given_for_the_version_that_stands(world: World) -> None:
     await world.populate()
     ref = await world.holder_ref()
-    await world.take(HOLDER | {"email": "moved@sub.nhs.uk"})
+    await world.take(HOLDER | {"email": "moved@example.org"})
 
     assert await world.holders.delivery_address(ref, 1) == Delivery(refused_code="ADDRESS_CHANGED")
-    assert await world.holders.delivery_address(ref, 2) == Delivery(address="moved@sub.nhs.uk")
+    assert await world.holders.delivery_address(ref, 2) == Delivery(address="moved@example.org")
 
 
 async def test_D1_one_refusal_is_told_however_many_ask_at_once(world: World) -> None:

@@ -273,6 +273,7 @@ def test_R64_the_ra_team_is_told_which_card_was_frozen() -> None:
 def test_R25_the_mail_of_an_address_that_an_ra_set_says_so(which: str) -> None:
     letter = LETTERS.write(replace(NOTICE, template=Template.ADDRESS_CHANGED, reason=which), TO, Contents())
 
+    assert letter.subject.endswith("by your Registration Authority: did you ask for this?")
     for text in (letter.text, re.sub(r"<[^>]+>", "", letter.html)):
         assert "at 12:00 by your Registration Authority." in text
         assert "If you did not ask for it" in text
