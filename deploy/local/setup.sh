@@ -135,7 +135,8 @@ present_kafka() { ls .cache/kafka/kafka_*.jar >/dev/null 2>&1; }
 kafka_jars() {
   rm -rf .cache/kafka
   mvn -q -B -f deploy/local/pom.xml dependency:copy-dependencies \
-    -DoutputDirectory="$PWD/.cache/kafka" -DincludeScope=runtime
+    -DoutputDirectory="$PWD/.cache/kafka" -DincludeScope=runtime &&
+    .venv/bin/python -m deploy.local.kafka
 }
 
 echo "Setting up (the first time takes a few minutes)"
@@ -147,5 +148,5 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.
 step python requirements.lock pyproject.toml -- python_packages
 step npm package.json package-lock.json -- npm_packages
 step pages package-lock.json services/web/build_static.mjs services/web/static/src -- pages
-step kafka deploy/local/pom.xml -- kafka_jars
+step kafka deploy/local/pom.xml deploy/local/kafka.py -- kafka_jars
 echo "Ready after $((SECONDS - started)) s"

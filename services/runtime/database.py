@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import DateTime, Dialect, Select, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -124,6 +122,9 @@ def for_update(statement: Select[Any], connection: AsyncConnection) -> Select[An
 
 async def migrate(url: str, migrations: Path) -> None:
     """Bring the schema to its newest revision (Alembic)."""
+    from alembic import command  # a tenth of what a process loads, and no other command needs it
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["url"] = url

@@ -1,16 +1,13 @@
 """The pages of help and the search for one's RA, held to what every page is held to."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.web.ports import RegistrationAuthority
 from tests.fakes.web_peers import RA
 from tests.web.conftest import Site
-from tests.web.test_every_page import Shown, passes, pictures
+from tests.web.test_every_page import Shown, passes
 
-__all__ = ["pictures"]
 pytestmark = pytest.mark.browser
 
 RA_WITHOUT_CONTACT = RegistrationAuthority("A Test Organisation With A Rather Long Name", organisation="T02")
@@ -39,6 +36,6 @@ SHOWN = [
 
 @pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.name)
 def test_R38_every_page_of_help_passes_axe_and_fits_narrow_and_wide_windows(
-    browser: Browser, site: Site, pictures: Path, shown: Shown
+    browser: Browser, site: Site, shown: Shown
 ) -> None:
-    passes(browser, site, pictures, shown)
+    passes(browser, site, shown)

@@ -138,7 +138,7 @@ class Command:
         return {
             "IDENTITY_DATABASE_URL": f"sqlite+aiosqlite:///{self.database}",
             **directory.settings,
-            "LDAP_TIMEOUT_SECONDS": "5",
+            "LDAP_TIMEOUT_SECONDS": "30",
         }
 
     def ask(self, query: str) -> list[tuple[object, ...]]:
