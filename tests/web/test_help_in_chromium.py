@@ -28,6 +28,16 @@ def test_R17_R18_R19_R24_typing_the_address_leads_into_the_journey_at_once_and_t
     assert not any(word in text.lower() for word in ("log in", "register", "security question", "plug-in"))
 
 
+def test_R38_a_qr_code_stays_black_on_white_where_colours_are_forced(browser: Browser, site: Site) -> None:
+    page = browser.new_page(forced_colors="active", color_scheme="dark")
+    page.goto(f"{site.origin}/help/handout")
+    colour = "element => getComputedStyle(element).backgroundColor"
+
+    assert page.locator("body").evaluate(colour) == "rgb(0, 0, 0)"
+    assert page.locator(".app-qr").evaluate(colour) == "rgb(255, 255, 255)"
+    page.close()
+
+
 def test_R37_an_ra_is_found_by_keyboard_alone(page: Page, site: Site) -> None:
     page.goto(f"{site.origin}/find-ra")
     page.keyboard.press("Tab")
