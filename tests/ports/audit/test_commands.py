@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,11 @@ from sqlalchemy import create_engine, insert
 
 from services.audit.tables import LEDGER
 from services.runtime.database import sync_url
+from tests.fixtures.in_place import run_in_place
 
 
 def audit(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "services.audit", *arguments],
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return run_in_place("services.audit", *arguments, env={"PATH": os.environ["PATH"], **environment})
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The allow list is data: for all or for one organisation, each change written down and told. R33, R26."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,12 +14,12 @@ from services.identity.events import event_of
 from services.identity.tables import outbox
 from services.identity.use_cases import Refused, Resolved
 from services.runtime.randomness import SystemRandomness
+from tests.fixtures.in_place import run_in_place
 from tests.ports.identity.test_calls import Served, served
 from tests.ports.identity.world import HOLDER, ORGANISATION, World
 
 __all__ = ["served"]
 
-ROOT = Path(__file__).parents[3]
 OTHER = ORGANISATION | {"code": "Y77", "name": "Other Clinic"}
 ADDITION = AllowedDomain("clinic.example.com", True, "X26")
 
@@ -135,10 +133,7 @@ def test_R33_the_commands_keep_the_list_and_say_what_they_did(
     url = f"sqlite+aiosqlite:///{database}"
 
     def command(*words: str) -> tuple[int, str]:
-        call = [sys.executable, "-m", "services.identity", "allow-list", *words]
-        done = subprocess.run(
-            call, cwd=ROOT, env={"IDENTITY_DATABASE_URL": url}, capture_output=True, text=True
-        )
+        done = run_in_place("services.identity", "allow-list", *words, env={"IDENTITY_DATABASE_URL": url})
         return done.returncode, done.stdout.strip()
 
     assert command("add", "Bücher.example.org", "--exact") == (

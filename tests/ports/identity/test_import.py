@@ -24,6 +24,7 @@ from services.identity.import_command import REASONS
 from services.identity.registry import Rehearsal
 from services.identity.use_cases import Resolved
 from services.runtime.randomness import SystemRandomness
+from tests.fixtures.in_place import run_in_place
 from tests.ports.card_gateway.test_import_process import most_memory
 from tests.ports.identity.world import CARD, CARD_REF, DOMAIN, HOLDER, ORGANISATION, World
 
@@ -54,8 +55,8 @@ class Command:
         """Return exit code, lines of standard output, and what is on standard error."""
         (self.folder / "file").write_text(content)
         environment = {"IDENTITY_DATABASE_URL": f"sqlite+aiosqlite:///{self.database}"}
-        call = [sys.executable, "-m", "services.identity", "import", str(self.folder / "file"), *options]
-        done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True)
+        words = ("import", str(self.folder / "file"), *options)
+        done = run_in_place("services.identity", *words, env=environment)
         return done.returncode, done.stdout.splitlines(), done.stderr
 
     def count(self, table: str) -> int:

@@ -1,5 +1,5 @@
+import os
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from services.otp.domain.policy import Policy
 from services.otp.sealing import CodeKey, NotifierKey
 from services.otp.settings import OtpSettings
 from services.runtime.settings import load
+from tests.fixtures.in_place import run_in_place
 
 
 @pytest.fixture
@@ -67,8 +68,7 @@ def test_S3_limits_that_break_a_rule_do_not_start(
 
 
 def check_config() -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.otp", "check-config"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_in_place("services.otp", "check-config", env=dict(os.environ))
 
 
 def test_S3_check_config_says_how_likely_a_code_is_guessed(environment: dict[str, str]) -> None:
