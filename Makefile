@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PY := .venv/bin/python
-WORKERS ?= 3
+# Two cores bear four workers: tests of whole processes wait for about half of their time.
+WORKERS ?= 4
 # A module stays on one worker, since it shares a stack or a browser; the long ones come first.
 SPREAD = --dist loadfile --no-loadscope-reorder
 
