@@ -185,11 +185,13 @@ def test_the_job_imports_an_ldap_server_as_its_manifest_says(
         *(inside(tmp_path, word) for word in arguments),
     ]
     surroundings = {"PATH": os.environ["PATH"], **told_here}
+    address = f"host=127.0.0.1 port={migrated.server.port} user=postgres dbname=identity"
+    with psycopg.connect(address) as connection:
+        connection.execute("INSERT INTO allow_list VALUES ('example.org', true)")
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["taken"] == 6
-    address = f"host=127.0.0.1 port={migrated.server.port} user=postgres dbname=identity"
     with psycopg.connect(address) as connection:
         assert connection.execute("SELECT count(*) FROM holders").fetchone() == (2,)
         assert connection.execute("SELECT count(*) FROM feeds").fetchone() == (1,)
