@@ -15,7 +15,16 @@ from services.runtime.randomness import SystemRandomness
 from services.runtime.settings import load
 from services.web import help_dates
 from services.web.api.app import as_json
-from services.web.clients import GrpcAudit, GrpcDesk, GrpcGateway, GrpcIdentity, GrpcInPerson, GrpcOtp
+from services.web.clients import (
+    GrpcAudit,
+    GrpcDesk,
+    GrpcGateway,
+    GrpcIdentity,
+    GrpcInPerson,
+    GrpcOtp,
+    GrpcRegistration,
+    GrpcRegistrationCodes,
+)
 from services.web.domain.errors import as_markdown
 from services.web.routes import build_app
 from services.web.sessions import CookieSealer
@@ -68,6 +77,8 @@ def _house(settings: WebSettings, channels: dict[str, grpc.aio.Channel]) -> Hous
         audit=GrpcAudit(channels["audit_reader"]),
         desk=GrpcDesk(channels["identity"]),
         in_person=GrpcInPerson(channels["identity"]),
+        registration=GrpcRegistration(channels["identity"]),
+        registration_codes=GrpcRegistrationCodes(channels["otp"]),
     )
     return House(peers, settings, SystemClock(), SystemRandomness(), environment(), sites=_sites(settings))
 

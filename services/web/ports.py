@@ -4,12 +4,21 @@ Every method raises `services.runtime.errors.ServiceError` where a call could no
 An expected "no" is an answer: `Refused` with its error code.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from services.web.domain.journey import Reason, State
+from services.web.domain.questions import (
+    Answer,
+    AnswersJudged,
+    AnswersRefused,
+    Confirmed,
+    Offered,
+    QuestionsAsked,
+)
 
 
 class Reader(Enum):
@@ -171,7 +180,7 @@ class Redemption:
 
     verdict: Verdict
     entries_left: int
-    unlock_grant: str = field(default="", repr=False)
+    grant: str = field(default="", repr=False)
 
 
 class LockCause(Enum):
@@ -413,8 +422,8 @@ class Gateway(Protocol):
 class Identity(Protocol):
     """identity, as far as pages may call it."""
 
-    async def resolve_holder(self, card_grant: str) -> Holder | Refused:
-        """Judge anew whether the holder of a proven card may unlock it now."""
+    async def resolve_holder(self, card_grant: str) -> Holder | Refused | QuestionsAsked:
+        """Judge anew whether the holder of a proven card may unlock it now, or has questions to answer."""
         ...
 
     async def no_mailbox(self, card_grant: str) -> Refused:
@@ -448,22 +457,24 @@ class Identity(Protocol):
         ...
 
 
-class Otp(Protocol):
-    """otp, as far as pages may call it."""
+class Codes(Protocol):
+    """otp, as far as codes go: to unlock a card, or to register."""
 
-    async def issue_code(self, holder_grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
+    async def issue_code(self, grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
         """Have a code sent; a live one is superseded."""
         ...
 
-    async def code_status(self, holder_grant: str) -> CodeStatus | None:
+    async def code_status(self, grant: str) -> CodeStatus | None:
         """Tell how the newest code stands; None where none was issued."""
         ...
 
-    async def redeem_code(
-        self, holder_grant: str, typed: str, attempt_id: str, client_address: str
-    ) -> Redemption:
+    async def redeem_code(self, grant: str, typed: str, attempt_id: str, client_address: str) -> Redemption:
         """Judge one entry; a new attempt spends one of three."""
         ...
+
+
+class Otp(Codes, Protocol):
+    """otp, as far as pages may call it."""
 
     async def locks(self, profile_grant: str, holder_ref: str) -> Locks:
         """List the locks of a holder of the RA's organisations; none of anybody else's."""
@@ -550,6 +561,8 @@ class HolderCard:
     card_ref: str
     status: str
     certificate_expires_at: datetime | None = None
+    answers_locked_at: datetime | None = None
+    """Since when wrong answers to the security questions lock it. R48."""
 
 
 @dataclass(frozen=True)
@@ -592,6 +605,7 @@ class CardAct(Enum):
 
     FREEZE = "FREEZE"
     LIFT = "LIFT"
+    CLEAR_ANSWERS = "CLEAR_ANSWERS"
 
 
 @dataclass(frozen=True)
@@ -642,7 +656,35 @@ class Desk(Protocol):
     async def act_on_card(
         self, profile_grant: str, act: CardAct, holder_ref: str, card_ref: str, why: Why
     ) -> Refused | None:
-        """Freeze a holder's card or lift its freeze; None where it was done."""
+        """Freeze a holder's card, lift its freeze or end a lock of answers; None where it was done."""
+        ...
+
+
+class Registration(Protocol):
+    """identity, as far as the pages of security questions may call it. R41, R42, R48."""
+
+    async def questions(self, profile_grant: str) -> Offered | Refused:
+        """List the questions."""
+        ...
+
+    async def set_answers(
+        self, profile_grant: str, answers: Sequence[Answer]
+    ) -> AnswersRefused | Refused | None:
+        """Keep answers until a code completes the registration; None where they are kept."""
+        ...
+
+    async def confirm_email(self, profile_grant: str, address: str) -> Confirmed | Refused:
+        """Confirm or overwrite the address, and let a code be mailed there."""
+        ...
+
+    async def complete(self, mailbox_grant: str) -> Refused | None:
+        """Complete the registration whose code was typed; None where the holder is registered now."""
+        ...
+
+    async def answer(
+        self, card_grant: str, answers: Sequence[Answer], attempt_id: str
+    ) -> AnswersJudged | Refused:
+        """Judge the answers of whoever wants to unlock a card."""
         ...
 
 
@@ -656,3 +698,6 @@ class Peers:
     audit: Audit
     desk: Desk
     in_person: InPerson
+    registration: Registration
+    registration_codes: Codes
+    """otp for codes of a registration: its grants are RegistrationGrants, and earn MailboxGrants."""

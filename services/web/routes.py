@@ -15,7 +15,15 @@ from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
 from services.web.api.app import PREFIX, build_api
 from services.web.domain.guides import GUIDES
-from services.web.domain.journey import IN_PERSON, VOUCH
+from services.web.domain.journey import (
+    IN_PERSON,
+    QUESTIONS,
+    REGISTER,
+    REGISTER_CODE,
+    REGISTER_EMAIL,
+    REGISTERED,
+    VOUCH,
+)
 from services.web.edge import SecureEdge
 from services.web.pages import (
     address,
@@ -28,6 +36,7 @@ from services.web.pages import (
     in_person,
     passcode,
     profile,
+    questions,
     ra_acts,
     ra_desk,
     ra_history,
@@ -35,6 +44,7 @@ from services.web.pages import (
     ra_locks,
     reasons,
     receipt,
+    registering,
     saved_hours,
     sign_in,
     start,
@@ -103,12 +113,24 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     (OLD_ADDRESS, start.redirect_old_address, None),
 )
 
+QUESTION_PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
+    (QUESTIONS, questions.show_questions, questions.answer_questions),
+    (REGISTER, registering.show_choose, registering.set_answers),
+    (REGISTER_EMAIL, registering.show_email, registering.confirm_email),
+    (REGISTER_CODE, registering.show_code, registering.enter_code),
+    (f"{REGISTER_CODE}/again", registering.show_code, registering.send_again),
+    (REGISTERED, registering.show_registered, None),
+    (f"{HOLDER}/cards/{{card_ref}}/answers", ra_acts.show_clear_answers, ra_acts.clear_answers),
+)
+"""Of security questions: not there where none are asked. R41, R48."""
+
 log = logs.logger("pages")
 
 
 def build_app(house: House, sealer: CookieSealer) -> ASGIApp:
     """Return the whole web application."""
-    routes: list[BaseRoute] = [_route(house, sealer, *page) for page in PAGES]
+    pages = PAGES + (QUESTION_PAGES if house.settings.asks_questions else ())
+    routes: list[BaseRoute] = [_route(house, sealer, *page) for page in pages]
     routes += [
         Route("/health/live", _alive),
         Route("/health/ready", _alive),

@@ -3,6 +3,7 @@
 import sys
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,9 @@ class WebSettings(ProcessSettings):
         description="websites whose pages may call the JSON API, with commas between; none by default",
     )
     WEB_TIME_ZONE: str = Field("Europe/London", description="in which an RA's pages tell the time")
+    SECURITY_QUESTIONS: Literal["off", "required"] = Field(
+        "off", description="required: the old service's registration; as in identity"
+    )
     RA_CONTACT: str = Field("", max_length=200, description="shown where identity names no RA")
     SITES_FILE: Path | None = Field(None, description="CSV: network,name; mails name the reader's site by it")
     TRUSTED_HOPS: int = Field(0, ge=0, le=5, description="proxies of ours that add to X-Forwarded-For")
@@ -85,6 +89,11 @@ class WebSettings(ProcessSettings):
     def api_origins(self) -> tuple[str, ...]:
         """Websites, besides our own pages, that may call the JSON API from a browser."""
         return tuple(self.API_ALLOWED_ORIGINS.split(",")) if self.API_ALLOWED_ORIGINS else ()
+
+    @property
+    def asks_questions(self) -> bool:
+        """True where holders register security questions and answer them; else their pages are not there."""
+        return self.SECURITY_QUESTIONS == "required"
 
     @property
     def https(self) -> bool:

@@ -138,6 +138,11 @@ FREEZE_LIFTED_TOLD = (
 )
 
 LOCK_ENDED = "The lock is ended"
+ANSWERS_CLEARED = "The lock is ended"
+ANSWERS_CLEARED_TOLD = (
+    "The holder has 3 more attempts to answer their security questions. If they do not remember the answers,"
+    " unlock the smartcard in person: they can then register other questions in My profile."
+)
 
 CHANGES = {
     "ADDRESS_SET": "Email address set",
@@ -257,6 +262,23 @@ SIGN_IN_STOPPED = {
 def tries(count: int) -> str:
     """Return a number of tries in words."""
     return "1 try" if count == 1 else f"{count} tries"
+
+
+ANSWERS_REFUSED = {
+    "QUESTIONS_NOT_FOUR": "Choose 4 different questions",
+    "ANSWERS_ALL_SAME": "Give each question its own answer",
+    "ANSWER_MISSING": "Enter an answer",
+    "ANSWER_TOO_SHORT": "Enter an answer of at least 3 letters or digits",
+    "ANSWER_TOO_LONG": "Enter an answer of at most 100 characters",
+}
+"""Why questions and answers cannot be registered, at their field. R41."""
+
+
+def answers_refused(code: str, tries_left: int) -> str:
+    """Return the sentence for answers that were not right; empty where none were given."""
+    if code == "ANSWERS_WRONG":
+        return f"At least one answer is not the one you registered. You have {tries(tries_left)} left"
+    return "Answer all 4 questions" if code else ""
 
 
 def wrong_code(entries_left: int) -> str:

@@ -5,12 +5,13 @@ how an answer is shown.
 """
 
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.web.domain import entries
 from services.web.domain.journey import Reason, Standing, State
+from services.web.domain.questions import Answer, AnswersJudged, QuestionsAsked
 from services.web.ports import (
     Asked,
     CodeStatus,
@@ -52,6 +53,14 @@ class Stop(Exception):
         self.status = status
         """Of the page; the JSON API has its own, by code."""
         self.retry_at = retry_at
+
+
+class QuestionsFirst(Stop):
+    """The holder's security questions have to be answered first. R48."""
+
+    def __init__(self, asked: QuestionsAsked) -> None:
+        super().__init__("QUESTIONS_UNANSWERED")
+        self.asked = asked
 
 
 @dataclass(frozen=True)
@@ -108,9 +117,30 @@ def end_code(view: SessionView) -> str:
 async def resolve(peers: Peers, view: SessionView) -> Holder:
     """Return the holder, judged anew: a card that was frozen a second ago stops here."""
     answer = await peers.identity.resolve_holder(view.card_grant)
+    if isinstance(answer, QuestionsAsked):
+        raise QuestionsFirst(answer)
     if isinstance(answer, Refused):
         raise Stop(answer.code, answer.registration_authority)
     return answer
+
+
+async def questions_of(peers: Peers, view: SessionView) -> QuestionsAsked | None:
+    """Return the questions that come first; None where this session has none to answer."""
+    try:
+        await resolve(peers, view)
+    except QuestionsFirst as first:
+        return first.asked
+    return None
+
+
+async def answer_questions(
+    peers: Peers, view: SessionView, answers: Sequence[Answer], attempt_id: str
+) -> AnswersJudged:
+    """Have four answers judged; the third failure in a row stops here, with whom to ask."""
+    judged = await peers.registration.answer(view.card_grant, answers, attempt_id)
+    if isinstance(judged, Refused):
+        raise Stop(judged.code, judged.registration_authority)
+    return judged
 
 
 async def ask_for_code(peers: Peers, holder: Holder, attempt_id: str, asked: Asked) -> CodeStatus:
@@ -145,7 +175,7 @@ async def enter_code(
     entry = await peers.otp.redeem_code(holder.grant, typed, attempt_id, client_address)
     if entry.verdict is Verdict.RIGHT:
         refused = await peers.gateway.authorise(
-            *session, unlock_grant=entry.unlock_grant, holder_grant=holder.grant, attempt_id=attempt_id
+            *session, unlock_grant=entry.grant, holder_grant=holder.grant, attempt_id=attempt_id
         )
         if refused:
             raise Stop(refused.code, holder.registration_authority)

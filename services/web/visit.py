@@ -34,22 +34,26 @@ PATHS = frozenset({
     "/no-mailbox", "/code", "/passcode",
     "/working", "/done", "/unknown", "/stopped", "/receipt",
     "/sign-in", "/sign-in/words", "/sign-in/passcode", "/profile", "/profile/contact", "/profile/updated",
+    "/questions", "/profile/questions", "/profile/questions/email", "/profile/questions/code",
+    "/profile/questions/done",
     "/ra", "/ra/in-person", "/ra/in-person/vouch",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
 COMPONENTS = frozenset({
     "back-link", "button", "checkboxes", "error-message", "error-summary", "fieldset", "footer", "header",
     "heading", "hint", "input", "inset-text", "label", "legend", "macros", "nhsuk", "panel", "password-input",
-    "radios", "skip-link", "textarea",
+    "radios", "select", "skip-link", "textarea",
 })  # fmt: skip
 """Of the NHS design system, what the pages use."""
 AGAIN_AT = {"OWN_CARD": "/ra/in-person"}
 """Refusals after which another page is where one begins again."""
-JUDGED_ANEW = frozenset({"NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE"})
+JUDGED_ANEW = frozenset({
+    "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE", "ANSWERS_LOCKED",
+})  # fmt: skip
 """Refusals that the Registration Authority may have mended a minute later. R7, R25."""
 RECORDED = frozenset({
     "CARD_NOT_ACTIVE", "CARD_FROZEN", "CERTIFICATE_EXPIRED", "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED",
-    "NO_MAILBOX_ACCESS", "LOCKED_TO_RA",
+    "NO_MAILBOX_ACCESS", "LOCKED_TO_RA", "NOT_REGISTERED", "ANSWERS_LOCKED",
 })  # fmt: skip
 """Refusals that are told as a session's outcome, so that the audit log has a receipt of them. D1."""
 SIGNED_OUT = frozenset({"SIGNED_OUT", "CARD_LEFT"})

@@ -5,11 +5,22 @@ three wrong entries lock. It knows nothing of cards or keys.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
+from services.web.domain.questions import (
+    Answer,
+    AnswersJudged,
+    AnswersRefused,
+    AnswersVerdict,
+    Confirmed,
+    Offered,
+    Question,
+    QuestionsAsked,
+)
 from services.web.ports import (
     Adoption,
     ApprovedDomain,
@@ -59,6 +70,7 @@ AGENT_KEY = bytes(range(32))
 RA = RegistrationAuthority("Test Trust", "01632 960 001", "smartcards@example.org", "Weekdays, 9 to 5", "T01")
 
 Peer = errors.ServiceError
+QUESTIONS = tuple(Question(f"QUESTION_{number}", f"Question number {number}?") for number in range(1, 21))
 HOLDER_REF = "ab" * 16
 HOLDER = HolderRecord(
     holder_ref=HOLDER_REF,
@@ -141,6 +153,14 @@ class World:
     digits: int = 8
     asked: Asked | None = None
     """Where the newest code was asked for."""
+    asked_first: bool = False
+    """The holder has security questions to answer in this session."""
+    tries_left: int = 3
+    registered_at: datetime | None = None
+    refused_answers: AnswersRefused | None = None
+    refused_email: Refused | None = None
+    refused_complete: Refused | None = None
+    registration_status: CodeStatus | None = None
     failure: dict[str, Exception] = field(default_factory=dict)
     """Call name to the error it raises."""
     calls: list[tuple[str, object]] = field(default_factory=list)
@@ -284,9 +304,11 @@ class FakeIdentity:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def resolve_holder(self, card_grant: str) -> Holder | Refused:
+    async def resolve_holder(self, card_grant: str) -> Holder | Refused | QuestionsAsked:
         self._world.called("resolve_holder", card_grant)
         await self._world.slowly()
+        if self._world.asked_first and not self._world.refused_holder:
+            return QuestionsAsked(QUESTIONS[:4], self._world.tries_left)
         return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA, self._world.nudge)
 
     async def no_mailbox(self, card_grant: str) -> Refused:
@@ -323,11 +345,57 @@ class FakeIdentity:
         return self._world.profile
 
 
+class FakeRegistration:
+    """identity where security questions are asked: right answers are `right`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def questions(self, profile_grant: str) -> Offered | Refused:
+        self._world.called("questions", profile_grant)
+        return self._world.refused_holder or Offered(QUESTIONS, 4, self._world.registered_at)
+
+    async def set_answers(
+        self, profile_grant: str, answers: Sequence[Answer]
+    ) -> AnswersRefused | Refused | None:
+        self._world.called("set_answers", tuple((each.question, each.text) for each in answers))
+        return self._world.refused_holder or self._world.refused_answers
+
+    async def confirm_email(self, profile_grant: str, address: str) -> Confirmed | Refused:
+        self._world.called("confirm_email", address)
+        return self._world.refused_email or Confirmed("registration-grant", "t…1@example.org")
+
+    async def complete(self, mailbox_grant: str) -> Refused | None:
+        self._world.called("complete", mailbox_grant)
+        return self._world.refused_complete
+
+    async def answer(
+        self, card_grant: str, answers: Sequence[Answer], attempt_id: str
+    ) -> AnswersJudged | Refused:
+        world = self._world
+        world.called("answer", tuple((each.question, each.text) for each in answers))
+        if attempt_id not in world.attempts:
+            world.attempts[attempt_id] = self._judge([each.text.strip() for each in answers])
+        return world.attempts[attempt_id]  # type: ignore[return-value]
+
+    def _judge(self, typed: list[str]) -> AnswersJudged | Refused:
+        world = self._world
+        if typed == ["right"] * 4:
+            world.asked_first = False
+            return AnswersJudged(AnswersVerdict.RIGHT, 3)
+        if not all(typed):
+            return AnswersJudged(AnswersVerdict.INCOMPLETE, world.tries_left)
+        world.tries_left -= 1
+        if world.tries_left == 0:
+            return Refused("ANSWERS_LOCKED", RA)
+        return AnswersJudged(AnswersVerdict.WRONG, world.tries_left)
+
+
 class FakeOtp:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def issue_code(self, holder_grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
+    async def issue_code(self, grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
         world = self._world
         world.asked = asked
         world.called("issue_code", attempt_id)
@@ -336,13 +404,11 @@ class FakeOtp:
         world.status = code_status(digits=world.digits)
         return world.status
 
-    async def code_status(self, holder_grant: str) -> CodeStatus | None:
+    async def code_status(self, grant: str) -> CodeStatus | None:
         self._world.called("code_status")
         return self._world.status
 
-    async def redeem_code(
-        self, holder_grant: str, typed: str, attempt_id: str, client_address: str
-    ) -> Redemption:
+    async def redeem_code(self, grant: str, typed: str, attempt_id: str, client_address: str) -> Redemption:
         world = self._world
         world.called("redeem_code", (attempt_id, typed))
         if attempt_id not in world.attempts:
@@ -371,6 +437,29 @@ class FakeOtp:
         if world.entries_left == 0:
             return Redemption(Verdict.LOCKED_TO_RA, 0)
         return Redemption(Verdict.WRONG, world.entries_left)
+
+
+class FakeRegistrationCodes(FakeOtp):
+    """otp for codes of a registration: its own code, and its own grants."""
+
+    async def issue_code(self, grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
+        world = self._world
+        world.called("issue_registration_code", grant)
+        if world.refused_code:
+            return world.refused_code
+        world.registration_status = code_status()
+        return world.registration_status
+
+    async def code_status(self, grant: str) -> CodeStatus | None:
+        self._world.called("registration_code_status", grant)
+        return self._world.registration_status
+
+    async def redeem_code(self, grant: str, typed: str, attempt_id: str, client_address: str) -> Redemption:
+        entry = await super().redeem_code(grant, typed, attempt_id, client_address)
+        if self._world.registration_status:
+            left = replace(self._world.registration_status, entries_left=entry.entries_left)
+            self._world.registration_status = left
+        return replace(entry, grant="mailbox-grant" if entry.grant else "")
 
 
 SAVINGS = Savings(

@@ -1,7 +1,7 @@
 """The same person in a real browser: Debian's Chromium, driven by Playwright, JavaScript and all."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -81,6 +81,39 @@ class PersonInChromium(Person):
         self._arrive("/profile")
         if ends:
             expect(self.tab.locator(f"[data-error-code={ends}]")).to_be_visible()
+
+    def register_in_browser(self, answers: Mapping[str, str]) -> None:
+        """As who is signed in: choose these questions, answer them, confirm the address, type the code."""
+        self.tab.get_by_role("link", name="Register now").click()
+        self._arrive("/profile/questions")
+        for place, (question, answer) in enumerate(answers.items(), start=1):
+            self.tab.get_by_label(f"Question {place}", exact=True).select_option(question)
+            self.tab.get_by_label(f"Answer {place}", exact=True).fill(answer)
+        self._press("Continue", "/profile/questions/email")
+        self._press("Confirm and send me a code", "/profile/questions/code")
+        self.tab.get_by_label("Registration code", exact=True).fill(self.read_mail())
+        self._press("Complete the registration", "/profile/questions/done")
+
+    def come_to_questions(self) -> None:
+        """As far as the security questions, which come before a code."""
+        self._begin()
+        self._say_why()
+        self._insert("/questions")
+
+    def answer_questions(self, answers: Iterable[str], path: str) -> None:
+        """Answer them in their order."""
+        for field, answer in zip(self.tab.get_by_role("textbox").all(), answers, strict=True):
+            field.fill(answer)
+        self._press("Continue", path)
+
+    def unlock_after_answers(self, older: int) -> None:
+        """From the address to the last page; so many codes were mailed before."""
+        self._ask()
+        self.read_mail(older)
+        self._type_code()
+        self._choose()
+        self._answer()
+        self._arrive("/done")
 
     def come_with_card(self) -> None:
         """As far as the card's own page: the address a code would go to, or why there is none."""

@@ -33,6 +33,8 @@ from tests.fakes.web_peers import (
     FakeIdentity,
     FakeInPerson,
     FakeOtp,
+    FakeRegistration,
+    FakeRegistrationCodes,
     World,
 )
 
@@ -157,6 +159,8 @@ def _peers(world: World) -> Peers:
         FakeAudit(world),
         FakeDesk(world),
         FakeInPerson(world),
+        FakeRegistration(world),
+        FakeRegistrationCodes(world),
     )
 
 

@@ -19,8 +19,15 @@ from smartcard_unlock.identity.v1 import (
     identity_pb2_grpc,
     ra_desk_pb2,
     ra_desk_pb2_grpc,
+    registration_pb2,
+    registration_pb2_grpc,
 )
-from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
+from smartcard_unlock.otp.v1 import (
+    otp_pb2,
+    otp_pb2_grpc,
+    registration_codes_pb2,
+    registration_codes_pb2_grpc,
+)
 
 from deploy.local.keys import Keys
 from services.runtime import errors
@@ -87,6 +94,11 @@ REGISTRATIONS: list[tuple[Any, Any]] = [
     (identity_pb2_grpc.add_IdentityServiceServicer_to_server, identity_pb2.DESCRIPTOR),
     (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, ra_desk_pb2.DESCRIPTOR),
     (otp_pb2_grpc.add_OtpServiceServicer_to_server, otp_pb2.DESCRIPTOR),
+    (registration_pb2_grpc.add_RegistrationServiceServicer_to_server, registration_pb2.DESCRIPTOR),
+    (
+        registration_codes_pb2_grpc.add_RegistrationCodeServiceServicer_to_server,
+        registration_codes_pb2.DESCRIPTOR,
+    ),
     (audit_pb2_grpc.add_AuditServiceServicer_to_server, audit_pb2.DESCRIPTOR),
 ]
 ACCESS = {

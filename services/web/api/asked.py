@@ -113,6 +113,21 @@ class CodeEntry(Asked):
     )
 
 
+class OneAnswer(BaseModel):
+    """One security question and its answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    question: str = Field(pattern="^[A-Z][A-Z0-9_]{1,31}$", description="Its `code`.")
+    text: str = Field(max_length=200, repr=False, description="As the holder types it.")
+
+
+class QuestionAnswers(Asked):
+    """What the holder answers."""
+
+    answers: list[OneAnswer] = Field(min_length=1, max_length=4)
+
+
 class NewPasscode(Asked):
     """The passcode that the holder chose, and for a CHANGE the current one, sealed to the agent's key.
 

@@ -9,7 +9,8 @@ until a card was read → `GET /session/holder` → the holder compares the thre
 /session/code-requests` → `GET /session/code` → `POST /session/code-entries` → `POST /session/passcodes`,
 sealed → follow the session until `step` is `DONE`. A CHANGE goes from the card to the passcodes. Where the
 card is not as the holder thought: `POST /session/reasons`. Where `pin_at_agent` is true, ask for no passcode
-and send none: the unlock program asks.
+and send none: the unlock program asks. Where a call is refused with `QUESTIONS_UNANSWERED`, a deployment asks
+security questions: `GET /session/questions` → `POST /session/question-answers`.
 
 **Who calls.** A front end that people can trust with their passcode: it sees what they type, as the pages
 do. Nothing of a passcode reaches this service but sealed bytes. The session token is the only credential;

@@ -70,6 +70,7 @@ class Problem(BaseModel):
     reference: str = Field(description="Correlation id of this request, to quote in a report.")
     registration_authority: WhomToAsk | None = Field(None, description="The holder's own, where known.")
     entries_left: int | None = Field(None, description="Entries of a security code that are left.")
+    tries_left: int | None = Field(None, description="Failed answers to security questions that are left.")
     retry_at: datetime | None = Field(None, description="From when the same may be asked again; UTC.")
     fields: list[FieldProblem] | None = Field(None, description="What is wrong with which field.")
 
@@ -83,10 +84,12 @@ class Refusal(Stop):
         ra: RegistrationAuthority | None = None,
         *,
         entries_left: int | None = None,
+        tries_left: int | None = None,
         fields: Sequence[FieldProblem] = (),
     ) -> None:
         super().__init__(code, ra)
         self.entries_left = entries_left
+        self.tries_left = tries_left
         self.fields = list(fields)
 
 
@@ -122,7 +125,8 @@ def of_stop(house: House, stop: Stop) -> Response:
     if stop.retry_at:
         more["retry_at"] = stop.retry_at
     if isinstance(stop, Refusal):
-        more |= {"entries_left": stop.entries_left, "fields": stop.fields or None}
+        more |= {"entries_left": stop.entries_left, "tries_left": stop.tries_left}
+        more["fields"] = stop.fields or None
     response = problem(house, stop.code, STATUSES.get(stop.code, HTTPStatus.CONFLICT), **more)
     if stop.retry_at:
         wait = (stop.retry_at - house.clock.now()).total_seconds()

@@ -14,6 +14,7 @@ from services.web.domain import journey
 from services.web.domain.entry import Entry
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import State, ways
+from services.web.domain.questions import QuestionsAsked
 from services.web.ports import CodeStatus, Delivery, Holder, Reader, Refused, SessionView
 
 
@@ -176,6 +177,27 @@ class HolderFacts(BaseModel):
             registration_authority=WhomToAsk.of(holder.registration_authority),
             nudge=ErrorWords.of(entry_for(holder.nudge)) if holder.nudge else None,
         )
+
+
+class OneQuestion(BaseModel):
+    """A security question."""
+
+    code: str
+    text: str = Field(description="Its words, to be shown.")
+
+
+class Questions(BaseModel):
+    """The security questions that the holder answers before a code."""
+
+    questions: list[OneQuestion] = Field(description="Four, in a fixed order; none where all is answered.")
+    tries_left: int = Field(description="Failures that remain; 0 where nothing is asked.")
+
+    @classmethod
+    def of(cls, asked: QuestionsAsked | None) -> "Questions":
+        """Return what identity asks."""
+        listed = asked.questions if asked else ()
+        questions = [OneQuestion(code=each.code, text=each.text) for each in listed]
+        return cls(questions=questions, tries_left=asked.tries_left if asked else 0)
 
 
 class NoMailboxTaken(BaseModel):

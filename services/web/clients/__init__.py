@@ -5,6 +5,16 @@ from services.web.clients.desk import GrpcDesk
 from services.web.clients.gateway import GrpcGateway
 from services.web.clients.identity import GrpcIdentity
 from services.web.clients.in_person import GrpcInPerson
-from services.web.clients.otp import GrpcOtp
+from services.web.clients.otp import GrpcOtp, GrpcRegistrationCodes
+from services.web.clients.registration import GrpcRegistration
 
-__all__ = ["GrpcAudit", "GrpcDesk", "GrpcGateway", "GrpcIdentity", "GrpcInPerson", "GrpcOtp"]
+__all__ = [
+    "GrpcAudit",
+    "GrpcDesk",
+    "GrpcGateway",
+    "GrpcIdentity",
+    "GrpcInPerson",
+    "GrpcOtp",
+    "GrpcRegistration",
+    "GrpcRegistrationCodes",
+]

@@ -76,10 +76,12 @@ class GrpcDesk(ports.Desk):
     async def act_on_card(
         self, profile_grant: str, act: CardAct, holder_ref: str, card_ref: str, why: Why
     ) -> Refused | None:
-        """Freeze a holder's card or lift its freeze."""
+        """Freeze a holder's card, lift its freeze or end a lock of answers."""
         said = {"profile_grant": profile_grant, "holder_ref": holder_ref, "card_ref": card_ref} | _why(why)
         if act is CardAct.FREEZE:
             return _refusal(await self._stub.FreezeHolderCard(desk.FreezeHolderCardRequest(**said)))
+        if act is CardAct.CLEAR_ANSWERS:
+            return _refusal(await self._stub.ClearAnswersLock(desk.ClearAnswersLockRequest(**said)))
         return _refusal(await self._stub.LiftFreeze(desk.LiftFreezeRequest(**said)))
 
 
@@ -128,5 +130,6 @@ def _record(record: desk.HolderRecord) -> HolderRecord:
 
 
 def _card(card: desk.HolderCard) -> HolderCard:
-    named = card.HasField("certificate_expires_at")
-    return HolderCard(card.card_ref, card.status, instant(card.certificate_expires_at) if named else None)
+    expires = instant(card.certificate_expires_at) if card.HasField("certificate_expires_at") else None
+    locked = instant(card.answers_locked_at) if card.HasField("answers_locked_at") else None
+    return HolderCard(card.card_ref, card.status, expires, locked)

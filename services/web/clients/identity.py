@@ -1,10 +1,13 @@
 """identity, over gRPC."""
 
+from collections.abc import Iterable
+
 import grpc
 from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
 
 from services.web import ports
 from services.web.clients.wire import authority
+from services.web.domain.questions import Question, QuestionsAsked
 from services.web.ports import (
     ApprovedDomain,
     ApprovedDomains,
@@ -24,13 +27,15 @@ class GrpcIdentity(ports.Identity):
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = identity_pb2_grpc.IdentityServiceStub(channel)
 
-    async def resolve_holder(self, card_grant: str) -> Holder | Refused:
+    async def resolve_holder(self, card_grant: str) -> Holder | Refused | QuestionsAsked:
         """Judge anew whether the holder may unlock now."""
         response = await self._stub.ResolveHolder(identity_pb2.ResolveHolderRequest(card_grant=card_grant))
         if response.WhichOneof("verdict") == "resolved":
             found = response.resolved
             ra = authority(found.registration_authority)
             return Holder(found.holder_grant, found.masked_address, ra, found.nudge)
+        if response.WhichOneof("verdict") == "questions":
+            return QuestionsAsked(questions_of(response.questions.questions), response.questions.tries_left)
         return refused_of(response.refused)
 
     async def no_mailbox(self, card_grant: str) -> Refused:
@@ -89,6 +94,11 @@ class GrpcIdentity(ports.Identity):
             tuple(ApprovedDomain(each.domain, each.subdomains) for each in response.for_organisation),
             response.organisation_name,
         )
+
+
+def questions_of(listed: Iterable[identity_pb2.SecurityQuestion]) -> tuple[Question, ...]:
+    """Return security questions with their words."""
+    return tuple(Question(each.code, each.text) for each in listed)
 
 
 def refused_of(refused: identity_pb2.HolderRefused) -> Refused:

@@ -1,7 +1,14 @@
 """otp, over gRPC."""
 
+from typing import Any
+
 import grpc
-from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
+from smartcard_unlock.otp.v1 import (
+    otp_pb2,
+    otp_pb2_grpc,
+    registration_codes_pb2,
+    registration_codes_pb2_grpc,
+)
 
 from services.runtime import errors
 from services.web import ports
@@ -32,40 +39,30 @@ class GrpcOtp(ports.Otp):
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = otp_pb2_grpc.OtpServiceStub(channel)
 
-    async def issue_code(self, holder_grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
+    async def issue_code(self, grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
         """Have a code sent."""
         particulars = otp_pb2.CodeParticulars(card_last_four=asked.card_last_four, site=asked.site)
         request = otp_pb2.IssueCodeRequest(
-            holder_grant=holder_grant,
+            holder_grant=grant,
             attempt_id=attempt_id,
             client_address=asked.client_address,
             particulars=particulars,
         )
-        response = await self._stub.IssueCode(request)
-        if response.WhichOneof("verdict") == "issued":
-            return _code_status(response.issued)
-        refused = response.refused
-        retry_at = instant(refused.retry_at) if refused.HasField("retry_at") else None
-        return Refused(refused.code or "INTERNAL", None, retry_at)
+        return _issued(await self._stub.IssueCode(request))
 
-    async def code_status(self, holder_grant: str) -> CodeStatus | None:
+    async def code_status(self, grant: str) -> CodeStatus | None:
         """Tell how the newest code stands."""
-        request = otp_pb2.GetCodeStatusRequest(holder_grant=holder_grant)
+        request = otp_pb2.GetCodeStatusRequest(holder_grant=grant)
         response = await self._stub.GetCodeStatus(request)
         return _code_status(response.status) if response.HasField("status") else None
 
-    async def redeem_code(
-        self, holder_grant: str, typed: str, attempt_id: str, client_address: str
-    ) -> Redemption:
+    async def redeem_code(self, grant: str, typed: str, attempt_id: str, client_address: str) -> Redemption:
         """Judge one entry."""
         request = otp_pb2.RedeemCodeRequest(
-            holder_grant=holder_grant, typed=typed, attempt_id=attempt_id, client_address=client_address
+            holder_grant=grant, typed=typed, attempt_id=attempt_id, client_address=client_address
         )
         response = await self._stub.RedeemCode(request)
-        verdict = named(otp_pb2.RedeemVerdict, response.verdict, "REDEEM_VERDICT_")
-        if verdict not in Verdict.__members__:
-            raise errors.internal("INTERNAL")
-        return Redemption(Verdict[verdict], response.entries_left, response.unlock_grant)
+        return Redemption(_verdict(response), response.entries_left, response.unlock_grant)
 
     async def locks(self, profile_grant: str, holder_ref: str) -> Locks:
         """List the locks of a holder."""
@@ -89,6 +86,53 @@ class GrpcOtp(ports.Otp):
         if response.WhichOneof("verdict") == "cleared":
             return Cleared(response.cleared.entries_left, response.cleared.wrong_in_year)
         return Refused(response.refused_code or "INTERNAL")
+
+
+class GrpcRegistrationCodes(ports.Codes):
+    """otp, for codes of a registration. R43, R58."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = registration_codes_pb2_grpc.RegistrationCodeServiceStub(channel)
+
+    async def issue_code(self, grant: str, attempt_id: str, asked: Asked) -> CodeStatus | Refused:
+        """Have a code sent."""
+        particulars = otp_pb2.CodeParticulars(card_last_four=asked.card_last_four, site=asked.site)
+        request = registration_codes_pb2.IssueRegistrationCodeRequest(
+            registration_grant=grant,
+            attempt_id=attempt_id,
+            client_address=asked.client_address,
+            particulars=particulars,
+        )
+        return _issued(await self._stub.IssueRegistrationCode(request))
+
+    async def code_status(self, grant: str) -> CodeStatus | None:
+        """Tell how the newest code stands."""
+        request = registration_codes_pb2.GetRegistrationCodeStatusRequest(registration_grant=grant)
+        response = await self._stub.GetRegistrationCodeStatus(request)
+        return _code_status(response.status) if response.HasField("status") else None
+
+    async def redeem_code(self, grant: str, typed: str, attempt_id: str, client_address: str) -> Redemption:
+        """Judge one entry."""
+        request = registration_codes_pb2.RedeemRegistrationCodeRequest(
+            registration_grant=grant, typed=typed, attempt_id=attempt_id, client_address=client_address
+        )
+        response = await self._stub.RedeemRegistrationCode(request)
+        return Redemption(_verdict(response), response.entries_left, response.mailbox_grant)
+
+
+def _issued(response: Any) -> CodeStatus | Refused:
+    if response.WhichOneof("verdict") == "issued":
+        return _code_status(response.issued)
+    refused = response.refused
+    retry_at = instant(refused.retry_at) if refused.HasField("retry_at") else None
+    return Refused(refused.code or "INTERNAL", None, retry_at)
+
+
+def _verdict(response: Any) -> Verdict:
+    verdict = named(otp_pb2.RedeemVerdict, response.verdict, "REDEEM_VERDICT_")
+    if verdict not in Verdict.__members__:
+        raise errors.internal("INTERNAL")
+    return Verdict[verdict]
 
 
 def _lock(lock: otp_pb2.HeldLock) -> Lock:

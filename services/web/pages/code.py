@@ -57,15 +57,16 @@ async def enter_code(visit: Visit) -> Response:
     visit.answered()
     if entry.verdict is Verdict.LOCKED_TO_RA:
         raise Stop("LOCKED_TO_RA", holder.registration_authority)
-    return await _page(visit, view, holder, _sentence(entry), _named(entry))
+    return await _page(visit, view, holder, sentence(entry), named_code(entry))
 
 
-def _named(entry: Redemption) -> str:
+def named_code(entry: Redemption) -> str:
     """Return the code beside the sentence; none for what a slip of the finger explains."""
     return "" if entry.verdict is Verdict.MALFORMED else use_cases.CODE_OF[entry.verdict]
 
 
-def _sentence(entry: Redemption) -> str:
+def sentence(entry: Redemption) -> str:
+    """Return what the page says of an entry that was not right."""
     if entry.verdict is Verdict.WRONG:
         return texts.wrong_code(entry.entries_left)
     return {

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from services.runtime import errors
 from services.web import texts
+from services.web.domain.questions import QuestionsAsked
 from services.web.pages.steps import session_of
 from services.web.ports import RegistrationAuthority
 from services.web.search_limit import LONGEST_SEARCH
@@ -48,6 +49,7 @@ async def _of_this_holder(visit: Visit) -> RegistrationAuthority | None:
         view = await session_of(visit)
         if not view.card_grant:
             return None
-        return (await visit.peers.identity.resolve_holder(view.card_grant)).registration_authority
+        answer = await visit.peers.identity.resolve_holder(view.card_grant)
+        return None if isinstance(answer, QuestionsAsked) else answer.registration_authority
     except errors.ServiceError:
         return None

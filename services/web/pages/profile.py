@@ -12,6 +12,7 @@ from starlette.responses import Response
 from services.runtime import errors
 from services.web import texts
 from services.web.domain.journey import CONTACT_UPDATED, SIGN_IN, Reason, State
+from services.web.domain.questions import Offered
 from services.web.pages.steps import place_of, session_of
 from services.web.ports import ContactRefused, Profile, Reader, Refused, SessionView
 from services.web.visit import Elsewhere, Stop, Visit
@@ -27,7 +28,19 @@ async def show_profile(visit: Visit) -> Response:
     view = await attended(visit)
     if not visit.journey.profile_grant:
         await _sign_in(visit, view)
-    return visit.page("profile.jinja", profile=await own_profile(visit), since=view.version)
+    profile = await own_profile(visit)
+    return visit.page("profile.jinja", profile=profile, offered=await _offered(visit), since=view.version)
+
+
+async def _offered(visit: Visit) -> Offered | None:
+    """Tell whether the holder is registered; None where no security questions are asked."""
+    if not visit.house.settings.asks_questions:
+        return None
+    grant = visit.journey.profile_grant
+    answer = await answered(visit, lambda: visit.peers.registration.questions(grant))
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, answer.registration_authority)
+    return answer
 
 
 async def attended(visit: Visit, *, since: int = 0, wait: int = 0) -> SessionView:

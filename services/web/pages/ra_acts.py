@@ -37,10 +37,12 @@ class Done:
 
 ADDRESS = Asked("ra/address.jinja", texts.ADDRESS_REASONS)
 FREEZE = Asked("ra/freeze.jinja", texts.FREEZE_REASONS)
+ANSWERS = Asked("ra/answers.jinja", texts.ANSWERS_REASONS)
 LIFT = Asked("ra/lift.jinja", texts.LIFT_REASONS)
 CARD_ACTS = {
     CardAct.FREEZE: (FREEZE, Done(texts.CARD_FROZEN, texts.CARD_FROZEN_TOLD)),
     CardAct.LIFT: (LIFT, Done(texts.FREEZE_LIFTED, texts.FREEZE_LIFTED_TOLD)),
+    CardAct.CLEAR_ANSWERS: (ANSWERS, Done(texts.ANSWERS_CLEARED, texts.ANSWERS_CLEARED_TOLD)),
 }
 
 
@@ -78,6 +80,16 @@ async def show_lift(visit: Visit) -> Response:
 async def lift(visit: Visit) -> Response:
     """Lift the freeze."""
     return await _act_on_card(visit, CardAct.LIFT)
+
+
+async def show_clear_answers(visit: Visit) -> Response:
+    """Ask why the lock of wrong answers is to be ended. R48."""
+    return form_of(visit, ANSWERS, await another(visit))
+
+
+async def clear_answers(visit: Visit) -> Response:
+    """End the lock."""
+    return await _act_on_card(visit, CardAct.CLEAR_ANSWERS)
 
 
 async def _act_on_card(visit: Visit, what: CardAct) -> Response:

@@ -64,8 +64,9 @@ async def begin(visit: Visit, reason: Reason) -> Response:
 def leave_session(visit: Visit) -> None:
     """A holder who starts again gets a session of its own; the old one ends at its deadline."""
     visit.step_up(
-        session_id="", claim="", code_asked=False, words_confirmed=False, last_try=False, profile_grant=""
-    )
+        session_id="", claim="", code_asked=False, words_confirmed=False, last_try=False, profile_grant="",
+        registration_grant="", mailbox="",
+    )  # fmt: skip
 
 
 async def show_pair(visit: Visit) -> Response:

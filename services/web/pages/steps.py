@@ -1,7 +1,7 @@
 """What the pages of an unlock share: the session they show, and the holder they act for."""
 
 from services.web import use_cases
-from services.web.domain.journey import START, Standing, State, belongs, place
+from services.web.domain.journey import QUESTIONS, START, Standing, State, belongs, place
 from services.web.ports import Holder, SessionView
 from services.web.visit import Elsewhere, Visit
 
@@ -39,8 +39,11 @@ async def session_at(visit: Visit, path: str) -> SessionView:
 
 
 async def holder_of(visit: Visit, view: SessionView) -> Holder:
-    """Return the holder, judged anew."""
-    return await use_cases.resolve(visit.peers, view)
+    """Return the holder, judged anew; leads to their security questions where those come first."""
+    try:
+        return await use_cases.resolve(visit.peers, view)
+    except use_cases.QuestionsFirst:
+        raise Elsewhere(QUESTIONS) from None
 
 
 def held(visit: Visit) -> tuple[str, str]:

@@ -1,10 +1,22 @@
 """The long poll behind the pages that move on by themselves."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from starlette.responses import JSONResponse, Response
 
-from services.web.domain.journey import ADDRESS, CARD, CODE, PROFILE, START, UNKNOWN, WORKING, belongs
+from services.web.domain.journey import (
+    ADDRESS,
+    CARD,
+    CODE,
+    PROFILE,
+    REGISTER_CODE,
+    START,
+    UNKNOWN,
+    WORKING,
+    belongs,
+)
+from services.web.pages import registering
 from services.web.pages.code import delivery_of
 from services.web.pages.profile import attended
 from services.web.pages.steps import holder_of, place_of, session_of, standing_of
@@ -24,14 +36,14 @@ async def wait(visit: Visit) -> Response:
     """Answer when something changed, or after a while: where to go, or what to show now."""
     at = visit.request.query_params.get("at", "")
     since = visit.request.query_params.get("since", "")[:40]
-    asked = {CODE: _wait_for_mail, PROFILE: _wait_for_card_to_leave}.get(at)
+    asked = _WAITS.get(at)
     try:
         return await (asked(visit, since) if asked else _wait_for_session(visit, at, since))
     except Elsewhere as elsewhere:
         return JSONResponse({"go": elsewhere.path})
     except Stop:
         # The page itself tells of it when it is loaded again.
-        return JSONResponse({"go": at if at in (*FRAGMENTS, CODE, PROFILE) else START})
+        return JSONResponse({"go": at if at in (*FRAGMENTS, *_WAITS) else START})
 
 
 async def _wait_for_session(visit: Visit, at: str, since: str) -> Response:
@@ -62,18 +74,43 @@ async def _wait_for_mail(visit: Visit, since: str) -> Response:
     view = await session_of(visit)
     _leave_if_elsewhere(visit, CODE, view)
     holder = await holder_of(visit, view)
-    status = await visit.peers.otp.code_status(holder.grant)
+
+    async def look() -> CodeStatus:
+        status = await visit.peers.otp.code_status(holder.grant)
+        if status is None:
+            raise Elsewhere(ADDRESS)
+        return status
+
+    return await _follow_mail(visit, CODE, since, look, holder.masked_address)
+
+
+async def _wait_for_mail_of_registration(visit: Visit, since: str) -> Response:
+    return await _follow_mail(
+        visit, REGISTER_CODE, since, lambda: registering.status_of(visit), visit.journey.mailbox
+    )
+
+
+async def _follow_mail(
+    visit: Visit, at: str, since: str, look: Callable[[], Awaitable[CodeStatus]], mailbox: str
+) -> Response:
+    status = await look()
     for _ in range(CODE_LOOKS):
-        if status is None or status.delivery.value != since or await visit.request.is_disconnected():
+        if status.delivery.value != since or await visit.request.is_disconnected():
             break
         await asyncio.sleep(CODE_PAUSE_SECONDS)
-        status = await visit.peers.otp.code_status(holder.grant)
-    if status is None:
-        raise Elsewhere(ADDRESS)
+        status = await look()
     if status.delivery in WILL_NOT_ARRIVE and since != status.delivery.value:
-        raise Elsewhere(CODE)  # it has another heading now, and asks for nothing
+        raise Elsewhere(at)  # it has another heading now, and asks for nothing
+    holder = {"masked_address": mailbox}
     html = visit.html("_delivery.jinja", holder=holder, **delivery_of(visit, status))
     return JSONResponse({"since": status.delivery.value, "html": html, "last": _settled(status)})
+
+
+_WAITS: dict[str, Callable[[Visit, str], Awaitable[Response]]] = {
+    CODE: _wait_for_mail,
+    PROFILE: _wait_for_card_to_leave,
+    REGISTER_CODE: _wait_for_mail_of_registration,
+}
 
 
 def _settled(status: CodeStatus) -> bool:

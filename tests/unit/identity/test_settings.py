@@ -32,6 +32,25 @@ async def test_the_parts_fit_together(environment: None) -> None:
     assert isinstance(parts, Parts)
 
 
+@pytest.mark.parametrize(("value", "asked"), [("", False), ("off", False), ("required", True)])
+async def test_R41_questions_are_asked_only_where_the_setting_says_so(
+    environment: None, monkeypatch: pytest.MonkeyPatch, value: str, asked: bool
+) -> None:
+    if value:
+        monkeypatch.setenv("SECURITY_QUESTIONS", value)
+    database = Database(URL)
+    parts = compose(load(IdentitySettings), database)
+    await database.close()
+
+    assert parts.questions is asked
+
+
+def test_R41_another_word_for_it_is_refused(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECURITY_QUESTIONS", "optional")
+    with pytest.raises(SystemExit):
+        load(IdentitySettings)
+
+
 async def test_a_key_of_another_kind_is_refused(
     environment: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ from tests.fakes.web_peers import (
     FakeIdentity,
     FakeInPerson,
     FakeOtp,
+    FakeRegistration,
+    FakeRegistrationCodes,
     World,
 )
 from tests.unit.web.front_end import FrontEnd
@@ -108,20 +110,50 @@ def sealer() -> CookieSealer:
     return CookieSealer(COOKIE_KEY, SeededRandomness(7))
 
 
-@pytest.fixture
-def app(
-    world: World, clock: FakeClock, sealer: CookieSealer, templates: Environment, tmp_path: Path
-) -> ASGIApp:
-    peers = Peers(
+def peers_of(world: World) -> Peers:
+    """The fake processes around one world."""
+    return Peers(
         FakeGateway(world),
         FakeIdentity(world),
         FakeOtp(world),
         FakeAudit(world),
         FakeDesk(world),
         FakeInPerson(world),
+        FakeRegistration(world),
+        FakeRegistrationCodes(world),
     )
-    house = House(peers, web_settings(tmp_path), clock, SeededRandomness(), templates)
+
+
+@pytest.fixture
+def app(
+    world: World, clock: FakeClock, sealer: CookieSealer, templates: Environment, tmp_path: Path
+) -> ASGIApp:
+    house = House(peers_of(world), web_settings(tmp_path), clock, SeededRandomness(), templates)
     return build_app(house, sealer)
+
+
+@pytest.fixture
+def asking_app(
+    world: World, clock: FakeClock, sealer: CookieSealer, templates: Environment, tmp_path: Path
+) -> ASGIApp:
+    """The application where security questions are asked."""
+    chosen = web_settings(tmp_path).model_copy(update={"SECURITY_QUESTIONS": "required"})
+    return build_app(House(peers_of(world), chosen, clock, SeededRandomness(), templates), sealer)
+
+
+@pytest.fixture
+async def asked(asking_app: ASGIApp) -> AsyncIterator[Visitor]:
+    """A visitor of it."""
+    transport = httpx.ASGITransport(asking_app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, follow_redirects=True) as client:
+        yield Visitor(client)
+
+
+@pytest.fixture
+async def asked_front_end(asking_app: ASGIApp) -> AsyncIterator[FrontEnd]:
+    """Another front end of it."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(asking_app), base_url=ORIGIN) as client:
+        yield FrontEnd(client)
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ from tests.fakes.web_peers import (
     FakeIdentity,
     FakeInPerson,
     FakeOtp,
+    FakeRegistration,
+    FakeRegistrationCodes,
     World,
     code_status,
 )
@@ -68,6 +70,7 @@ class Steered(World):
         self.change(**WORLDS[standing])
         self.status = chance.choice(STATUSES)
         self.refused_holder = chance.choice((None, None, FROZEN))
+        self.asked_first, self.tries_left = chance.choice((False, True)), chance.choice((3, 1))
         self.refused_code = chance.choice((None, TOO_SOON))
         self.stopped = True  # a long poll answers at once
 
@@ -87,8 +90,11 @@ def whole(steered: Steered, templates: Environment, tmp_path_factory: pytest.Tem
         FakeAudit(steered),
         FakeDesk(steered),
         FakeInPerson(steered),
+        FakeRegistration(steered),
+        FakeRegistrationCodes(steered),
     )
-    house = House(peers, web_settings(folder), FakeClock(NOW), SeededRandomness(), templates)
+    chosen = web_settings(folder).model_copy(update={"SECURITY_QUESTIONS": "required"})
+    house = House(peers, chosen, FakeClock(NOW), SeededRandomness(), templates)
     return build_app(house, CookieSealer(COOKIE_KEY, SeededRandomness(7)))
 
 

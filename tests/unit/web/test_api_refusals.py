@@ -32,6 +32,8 @@ from tests.fakes.web_peers import (
     FakeIdentity,
     FakeInPerson,
     FakeOtp,
+    FakeRegistration,
+    FakeRegistrationCodes,
     World,
 )
 from tests.unit.web.conftest import ORIGIN, web_settings
@@ -387,6 +389,8 @@ def listed(
         FakeAudit(world),
         FakeDesk(world),
         FakeInPerson(world),
+        FakeRegistration(world),
+        FakeRegistrationCodes(world),
     )
     return build_app(House(peers, chosen, clock, SeededRandomness(), templates), sealer)
 

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from starlette.types import ASGIApp
 
 from services.web.domain.journey import State
-from services.web.routes import PAGES
+from services.web.routes import PAGES, QUESTION_PAGES
 from services.web.sessions import COOKIE
 from tests.fakes.web_peers import World
 from tests.unit.web.conftest import ORIGIN, Visitor, hidden_fields
 
-FORMS = [path for path, _, take in PAGES if take]
+ALL = (*PAGES, *QUESTION_PAGES)
+FORMS = [path for path, _, take in ALL if take]
 NO_PAGES = {"/wait", "/help/address.svg", "/saved-hours/csv", "/saved-hours/json"}
-SHOWN = [path for path, _, _ in PAGES if "{" not in path and path not in NO_PAGES]
+SHOWN = [path for path, _, _ in ALL if "{" not in path and path not in NO_PAGES]
 NAMES = st.sampled_from(["reason", "pairing_code", "code", "sealed", "attempt_id", "csrf", "", "x" * 300])
 VALUES = st.one_of(st.text(max_size=60), st.sampled_from(["LOCKED", "41963075", "A" * 72, "0" * 400]))
 FIELDS = st.dictionaries(NAMES, VALUES, max_size=5)
@@ -27,6 +28,12 @@ SOME = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )
+
+
+@pytest.fixture
+def app(asking_app: ASGIApp) -> ASGIApp:
+    """With every page, those of security questions too."""
+    return asking_app
 
 
 def assert_one_of_ours(answer: httpx.Response) -> None:

@@ -19,6 +19,12 @@ ENTRIES: tuple[Entry, ...] = (
         " smartcard for you.",
     ),
     report(
+        "QUESTIONS_UNANSWERED",
+        "Your security questions come first",
+        "Here the 4 security questions that you registered are answered before a code is emailed.",
+        "Answer them, then go on.",
+    ),
+    report(
         "ANSWERS_WRONG",
         "At least one answer is not the one you registered",
         "We compare all 4 answers together, and do not say which of them is different. Capital letters,"

@@ -1,0 +1,90 @@
+"""The pages of security questions, where they are asked, held to what every page is held to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import Environment
+from playwright.sync_api import Browser, Page, expect
+
+from services.web.ports import Refused
+from tests.fakes.web_peers import HOLDER, NOW, RA, RA_PROFILE, WRONG_CODE, code_status
+from tests.web.conftest import Site, running_site
+from tests.web.test_every_page import (
+    CARD_IS_IN,
+    RA_CARD,
+    RA_HOLDER,
+    READ,
+    SIGNED_IN,
+    Shown,
+    passes,
+    pictures,
+)
+
+__all__ = ["pictures"]
+pytestmark = pytest.mark.browser
+
+AWAITED = {"registration_grant": "registration-grant", "mailbox": "t…1@example.org"}
+
+
+@pytest.fixture
+def site(templates: Environment, tmp_path: Path) -> Iterator[Site]:
+    """The application where security questions are asked."""
+    with running_site(templates, tmp_path, SECURITY_QUESTIONS="required") as running:
+        running.world.asked_first = True
+        running.world.registration_status = code_status()
+        locked = replace(HOLDER.cards[0], answers_locked_at=NOW)
+        running.world.record = replace(HOLDER, cards=(locked,))
+        yield running
+
+
+def wrong_answers(page: Page) -> None:
+    for question in page.get_by_role("textbox").all():
+        question.fill("another")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
+def nothing_typed(page: Page) -> None:
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
+def wrong_code(page: Page) -> None:
+    page.get_by_label("Registration code").fill(WRONG_CODE)
+    page.get_by_role("button", name="Complete the registration").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
+def no_reason(page: Page) -> None:
+    page.get_by_role("button", name="End the lock").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
+AS_RA: dict[str, Any] = {"cookie": SIGNED_IN, "profile": RA_PROFILE}
+SHOWN = [
+    Shown("questions", "/questions", READ),
+    Shown("questions-wrong", "/questions", READ, act=wrong_answers),
+    Shown("questions-incomplete", "/questions", READ, act=nothing_typed),
+    Shown("questions-locked", "/questions", READ, refused=Refused("ANSWERS_LOCKED", RA)),
+    Shown("not-registered", "/address", READ, refused=Refused("NOT_REGISTERED", RA)),
+    Shown("profile-not-registered", "/profile", CARD_IS_IN, cookie=SIGNED_IN),
+    Shown("register", "/profile/questions", CARD_IS_IN, cookie=SIGNED_IN),
+    Shown("register-email", "/profile/questions/email", CARD_IS_IN, cookie=SIGNED_IN),
+    Shown("register-code", "/profile/questions/code", CARD_IS_IN, cookie=AWAITED),
+    Shown("register-code-wrong", "/profile/questions/code", CARD_IS_IN, cookie=AWAITED, act=wrong_code),
+    Shown("registered", "/profile/questions/done", CARD_IS_IN),
+    Shown("ra-holder-locked", RA_HOLDER, **AS_RA),
+    Shown("ra-answers", f"{RA_CARD}/answers", **AS_RA),
+    Shown("ra-answers-error", f"{RA_CARD}/answers", **AS_RA, act=no_reason),
+    Shown("help-holders-questions", "/help/holders"),
+]
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.name)
+def test_R41_R48_every_page_of_questions_passes_axe_and_fits_narrow_and_wide_windows(
+    browser: Browser, site: Site, pictures: Path, shown: Shown
+) -> None:
+    passes(browser, site, pictures, shown)
