@@ -166,6 +166,16 @@ def _answers_cleared(told: identity.AnswersLockCleared) -> str:
     return f"ended the lock of wrong answers of card {told.card_ref[:SHOWN]}: {reason}"
 
 
+def _proposed(told: identity.AddressProposed) -> str:
+    return f"proposed an address, which waits for a second RA: {word_of(identity.ActReason, told.reason)}"
+
+
+def _proposal_ended(told: identity.AddressProposalEnded) -> str:
+    ending, by = word_of(identity.ProposalEnding, told.ending), told.proposed_by[:SHOWN]
+    reason = f" ({word_of(identity.ActReason, told.reason)})" if told.reason else ""
+    return f"the address that RA {by} proposed waits no more: {ending}{reason}"
+
+
 _BASIS = {"KNOWN": "knows them", "PHOTO_ID": "saw a document with a photograph"}
 
 
@@ -198,5 +208,7 @@ _TELLERS: dict[str, _Told] = {
         (identity.QuestionsAnswered, _answered),
         (identity.AnswersLockCleared, _answers_cleared),
         (identity.VouchedInPerson, _vouched),
+        (identity.AddressProposed, _proposed),
+        (identity.AddressProposalEnded, _proposal_ended),
     )
 }

@@ -42,6 +42,7 @@ from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles
 from services.identity.use_cases.registering import Registering
+from services.identity.use_cases.second_ra import SecondRa
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
 from services.runtime import database, logs, process, settings
@@ -84,8 +85,11 @@ async def serve(_: argparse.Namespace) -> int:
     holders, profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
     finder = Finder(parts.store, SystemClock(), NameIndex)
     servicer = IdentityServicer(holders, finder, profiles, Telling(parts, holders))
+    per_day, second_ra = read.RA_ADDRESSES_PER_DAY, read.SECOND_RA == "required"
     desk = RaDeskServicer(
-        Desk(parts, NameIndex, read.RA_ADDRESSES_PER_DAY), DeskActs(parts, read.RA_ADDRESSES_PER_DAY)
+        Desk(parts, NameIndex, per_day),
+        DeskActs(parts, per_day, second_ra=second_ra),
+        SecondRa(parts, per_day),
     )
     in_person, hashes = InPersonServicer(Vouching(parts)), Argon2Answers()
     registering = RegistrationServicer(

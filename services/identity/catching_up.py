@@ -1,7 +1,8 @@
 """`catch-up` of identity: what was frozen since the copy is frozen, and no old address comes back.
 
 Events hold no address. A holder whose address was changed since the copy has none until it is set again, by
-the holder or an RA, under the version that was told: mail goes to nobody rather than to an old mailbox.
+the holder or an RA, under the version that was told: mail goes to nobody rather than to an old mailbox. An
+address that waited for a second RA has to be proposed anew.
 """
 
 from smartcard_unlock.common.v1 import common_pb2 as common
@@ -25,6 +26,9 @@ BOOKS = (Books(outbox, outbox_position, EVENTS),)
 
 CAUGHT_UP = "catch-up"
 """Who set an address, or changed the list, in the words of the database."""
+_PROPOSALS: dict[str, type[told.AddressProposed | told.AddressProposalEnded]] = {
+    kind.DESCRIPTOR.full_name: kind for kind in (told.AddressProposed, told.AddressProposalEnded)
+}
 
 
 class Recalling:
@@ -43,6 +47,8 @@ class Recalling:
                 return await _lifted(work, event.parse(told.FreezeLifted))
             case told.ContactChanged.DESCRIPTOR.full_name:
                 return await _contact_changed(connection, work, event.parse(told.ContactChanged))
+            case name if name in _PROPOSALS:
+                return await _proposal_gone(work, event.parse(_PROPOSALS[name]))
             case told.AllowListChanged.DESCRIPTOR.full_name:
                 return await _list_changed(connection, event)
             case told.HolderRegistered.DESCRIPTOR.full_name:
@@ -62,7 +68,9 @@ class Recalling:
 async def _frozen(connection: AsyncConnection, message: told.CardFrozen) -> bool:
     """A freeze that an import has lifted since is lifted by that import again."""
     mine = (cards.c.card_ref == message.card_ref) & (cards.c.status == CardStatus.ACTIVE.value)
-    frozen = update(cards).where(mine).values(status=CardStatus.FROZEN.value)
+    by_holder = message.actor.kind == common.ACTOR_KIND_HOLDER
+    at = instant_of(message.occurred_at) if by_holder else None
+    frozen = update(cards).where(mine).values(status=CardStatus.FROZEN.value, holder_froze_at=at)
     return await connection.scalar(frozen.returning(cards.c.card_ref)) is not None
 
 
@@ -70,6 +78,12 @@ async def _lifted(work: SqlWork, message: told.FreezeLifted) -> bool:
     """A lift spends the links of before it too."""
     await work.spend_freeze_tokens(message.holder_ref, message.card_ref)
     return await work.restate(message.holder_ref, message.card_ref, CardStatus.FROZEN, CardStatus.ACTIVE)
+
+
+async def _proposal_gone(work: SqlWork, message: told.AddressProposed | told.AddressProposalEnded) -> bool:
+    """What waits in the copy was replaced or ended since."""
+    await work.lock_holder(message.holder_ref)
+    return await work.end_proposal(message.holder_ref) is not None
 
 
 async def _contact_changed(connection: AsyncConnection, work: SqlWork, message: told.ContactChanged) -> bool:

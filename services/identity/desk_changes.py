@@ -15,12 +15,12 @@ from services.runtime.database import for_update
 MOST_CHANGES = 50
 """Of one holder that are listed, the newest first."""
 
-_ACTED = select(ra_acts.c.act_id).where(
+_ACTED = select(ra_acts.c.kind).where(
     ra_acts.c.actor_ref == bindparam("actor"), ra_acts.c.attempt_id == bindparam("attempt")
 )
 _COUNTED = select(func.count()).where(
     ra_acts.c.actor_ref == bindparam("actor"),
-    ra_acts.c.kind == bindparam("kind"),
+    ra_acts.c.kind.in_(bindparam("kinds", expanding=True)),
     ra_acts.c.at > bindparam("since"),
 )
 _ACTOR = holders.alias("actor")
@@ -38,16 +38,21 @@ _OTHERS = (
     .limit(MOST_CHANGES)
 )
 
+_FROZEN = select(cards.c.card_ref, cards.c.holder_froze_at).where(
+    cards.c.holder_ref == bindparam("wanted"), cards.c.holder_froze_at.is_not(None)
+)
+
 
 class DeskWrites:
     """Acts of RAs, in one transaction with what they change."""
 
     _connection: AsyncConnection
 
-    async def acted(self, actor_ref: str, attempt_id: str) -> bool:
-        """Tell whether this attempt of this RA was taken already."""
+    async def acted(self, actor_ref: str, attempt_id: str) -> ActKind | None:
+        """Return what this attempt of this RA already did; None where it was not taken."""
         wanted = {"actor": actor_ref, "attempt": attempt_id}
-        return (await self._connection.execute(_ACTED, wanted)).first() is not None
+        kind = (await self._connection.execute(_ACTED, wanted)).scalar()
+        return None if kind is None else ActKind(kind)
 
     async def keep_act(self, act: Act) -> None:
         """Keep who did what, when and why."""
@@ -62,7 +67,8 @@ class DeskWrites:
             cards.c.card_ref == card_ref, cards.c.holder_ref == holder_ref, cards.c.status == old.value
         )
         await self._connection.execute(for_update(select(cards.c.card_ref).where(mine), self._connection))
-        changed = update(cards).where(mine).values(status=new.value).returning(cards.c.card_ref)
+        stands = {"status": new.value, "holder_froze_at": None}
+        changed = update(cards).where(mine).values(stands).returning(cards.c.card_ref)
         return (await self._connection.execute(changed)).first() is not None
 
     async def spend_freeze_tokens(self, holder_ref: str, card_ref: str) -> None:
@@ -75,9 +81,9 @@ class DeskRecords:
 
     _connection: AsyncConnection
 
-    async def count_acts(self, actor_ref: str, kind: ActKind, since: datetime) -> int:
-        """Return how many acts of a kind an RA did since then."""
-        wanted = {"actor": actor_ref, "kind": kind.value, "since": since}
+    async def count_acts(self, actor_ref: str, kinds: Sequence[ActKind], since: datetime) -> int:
+        """Return how many acts of some kinds an RA did since then."""
+        wanted = {"actor": actor_ref, "kinds": [kind.value for kind in kinds], "since": since}
         return int((await self._connection.execute(_COUNTED, wanted)).scalar_one())
 
     async def changes_of(self, holder_ref: str) -> Sequence[Change]:
@@ -85,6 +91,8 @@ class DeskRecords:
         acts = [_act(row) for row in await self._connection.execute(_ACTS, {"wanted": holder_ref})]
         rows = await self._connection.execute(_OTHERS, {"wanted": holder_ref})
         others = [Change(row.set_at, ActKind.ADDRESS_SET, row.set_by) for row in rows]
+        frozen = await self._connection.execute(_FROZEN, {"wanted": holder_ref})
+        others += [Change(row[1], ActKind.CARD_FROZEN, "holder", row.card_ref) for row in frozen]
         return sorted([*acts, *others], key=lambda change: change.at, reverse=True)[:MOST_CHANGES]
 
 

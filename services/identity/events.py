@@ -8,6 +8,8 @@ from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 
 from services.identity.domain.acts import ActReason
 from services.identity.domain.facts import (
+    AddressProposalEnded,
+    AddressProposed,
     AllowListChanged,
     AnswersLockCleared,
     CardFrozen,
@@ -24,6 +26,9 @@ from services.runtime.outbox import Event
 from services.runtime.timestamps import timestamp_of
 
 EVENTS = "identity.events.v1"
+
+SWEEPER = "identity"
+"""Who acts where a time is up: the process."""
 
 LONGEST_KEY = 64
 """Characters; of a longer domain the key is its beginning."""
@@ -176,6 +181,37 @@ def _cleared(fact: AnswersLockCleared) -> Event:
     return Event(EVENTS, fact.holder_ref, message, fact.at)
 
 
+def _proposed(fact: AddressProposed) -> Event:
+    proposal = fact.proposal
+    message = told.AddressProposed(
+        holder_ref=proposal.holder_ref,
+        organisation=fact.organisation,
+        proposal_id=proposal.proposal_id,
+        actor=common.Actor(kind=common.ACTOR_KIND_RA, ref=proposal.actor_ref),
+        reason=_why(proposal.why.reason),
+        expires_at=timestamp_of(proposal.expires_at),
+        occurred_at=timestamp_of(proposal.at),
+    )
+    return Event(EVENTS, proposal.holder_ref, message, proposal.at)
+
+
+def _proposal_ended(fact: AddressProposalEnded) -> Event:
+    proposal = fact.proposal
+    by_time = common.Actor(kind=common.ACTOR_KIND_SYSTEM, ref=SWEEPER)
+    by_ra = common.Actor(kind=common.ACTOR_KIND_RA, ref=fact.actor_ref)
+    message = told.AddressProposalEnded(
+        holder_ref=proposal.holder_ref,
+        organisation=fact.organisation,
+        proposal_id=proposal.proposal_id,
+        ending=told.ProposalEnding.Value(f"PROPOSAL_ENDING_{fact.ending.value}"),
+        actor=by_ra if fact.actor_ref else by_time,
+        proposed_by=proposal.actor_ref,
+        reason=_why(fact.why),
+        occurred_at=timestamp_of(fact.at),
+    )
+    return Event(EVENTS, proposal.holder_ref, message, fact.at)
+
+
 def _why(reason: ActReason | None) -> told.ActReason.ValueType:
     return told.ActReason.Value(f"ACT_REASON_{reason.value}") if reason else told.ACT_REASON_UNSPECIFIED
 
@@ -191,4 +227,6 @@ _TELLERS: dict[type, Callable[[Any], Event]] = {
     HolderRegistered: _registered,
     QuestionsAnswered: _answered,
     AnswersLockCleared: _cleared,
+    AddressProposed: _proposed,
+    AddressProposalEnded: _proposal_ended,
 }

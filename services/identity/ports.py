@@ -19,6 +19,7 @@ from services.identity.domain.holder import (
     PastAddress,
     RegistrationAuthority,
 )
+from services.identity.domain.proposal import FrozenByHolder, Proposal, WaitingAddress
 from services.identity.domain.questions import Attempt, Registration, Tries
 from services.identity.domain.vouch import Vouch
 from services.runtime.grants import Grant
@@ -59,8 +60,22 @@ class DeskView(Protocol):
         """Return a holder of these organisations with their cards; None where there is none."""
         ...
 
-    async def count_acts(self, actor_ref: str, kind: ActKind, since: datetime) -> int:
-        """Return how many acts of a kind an RA did since then."""
+    async def count_acts(self, actor_ref: str, kinds: Sequence[ActKind], since: datetime) -> int:
+        """Return how many acts of some kinds an RA did since then."""
+        ...
+
+    async def waiting_address(self, holder_ref: str, now: datetime) -> WaitingAddress | None:
+        """Return the address that waits for a holder; None where none does."""
+        ...
+
+    async def waiting_addresses(
+        self, organisations: Sequence[str], now: datetime
+    ) -> Sequence[WaitingAddress]:
+        """Return the addresses that wait for holders of some organisations, the oldest first; 50 at most."""
+        ...
+
+    async def frozen_by_holders(self, organisations: Sequence[str]) -> Sequence[FrozenByHolder]:
+        """Return the cards that holders of some organisations froze, the newest first; 50 at most."""
         ...
 
     async def changes_of(self, holder_ref: str) -> Sequence[Change]:
@@ -71,8 +86,8 @@ class DeskView(Protocol):
 class DeskWork(Protocol):
     """Acts of RAs, in one transaction with what they change."""
 
-    async def acted(self, actor_ref: str, attempt_id: str) -> bool:
-        """Tell whether this attempt of this RA was taken already."""
+    async def acted(self, actor_ref: str, attempt_id: str) -> ActKind | None:
+        """Return what this attempt of this RA already did; None where it was not taken."""
         ...
 
     async def keep_act(self, act: Act) -> None:
@@ -85,6 +100,18 @@ class DeskWork(Protocol):
 
     async def spend_freeze_tokens(self, holder_ref: str, card_ref: str) -> None:
         """Delete what could freeze this card: its own tokens, and those of every card of the holder's."""
+        ...
+
+    async def propose(self, proposal: Proposal) -> None:
+        """Keep a proposal for a locked holder who has none."""
+        ...
+
+    async def end_proposal(self, holder_ref: str) -> Proposal | None:
+        """Delete a locked holder's proposal, also one whose time is up; return it."""
+        ...
+
+    async def lapsed_proposals(self, now: datetime) -> Sequence[str]:
+        """Return the holders whose proposals' time is up."""
         ...
 
 
@@ -195,8 +222,8 @@ class Work(View, DeskWork, RegistrationWork, Protocol):
         """Keep the digest of a token that is given away."""
         ...
 
-    async def freeze(self, token: FreezeToken) -> Sequence[str]:
-        """Freeze the cards of a token that are ACTIVE; return their references."""
+    async def freeze(self, token: FreezeToken, now: datetime) -> Sequence[str]:
+        """Freeze the cards of a token that are ACTIVE, as their holder; return their references."""
         ...
 
     async def set_mobile(self, holder_ref: str, mobile: str) -> None:

@@ -47,6 +47,9 @@ from services.runtime.database import Database, for_update
 from services.runtime.outbox import Event, tell_all
 from services.runtime.randomness import Randomness
 
+_CARDS = select(cards.c.card_ref, cards.c.holder_ref, cards.c.status, cards.c.certificate_expires_at)
+"""What the directory says of a card."""
+
 _HOLDERS = select(holders, addresses.c.address, addresses.c.set_by.label("address_set_by")).outerjoin(
     addresses, STANDING
 )
@@ -118,7 +121,7 @@ class SqlRegistry:
             await _lock(connection, ids, refs)
         for row in await connection.execute(_HOLDERS.where(holders.c.holder_id.in_(ids))):
             plan.holders[row.holder_id] = StoredHolder(**row._mapping)
-        for row in await connection.execute(select(cards).where(cards.c.card_ref.in_(refs))):
+        for row in await connection.execute(_CARDS.where(cards.c.card_ref.in_(refs))):
             plan.cards[row.card_ref] = StoredCard(**row._mapping)
         plan.allow_list = {
             (each.organisation, each.domain): each.subdomains

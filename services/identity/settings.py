@@ -31,5 +31,8 @@ class IdentitySettings(DatabaseSettings, ProcessSettings, KafkaSettings):
         "off", description="required: the old service's registration; as in web"
     )
     RA_ADDRESSES_PER_DAY: int = Field(50, ge=1, description="that one RA may set for holders in 24 h")
+    SECOND_RA: Literal["off", "required"] = Field(
+        "off", description="an address that an RA adds waits for another RA to confirm it"
+    )
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path

@@ -27,6 +27,7 @@ from services.identity.domain.holder import (
 )
 from services.identity.domain.vouch import Basis, Vouch
 from services.identity.ports import KnownHolder
+from services.identity.proposals import ProposalReads, ProposalWrites
 from services.identity.registration_statements import RegistrationReads, RegistrationWrites
 from services.identity.tables import (
     STANDING,
@@ -140,7 +141,7 @@ _AUTHORITIES = (
 )
 
 
-class SqlView(DeskReads, DeskRecords, RegistrationReads):
+class SqlView(DeskReads, DeskRecords, RegistrationReads, ProposalReads):
     """Reads; each is one statement by primary keys."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -212,7 +213,7 @@ class SqlView(DeskReads, DeskRecords, RegistrationReads):
         return {row.code: _authority(row.code, row) for row in rows}
 
 
-class SqlWork(SqlView, DeskWrites, RegistrationWrites):
+class SqlWork(SqlView, DeskWrites, RegistrationWrites, ProposalWrites):
     """One write transaction."""
 
     def __init__(
@@ -238,15 +239,16 @@ class SqlWork(SqlView, DeskWrites, RegistrationWrites):
         """Keep the digest of a token that is given away."""
         await self._connection.execute(insert(freeze_tokens), asdict(token))
 
-    async def freeze(self, token: FreezeToken) -> Sequence[str]:
-        """Freeze the cards of a token that are ACTIVE; return their references."""
+    async def freeze(self, token: FreezeToken, now: datetime) -> Sequence[str]:
+        """Freeze the cards of a token that are ACTIVE, as their holder; return their references."""
         mine = and_(cards.c.holder_ref == token.holder_ref, cards.c.status == CardStatus.ACTIVE.value)
         if token.card_ref:
             mine = and_(mine, cards.c.card_ref == token.card_ref)
         # In the order in which an import locks them, so that neither waits for the other.
         locked = select(cards.c.card_ref).where(mine).order_by(cards.c.card_ref)
         await self._connection.execute(for_update(locked, self._connection))
-        frozen = update(cards).where(mine).values(status=CardStatus.FROZEN.value).returning(cards.c.card_ref)
+        new = {"status": CardStatus.FROZEN.value, "holder_froze_at": now}
+        frozen = update(cards).where(mine).values(new).returning(cards.c.card_ref)
         return sorted((await self._connection.execute(frozen)).scalars())
 
     async def set_mobile(self, holder_ref: str, mobile: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     and_,
+    text,
 )
 
 from services.runtime.database import UtcDateTime
@@ -111,8 +112,30 @@ cards = Table(
     Column("holder_ref", ForeignKey("holders.holder_ref"), nullable=False),
     Column("status", String(16), nullable=False),
     Column("certificate_expires_at", UtcDateTime, nullable=True),
+    Column("holder_froze_at", UtcDateTime, nullable=True),
     Index("ix_cards_holder_ref", "holder_ref"),
+    Index(
+        "ix_cards_holder_froze_at",
+        "holder_froze_at",
+        postgresql_where=text("holder_froze_at IS NOT NULL"),
+        sqlite_where=text("holder_froze_at IS NOT NULL"),
+    ),
 )
+"""`holder_froze_at`: of the freeze that stands, where it was the holder's own."""
+
+address_proposals = Table(
+    "address_proposals",
+    metadata,
+    Column("proposal_id", String(36), primary_key=True),
+    Column("holder_ref", ForeignKey("holders.holder_ref"), nullable=False, unique=True),
+    Column("actor_ref", String(32), nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("over_version", Integer, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("note", String(300), nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+"""Addresses that wait for a second RA, one a holder; deleted as they end. `note` goes nowhere else."""
 
 allow_list = Table(
     "allow_list",

@@ -566,6 +566,51 @@ class HolderCard:
 
 
 @dataclass(frozen=True)
+class AddressProposal:
+    """An address that waits for a second RA."""
+
+    proposal_id: str
+    holder_ref: str
+    holder_name: str = field(repr=False)
+    address: str = field(repr=False)
+    proposed_by: str = field(repr=False)
+    """Name of the RA; empty where not known."""
+    proposed_by_oneself: bool
+    reason: str
+    note: str = field(repr=False)
+    proposed_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class FrozenCard:
+    """A card that its holder froze by the button of a mail."""
+
+    holder_ref: str
+    holder_name: str = field(repr=False)
+    card_ref: str
+    frozen_at: datetime
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits for an RA."""
+
+    addresses: tuple[AddressProposal, ...] = ()
+    """The oldest first."""
+    frozen: tuple[FrozenCard, ...] = ()
+    """The newest first."""
+
+
+@dataclass(frozen=True)
+class AddressSet:
+    """An address was taken."""
+
+    waits: bool = False
+    """It counts once a second RA has confirmed it."""
+
+
+@dataclass(frozen=True)
 class HolderRecord:
     """A holder as an RA sees them; empty where nothing is kept."""
 
@@ -584,6 +629,8 @@ class HolderRecord:
     cards: tuple[HolderCard, ...]
     addresses_left: int = 0
     """That the RA who looks may still set in these 24 hours."""
+    proposal: AddressProposal | None = None
+    """An address that waits for a second RA."""
 
 
 @dataclass(frozen=True)
@@ -647,10 +694,26 @@ class Desk(Protocol):
         """Allow the RA to read what is recorded of a holder's card; the RecordsGrant for it."""
         ...
 
+    async def waiting(self, profile_grant: str) -> Waiting | Refused:
+        """List what waits for an RA: addresses to confirm, and cards that their holders froze."""
+        ...
+
     async def set_address(
         self, profile_grant: str, holder_ref: str, address: str, why: Why
+    ) -> AddressSet | Refused:
+        """Set a holder's address as typed."""
+        ...
+
+    async def confirm_address(
+        self, profile_grant: str, holder_ref: str, proposal_id: str, attempt_id: str
     ) -> Refused | None:
-        """Set a holder's address as typed; None where it stands."""
+        """Confirm the address that a colleague proposed; None where it stands."""
+        ...
+
+    async def decline_address(
+        self, profile_grant: str, holder_ref: str, proposal_id: str, why: Why
+    ) -> Refused | None:
+        """Decline an address that waits; None where it was done."""
         ...
 
     async def act_on_card(

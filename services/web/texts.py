@@ -100,6 +100,11 @@ ADDRESS_REASONS = (
     ("MAILBOX_CLOSED", "The holder cannot read that mailbox"),
     ("OTHER", "Another reason"),
 )
+DECLINE_REASONS = (
+    ("ADDRESS_WRONG", "The address is not the holder’s, or has a mistake in it"),
+    ("MISUSE_SUSPECTED", "Somebody else may have asked for it"),
+    ("OTHER", "Another reason"),
+)
 FREEZE_REASONS = (
     ("CARD_LOST", "It is lost or was stolen"),
     ("MISUSE_SUSPECTED", "Somebody else may use it"),
@@ -122,13 +127,23 @@ CLEAR_REASONS = (
 )
 """Why an RA acts, in the words of the pages. R25, R48."""
 
-ACT_REASONS = dict((*ADDRESS_REASONS, *FREEZE_REASONS, *LIFT_REASONS, *ANSWERS_REASONS, *CLEAR_REASONS))
+ACT_REASONS = dict(
+    (*DECLINE_REASONS, *ADDRESS_REASONS, *FREEZE_REASONS, *LIFT_REASONS, *ANSWERS_REASONS, *CLEAR_REASONS)
+)
 
 ADDRESS_SET = "The email address is set"
 ADDRESS_SET_TOLD = (
     "It counts at once. The holder can unlock a locked smartcard now, by a security code that is mailed to"
     " it. We tell the address that was there before, the new one and the mailbox of your team."
 )
+ADDRESS_WAITS = "The email address waits for a colleague"
+ADDRESS_WAITS_TOLD = (
+    "It counts once another Registration Authority of your organisation has confirmed it at this desk, within"
+    " 24 hours. Ask a colleague to do so. Until then the holder cannot unlock a smartcard by it, and is told"
+    " to ask you."
+)
+ADDRESS_DECLINED = "The email address is declined"
+ADDRESS_DECLINED_TOLD = "It does not count. The address that was there before stays as it is."
 CARD_FROZEN = "The smartcard is frozen"
 CARD_FROZEN_TOLD = "Nobody can unlock it or sign in here with it. We tell the holder by email, if we can."
 FREEZE_LIFTED = "The freeze is lifted"
@@ -146,6 +161,8 @@ ANSWERS_CLEARED_TOLD = (
 
 CHANGES = {
     "ADDRESS_SET": "Email address set",
+    "ADDRESS_PROPOSED": "Email address proposed",
+    "ADDRESS_DECLINED": "Proposed email address declined",
     "CARD_FROZEN": "Smartcard frozen",
     "FREEZE_LIFTED": "Freeze of a smartcard lifted",
     "ANSWERS_CLEARED": "Lock of wrong answers to security questions ended",

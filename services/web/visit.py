@@ -48,12 +48,13 @@ COMPONENTS = frozenset({
 AGAIN_AT = {"OWN_CARD": "/ra/in-person"}
 """Refusals after which another page is where one begins again."""
 JUDGED_ANEW = frozenset({
-    "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "CARD_FROZEN", "MAIL_UNREACHABLE", "ANSWERS_LOCKED",
+    "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "ADDRESS_WAITS", "CARD_FROZEN", "MAIL_UNREACHABLE",
+    "ANSWERS_LOCKED",
 })  # fmt: skip
 """Refusals that the Registration Authority may have mended a minute later. R7, R25."""
 RECORDED = frozenset({
     "CARD_NOT_ACTIVE", "CARD_FROZEN", "CERTIFICATE_EXPIRED", "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED",
-    "NO_MAILBOX_ACCESS", "LOCKED_TO_RA", "NOT_REGISTERED", "ANSWERS_LOCKED",
+    "ADDRESS_WAITS", "NO_MAILBOX_ACCESS", "LOCKED_TO_RA", "NOT_REGISTERED", "ANSWERS_LOCKED",
 })  # fmt: skip
 """Refusals that are told as a session's outcome, so that the audit log has a receipt of them. D1."""
 SIGNED_OUT = frozenset({"SIGNED_OUT", "CARD_LEFT"})

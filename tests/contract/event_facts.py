@@ -15,9 +15,10 @@ from services.card_gateway.domain import facts as gateway_facts
 from services.card_gateway.domain.words import ActorKind, OutcomeKind, Reason, Route, SecretLabel
 from services.identity import events as identity
 from services.identity.domain import facts as identity_facts
-from services.identity.domain.acts import ActReason
+from services.identity.domain.acts import ActReason, Why
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.allow_list import Change as ListChange
+from services.identity.domain.proposal import Ending, Proposal
 from services.identity.domain.questions import Attempt
 from services.identity.domain.vouch import Basis, Vouch
 from services.notifier import events as notifier
@@ -32,7 +33,7 @@ from tests.fakes.clock import NOON
 
 SESSION = "0197c19f-0000-7000-8000-0000000000aa"
 CODE_ID = "0197c19f-0000-7000-8000-0000000000cc"
-HOLDER, CARD, RA = "a" * 32, "c" * 32, "b" * 32
+HOLDER, CARD, RA, COLLEAGUE = "a" * 32, "c" * 32, "b" * 32, "d" * 32
 ORGANISATION = "X26"
 LATER = NOON + timedelta(minutes=3)
 
@@ -56,11 +57,22 @@ def told() -> Iterator[Told]:
     yield "FreezeLifted", "identity", identity.event_of(lifted)
     for name, said in _of_questions().items():
         yield name, "identity", identity.event_of(said)
+    proposed = identity_facts.AddressProposed(_proposal(), ORGANISATION)
+    yield "AddressProposed", "identity", identity.event_of(proposed)
+    declined = identity_facts.AddressProposalEnded(
+        _proposal(), ORGANISATION, Ending.DECLINED, COLLEAGUE, LATER, ActReason.ADDRESS_WRONG
+    )
+    yield "AddressProposalEnded", "identity", identity.event_of(declined)
 
 
 def _vouched() -> identity_facts.VouchedInPerson:
     vouch = Vouch(SESSION, CODE_ID, CARD, HOLDER, RA, Basis.PHOTO_ID, NOON)
     return identity_facts.VouchedInPerson(vouch, ORGANISATION, "0197c19f-0000-7000-8000-0000000000bb")
+
+
+def _proposal() -> Proposal:
+    why = Why(ActReason.NO_ADDRESS)
+    return Proposal("0197c19f-0000-7000-8000-0000000000cc", HOLDER, RA, "", 3, why, NOON)
 
 
 def _of_identity() -> dict[str, identity_facts.Fact]:

@@ -22,6 +22,8 @@ from services.web.domain.questions import (
     QuestionsAsked,
 )
 from services.web.ports import (
+    AddressProposal,
+    AddressSet,
     Adoption,
     ApprovedDomain,
     ApprovedDomains,
@@ -55,6 +57,7 @@ from services.web.ports import (
     SignedIn,
     Stage,
     Verdict,
+    Waiting,
     Why,
 )
 
@@ -85,6 +88,18 @@ HOLDER = HolderRecord(
     address_set_at=None,
     addresses_left=50,
     cards=(HolderCard("c2" * 16, "ACTIVE", NOW + timedelta(days=400)), HolderCard("d3" * 16, "LOST")),
+)
+PROPOSAL = AddressProposal(
+    proposal_id="0197c19f-0000-7000-8000-0000000000cc",
+    holder_ref=HOLDER_REF,
+    holder_name="Test Holder Two",
+    address="test-holder-0002@example.org",
+    proposed_by="Test Colleague",
+    proposed_by_oneself=False,
+    reason="NO_ADDRESS",
+    note="Request 7",
+    proposed_at=NOW,
+    expires_at=NOW + timedelta(hours=24),
 )
 CLEARED = Cleared(entries_left=3, wrong_in_year=3)
 RA_PROFILE = Profile(
@@ -133,6 +148,8 @@ class World:
     refused_act: Refused | None = None
     refused_records: Refused | None = None
     card_records: CardRecords = field(default_factory=lambda: CardRecords(()))
+    address_set: AddressSet = field(default_factory=AddressSet)
+    waiting: Waiting = field(default_factory=Waiting)
     locks: Locks = field(default_factory=Locks)
     cleared: Cleared | Refused = CLEARED
     changes: tuple[HolderChange, ...] = ()
@@ -529,10 +546,26 @@ class FakeDesk:
         self._world.called("allow_records", (profile_grant, holder_ref, card_ref))
         return self._world.refused_records or "records-grant"
 
+    async def waiting(self, profile_grant: str) -> Waiting | Refused:
+        self._world.called("waiting", profile_grant)
+        return self._world.refused_desk or self._world.waiting
+
     async def set_address(
         self, profile_grant: str, holder_ref: str, address: str, why: Why
-    ) -> Refused | None:
+    ) -> AddressSet | Refused:
         self._world.called("set_address", (holder_ref, address, why.reason, why.note))
+        return self._world.refused_act or self._world.address_set
+
+    async def confirm_address(
+        self, profile_grant: str, holder_ref: str, proposal_id: str, attempt_id: str
+    ) -> Refused | None:
+        self._world.called("confirm_address", (profile_grant, holder_ref, proposal_id))
+        return self._world.refused_act
+
+    async def decline_address(
+        self, profile_grant: str, holder_ref: str, proposal_id: str, why: Why
+    ) -> Refused | None:
+        self._world.called("decline_address", (holder_ref, proposal_id, why.reason, why.note))
         return self._world.refused_act
 
     async def act_on_card(

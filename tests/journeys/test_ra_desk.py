@@ -23,9 +23,12 @@ pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.m
 
 PLANS = (
     Plan("ra", "Working card of a Registration Authority", "SUCCESS", blocked=False, ra=True),
+    Plan("second-ra", "Working card of another one", "SUCCESS", blocked=False, ra=True),
+    Plan("waiting", "Blocked, holder has no address", "SUCCESS", mailbox=None),
     Plan("addressless", "Blocked, holder has no address", "SUCCESS", mailbox=None),
     Plan("locked-out", "Blocked card", "SUCCESS"),
 )
+CONFIRMED_ADDRESS = "test-holder-with-two-ras@example.org"
 NEW_ADDRESS = "test-holder-reached-again@example.org"
 TEAM = "ra@example.org"
 UNLOCKED = Record("card_gateway", "SUCCESS", "", "LOCKED", "SELF")
@@ -71,6 +74,13 @@ class RaAtDesk(PersonInChromium):
         self.tab.get_by_label("There was no address").check()
         self.tab.get_by_role("button", name="Set the address").click()
 
+    def confirm_address(self, holder: PersonInChromium, address: str) -> None:
+        """Confirm the address that a colleague proposed, found on the desk."""
+        self.tab.goto(self.stack.addresses.url("web") + "/ra")
+        self.tab.get_by_role("link", name=f"Test Holder {int(holder.card.holder[-4:])}", exact=True).click()
+        expect(self.tab.get_by_text(address)).to_be_visible()
+        self.tab.get_by_role("button", name="Confirm the address").click()
+
     def end_lock(self, holder: PersonInChromium) -> None:
         """End the lock that wrong codes led to."""
         self.find(holder)
@@ -98,6 +108,18 @@ def coming(ra: RaAtDesk, card: str) -> Holder:
     browser = ra.tab.context.browser
     assert browser is not None
     return Holder(ra.stack, card, browser.new_page())
+
+
+@pytest.fixture
+def two_ras(stack: Stack) -> Iterator[Stack]:
+    """The same stack, where a second RA has to confirm an address."""
+    identity = stack.children["identity"]
+    for policy in ("required", "off"):
+        identity.stop()
+        identity.env |= {"SECOND_RA": policy}
+        identity.start()
+        if policy == "required":
+            yield stack
 
 
 def shows(tab: Page, code: str) -> None:
@@ -148,3 +170,42 @@ def test_R48_an_ra_ends_the_lock_of_wrong_codes_and_the_holder_unlocks(ra: RaAtD
     ra.tab.get_by_role("link", name="What was changed").click()
     expect(ra.tab.get_by_role("heading", name="Lock of security codes ended")).to_be_visible()
     holder.tab.close()
+
+
+def test_R7_R25_where_two_ras_look_at_an_address_the_holder_unlocks_once_the_second_has_confirmed_it(
+    ra: RaAtDesk, two_ras: Stack
+) -> None:
+    browser = ra.tab.context.browser
+    assert browser is not None
+    second = RaAtDesk(two_ras, "second-ra", browser.new_page())
+    second.sign_in_in_browser()
+    two_ras.slots.remove()
+
+    holder = coming(ra, "waiting")
+    ra.add_address(holder, CONFIRMED_ADDRESS)
+    expect(ra.tab.get_by_role("heading", name="The email address waits for a colleague")).to_be_visible()
+    ra.tab.goto(two_ras.addresses.url("web") + f"/ra/holders/{_reference(ra)}/proposal")
+    expect(ra.tab.get_by_text("You proposed it, so you cannot confirm it")).to_be_visible()
+
+    holder.come_with_card()
+    shows(holder.tab, "ADDRESS_WAITS")
+    expect(holder.tab.get_by_role("link", name=TEAM)).to_be_visible()
+    assert mails_at(two_ras, CONFIRMED_ADDRESS) == []
+    two_ras.slots.remove()
+
+    second.confirm_address(holder, CONFIRMED_ADDRESS)
+    expect(second.tab.get_by_role("heading", name="The email address is set")).to_be_visible()
+    two_ras.slots.remove()
+
+    holder.card = replace(holder.card, address=CONFIRMED_ADDRESS)
+    wait_until("the mail", lambda: bool(mails_at(two_ras, CONFIRMED_ADDRESS)), 20)
+    holder.unlock_in_browser()
+    assert recorded(two_ras, holder.session_id) == [UNLOCKED]
+    for tab in (holder.tab, second.tab):
+        tab.close()
+
+
+def _reference(ra: RaAtDesk) -> str:
+    """The holder whose page the RA was on."""
+    path = ra.tab.get_by_role("link", name="Back to").get_attribute("href") or ""
+    return path.rpartition("/")[2]

@@ -37,6 +37,7 @@ from services.runtime.grpc_tls import TlsFiles
 from services.web.clients import GrpcAudit, GrpcDesk, GrpcGateway, GrpcIdentity, GrpcOtp
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
+    AddressSet,
     Adoption,
     Asked,
     CardAct,
@@ -46,6 +47,7 @@ from services.web.ports import (
     EndedLock,
     FoundHolder,
     FoundHolders,
+    FrozenCard,
     Holder,
     HolderCard,
     HolderRecord,
@@ -58,6 +60,7 @@ from services.web.ports import (
     SavingsGroup,
     Stage,
     Verdict,
+    Waiting,
     Why,
 )
 
@@ -353,6 +356,8 @@ async def test_R25_what_an_ra_does_crosses_with_its_reason_and_comes_back_as_don
     answers.answer = ra_desk_pb2.SetHolderAddressResponse(refused_code="RA_DAILY_LIMIT")
     assert await desk.set_address("grant", "r", "a@example.org", why) == Refused("RA_DAILY_LIMIT")
     assert (answers.asked.address, answers.asked.note) == ("a@example.org", "a note")
+    answers.answer = ra_desk_pb2.SetHolderAddressResponse(waits=True)
+    assert await desk.set_address("grant", "r", "a@example.org", why) == AddressSet(waits=True)
     for act, answer in (
         (CardAct.FREEZE, ra_desk_pb2.FreezeHolderCardResponse),
         (CardAct.LIFT, ra_desk_pb2.LiftFreezeResponse),
@@ -448,3 +453,36 @@ async def test_R25_D1_the_receipt_of_a_record_comes_back_or_that_there_is_none(
     )
     assert await audit.card_receipt("right", "e") == Receipt(1, 3, "text")
     assert (answers.asked.records_grant, answers.asked.event_id) == ("right", "e")
+
+
+async def test_R25_what_waits_comes_back_and_a_confirmation_crosses(channel: Any, answers: Answers) -> None:
+    proposal = ra_desk_pb2.AddressProposal(
+        proposal_id="p",
+        holder_ref="r",
+        address="a@example.org",
+        reason=identity_events_pb2.ACT_REASON_NO_ADDRESS,
+        proposed_by_oneself=True,
+        proposed_at=STAMP,
+        expires_at=STAMP,
+    )
+    frozen = ra_desk_pb2.FrozenCard(holder_ref="r", holder_name="n", card_ref="c", frozen_at=STAMP)
+    answers.answer = ra_desk_pb2.ListWaitingResponse(addresses=[proposal], frozen=[frozen])
+    desk = GrpcDesk(channel)
+    waiting = await desk.waiting("grant")
+    assert isinstance(waiting, Waiting)
+    assert waiting.frozen == (FrozenCard("r", "n", "c", INSTANT),)
+    [known] = waiting.addresses
+    assert (known.address, known.reason, known.proposed_by_oneself) == ("a@example.org", "NO_ADDRESS", True)
+    answers.answer = ra_desk_pb2.GetHolderResponse(holder=ra_desk_pb2.HolderRecord(proposal=proposal))
+    holder = await desk.holder("grant", "r")
+    assert isinstance(holder, HolderRecord)
+    assert holder.proposal == known
+
+    answers.answer = ra_desk_pb2.ConfirmHolderAddressResponse()
+    assert await desk.confirm_address("grant", "r", "p", "an attempt") is None
+    assert (answers.asked.proposal_id, answers.asked.attempt_id) == ("p", "an attempt")
+    answers.answer = ra_desk_pb2.DeclineHolderAddressResponse(refused_code="PROPOSAL_GONE")
+    why = Why("ADDRESS_WRONG", "a note", "an attempt")
+    assert await desk.decline_address("grant", "r", "p", why) == Refused("PROPOSAL_GONE")
+    answers.answer = ra_desk_pb2.ListWaitingResponse(refused=REFUSED)
+    assert await desk.waiting("grant") == Refused("CARD_FROZEN")

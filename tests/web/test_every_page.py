@@ -15,12 +15,14 @@ from playwright.sync_api import Browser, Page, expect
 from services.runtime import errors
 from services.web.domain.journey import Reason, State
 from services.web.ports import (
+    AddressProposal,
     CardRecord,
     CardRecords,
     CodeStatus,
     ContactRefused,
     Delivery,
     FoundAuthorities,
+    FrozenCard,
     HolderChange,
     Lock,
     LockCause,
@@ -30,8 +32,19 @@ from services.web.ports import (
     Receipt,
     Refused,
     RegistrationAuthority,
+    Waiting,
 )
-from tests.fakes.web_peers import HOLDER, HOLDER_REF, NOW, RA, RA_PROFILE, WRONG_CODE, World, code_status
+from tests.fakes.web_peers import (
+    HOLDER,
+    HOLDER_REF,
+    NOW,
+    PROPOSAL,
+    RA,
+    RA_PROFILE,
+    WRONG_CODE,
+    World,
+    code_status,
+)
 from tests.web.conftest import ROOT, Site
 from tests.web.steps import change, choose, enter_session
 
@@ -63,6 +76,8 @@ class Shown:
     profile: Profile | None = None
     records: CardRecords | None = None
     locks: Locks = field(default_factory=Locks)
+    proposal: AddressProposal | None = None
+    """An address that waits for a second RA."""
     person: Refused | None = None
     """Why an RA is not told whose card it is."""
     act: Callable[[Page], None] = lambda page: None
@@ -153,6 +168,11 @@ def end_lock_unsaid(page: Page) -> None:
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
 
 
+def declined(page: Page) -> None:
+    page.get_by_role("button", name="Decline the address").click()
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
 def in_state(state: State, **more: object) -> dict[str, object]:
     return {"state": state, "reader": Reader.CARD, **more}
 
@@ -171,6 +191,12 @@ RA_HOLDER = f"/ra/holders/{HOLDER_REF}"
 RA_CARD = f"{RA_HOLDER}/cards/{HOLDER.cards[0].card_ref}"
 LOCKED = Locks((Lock(HOLDER.cards[0].card_ref, NOW, LockCause.DAY, None, 3),))
 LOCKED_A_YEAR = Locks((replace(LOCKED.held[0], cause=LockCause.YEAR, wrong_in_year=9),))
+WAITS = replace(
+    PROPOSAL,
+    address="test-holder-0002-with-a-rather-long-name-before-the-sign@mail.hospital.example.org",
+)
+MINE = replace(WAITS, proposed_by_oneself=True)
+FROZEN = FrozenCard(HOLDER_REF, "Test Holder Two", HOLDER.cards[0].card_ref, NOW)
 AS_RA: dict[str, Any] = {"cookie": {"profile_grant": "profile-grant"}, "profile": RA_PROFILE}
 SIGNED_IN = {"profile_grant": "profile-grant"}
 CARD_IS_IN = in_state(State.SUCCESS, reason=Reason.SIGN_IN)
@@ -214,6 +240,7 @@ SHOWN = [
     Shown("address", "/address", READ),
     Shown("address-words-not-confirmed", "/address", READ, act=words_not_confirmed),
     Shown("no-email", "/address", READ, refused=Refused("NO_EMAIL", RA)),
+    Shown("address-waits", "/address", READ, refused=Refused("ADDRESS_WAITS", RA)),
     Shown("expired", "/address", READ, refused=Refused("CERTIFICATE_EXPIRED", RA)),
     Shown("no-mailbox", "/no-mailbox", READ),
     Shown("code-queued", "/code", READ, code_status()),
@@ -302,6 +329,13 @@ SHOWN = [
     Shown("ra-end-lock-error", f"{RA_CARD}/end-lock", locks=LOCKED, act=end_lock_unsaid, **AS_RA),
     Shown("ra-end-lock-ended", f"{RA_CARD}/end-lock", locks=LOCKED, act=end_lock, **AS_RA),
     Shown("ra-end-lock-none", f"{RA_CARD}/end-lock", **AS_RA),
+    Shown("ra-desk-waiting", "/ra", proposal=WAITS, **AS_RA),
+    Shown("ra-holder-waiting", RA_HOLDER, proposal=WAITS, **AS_RA),
+    Shown("ra-proposal", f"{RA_HOLDER}/proposal", proposal=WAITS, **AS_RA),
+    Shown("ra-proposal-own", f"{RA_HOLDER}/proposal", proposal=MINE, **AS_RA),
+    Shown("ra-proposal-gone", f"{RA_HOLDER}/proposal", **AS_RA),
+    Shown("ra-decline", f"{RA_HOLDER}/proposal/decline", proposal=WAITS, **AS_RA),
+    Shown("ra-decline-error", f"{RA_HOLDER}/proposal/decline", proposal=WAITS, act=declined, **AS_RA),
     Shown("ra-changes", f"{RA_HOLDER}/changes", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
@@ -337,6 +371,8 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.refused_person = shown.person
     world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")
     world.changes, world.locks = CHANGES, shown.locks
+    world.record = replace(HOLDER, proposal=shown.proposal)
+    world.waiting = Waiting((shown.proposal,), (FROZEN,)) if shown.proposal else Waiting()
     if shown.failure:
         world.failure["get_session"] = shown.failure
     page.goto(f"{site.origin}{shown.path}")

@@ -15,6 +15,8 @@ class ActKind(Enum):
     """What was done."""
 
     ADDRESS_SET = "ADDRESS_SET"
+    ADDRESS_PROPOSED = "ADDRESS_PROPOSED"
+    ADDRESS_DECLINED = "ADDRESS_DECLINED"
     CARD_FROZEN = "CARD_FROZEN"
     FREEZE_LIFTED = "FREEZE_LIFTED"
     ANSWERS_CLEARED = "ANSWERS_CLEARED"
@@ -39,13 +41,19 @@ FITTING: dict[ActKind, frozenset[ActReason]] = {
     ActKind.ADDRESS_SET: frozenset(
         {ActReason.NO_ADDRESS, ActReason.ADDRESS_WRONG, ActReason.MAILBOX_CLOSED, ActReason.OTHER}
     ),
+    ActKind.ADDRESS_DECLINED: frozenset(
+        {ActReason.ADDRESS_WRONG, ActReason.MISUSE_SUSPECTED, ActReason.OTHER}
+    ),
     ActKind.CARD_FROZEN: frozenset({ActReason.CARD_LOST, ActReason.MISUSE_SUSPECTED, ActReason.OTHER}),
     ActKind.FREEZE_LIFTED: frozenset(
         {ActReason.CARD_FOUND, ActReason.HOLDER_CONFIRMED, ActReason.FROZEN_IN_ERROR, ActReason.OTHER}
     ),
     ActKind.ANSWERS_CLEARED: frozenset({ActReason.HOLDER_CHECKED, ActReason.OTHER}),
 }
-"""The reasons that an act may have."""
+"""The reasons that an act may have. A proposal has those of an address that is set."""
+
+ADDRESS_ACTS = (ActKind.ADDRESS_SET, ActKind.ADDRESS_PROPOSED)
+"""What counts towards the addresses that one RA may set in a day; who confirms one has set it."""
 
 
 @dataclass(frozen=True)

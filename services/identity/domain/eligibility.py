@@ -25,6 +25,8 @@ class Refusal(Enum):
     """Only where security questions are asked: the holder chose none. R41."""
     ANSWERS_LOCKED = "ANSWERS_LOCKED"
     """Of the same: three failures in a row. R48."""
+    ADDRESS_WAITS = "ADDRESS_WAITS"
+    """An RA has proposed an address, and a second one has not confirmed it."""
     NO_MAILBOX_ACCESS = "NO_MAILBOX_ACCESS"
     """Not judged: the holder's own word. R35, R60."""
     OWN_CARD = "OWN_CARD"

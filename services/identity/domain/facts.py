@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.identity.domain.acts import ActReason
 from services.identity.domain.allow_list import AllowedDomain, Change
+from services.identity.domain.proposal import Ending, Proposal
 from services.identity.domain.questions import Attempt
 from services.identity.domain.vouch import Vouch
 
@@ -123,6 +124,14 @@ class QuestionsAnswered:
 
 
 @dataclass(frozen=True)
+class AddressProposed:
+    """An RA proposed an address, which waits for a second RA."""
+
+    proposal: Proposal
+    organisation: str
+
+
+@dataclass(frozen=True)
 class AnswersLockCleared:
     """An RA ended the lock that wrong answers had led to. R48."""
 
@@ -132,6 +141,20 @@ class AnswersLockCleared:
     actor_ref: str
     why: ActReason | None
     at: datetime
+
+
+@dataclass(frozen=True)
+class AddressProposalEnded:
+    """A proposed address does not wait any more."""
+
+    proposal: Proposal
+    organisation: str
+    ending: Ending
+    actor_ref: str
+    """Of the RA; empty where its time was up."""
+    at: datetime
+    why: ActReason | None = None
+    """It was declined."""
 
 
 Fact = (
@@ -145,4 +168,6 @@ Fact = (
     | HolderRegistered
     | QuestionsAnswered
     | AnswersLockCleared
+    | AddressProposed
+    | AddressProposalEnded
 )

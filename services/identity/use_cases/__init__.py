@@ -11,8 +11,9 @@ from services.identity.domain.address import domain_of, masked
 from services.identity.domain.allow_list import allows
 from services.identity.domain.contact import hears_of_change
 from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal, needs_mail
-from services.identity.domain.facts import HolderRefused
+from services.identity.domain.facts import AddressProposalEnded, HolderRefused
 from services.identity.domain.holder import Address, HeldCard, RegistrationAuthority
+from services.identity.domain.proposal import Ending
 from services.identity.domain.questions import Registration
 from services.identity.ports import GrantReader, GrantWriter, Store, View
 from services.runtime.clock import Clock
@@ -102,7 +103,7 @@ class Holders:
             refusal, mail, address = await judge(view, held, card, now)
             asked: Asked | None = None
             if held is not None and refusal is None and self.mails(card):
-                refusal = mail
+                refusal = mail and await _or_waiting(view, held, mail, now)
                 if mail is None and self._parts.questions:
                     refusal, asked = await _asked_first(view, held, card)
         if held is None or refusal is not None:
@@ -121,7 +122,8 @@ class Holders:
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
             refusal, mail, _ = await judge(view, held, card, now)
-        return await refuse(self._parts, card, held, refusal or mail or Refusal.NO_MAILBOX_ACCESS, now)
+            why = refusal or await _or_waiting(view, held, mail or Refusal.NO_MAILBOX_ACCESS, now)
+        return await refuse(self._parts, card, held, why, now)
 
     def mails(self, card: CardGrant) -> bool:
         """Tell whether this way leads over a mailed code."""
@@ -176,9 +178,23 @@ class Holders:
         return Delivery(address=past.address)
 
     async def sweep(self) -> None:
-        """Delete notes of outcomes of sessions long over."""
+        """Delete notes of outcomes of sessions long over, and proposed addresses that nobody confirmed."""
+        now = self._parts.clock.now()
         async with self._parts.store.begin("identity.sweep") as work:
-            await work.forget(self._parts.clock.now())
+            await work.forget(now)
+            lapsed = await work.lapsed_proposals(now)
+        for holder_ref in lapsed:
+            await self._lapse(holder_ref, now)
+
+    async def _lapse(self, holder_ref: str, now: datetime) -> None:
+        async with self._parts.store.begin("identity.lapse_proposal") as work:
+            await work.lock_holder(holder_ref)
+            if holder_ref not in await work.lapsed_proposals(now):
+                return  # another took its place meanwhile
+            proposal, holder = await work.end_proposal(holder_ref), await work.known_holder(holder_ref)
+            if proposal and holder:
+                ended = AddressProposalEnded(proposal, holder.organisation, Ending.LAPSED, "", now)
+                await work.tell(ended)
 
 
 def questions_on(parts: Parts) -> None:
@@ -221,6 +237,12 @@ async def refuse(
                 )
             )
     return Refused(refusal.value, held.registration_authority if held else None)
+
+
+async def _or_waiting(view: View, held: HeldCard | None, against: Refusal, now: datetime) -> Refusal:
+    """Return that an address waits for a second RA, where one does; else what is against the mail."""
+    waits = held is not None and await view.waiting_address(held.holder_ref, now)
+    return Refusal.ADDRESS_WAITS if waits else against
 
 
 async def judge(

@@ -89,6 +89,6 @@ class Telling:
             if authority is None:
                 return UNKNOWN
             organisation = authority.organisation
-            frozen = await work.freeze(known)
+            frozen = await work.freeze(known, now)
             await work.tell(*(CardFrozen(known.holder_ref, organisation, card, now) for card in frozen))
         return authority

@@ -11,13 +11,17 @@ from services.web import ports
 from services.web.clients.identity import refused_of
 from services.web.clients.wire import instant, named
 from services.web.ports import (
+    AddressProposal,
+    AddressSet,
     CardAct,
     FoundHolder,
     FoundHolders,
+    FrozenCard,
     HolderCard,
     HolderChange,
     HolderRecord,
     Refused,
+    Waiting,
     Why,
 )
 
@@ -64,14 +68,46 @@ class GrpcDesk(ports.Desk):
         response = await self._stub.AllowCardRecords(request)
         return _refusal(response) or response.records_grant
 
+    async def waiting(self, profile_grant: str) -> Waiting | Refused:
+        """List what waits for an RA."""
+        response = await self._stub.ListWaiting(desk.ListWaitingRequest(profile_grant=profile_grant))
+        if response.HasField("refused"):
+            return refused_of(response.refused)
+        frozen = (
+            FrozenCard(c.holder_ref, c.holder_name, c.card_ref, instant(c.frozen_at)) for c in response.frozen
+        )
+        return Waiting(tuple(map(_proposal, response.addresses)), tuple(frozen))
+
     async def set_address(
         self, profile_grant: str, holder_ref: str, address: str, why: Why
-    ) -> Refused | None:
+    ) -> AddressSet | Refused:
         """Set a holder's address."""
         request = desk.SetHolderAddressRequest(
             profile_grant=profile_grant, holder_ref=holder_ref, address=address, **_why(why)
         )
-        return _refusal(await self._stub.SetHolderAddress(request))
+        response = await self._stub.SetHolderAddress(request)
+        return _refusal(response) or AddressSet(response.waits)
+
+    async def confirm_address(
+        self, profile_grant: str, holder_ref: str, proposal_id: str, attempt_id: str
+    ) -> Refused | None:
+        """Confirm the address that a colleague proposed."""
+        request = desk.ConfirmHolderAddressRequest(
+            profile_grant=profile_grant,
+            holder_ref=holder_ref,
+            proposal_id=proposal_id,
+            attempt_id=attempt_id,
+        )
+        return _refusal(await self._stub.ConfirmHolderAddress(request))
+
+    async def decline_address(
+        self, profile_grant: str, holder_ref: str, proposal_id: str, why: Why
+    ) -> Refused | None:
+        """Decline an address that waits."""
+        request = desk.DeclineHolderAddressRequest(
+            profile_grant=profile_grant, holder_ref=holder_ref, proposal_id=proposal_id, **_why(why)
+        )
+        return _refusal(await self._stub.DeclineHolderAddress(request))
 
     async def act_on_card(
         self, profile_grant: str, act: CardAct, holder_ref: str, card_ref: str, why: Why
@@ -99,15 +135,34 @@ def _refusal(response: Any) -> Refused | None:
     return Refused(response.refused_code) if response.refused_code else None
 
 
+def _reason(number: int) -> str:
+    reason = named(told.ActReason, number, "ACT_REASON_")
+    return "" if reason == "UNSPECIFIED" else reason
+
+
+def _proposal(proposal: desk.AddressProposal) -> AddressProposal:
+    return AddressProposal(
+        proposal_id=proposal.proposal_id,
+        holder_ref=proposal.holder_ref,
+        holder_name=proposal.holder_name,
+        address=proposal.address,
+        proposed_by=proposal.proposed_by,
+        proposed_by_oneself=proposal.proposed_by_oneself,
+        reason=_reason(proposal.reason),
+        note=proposal.note,
+        proposed_at=instant(proposal.proposed_at),
+        expires_at=instant(proposal.expires_at),
+    )
+
+
 def _change(change: desk.HolderChange) -> HolderChange:
-    reason = named(told.ActReason, change.reason, "ACT_REASON_")
     return HolderChange(
         at=instant(change.at),
         kind=change.kind,
         by=change.by,
         actor_name=change.actor_name,
         card_ref=change.card_ref,
-        reason="" if reason == "UNSPECIFIED" else reason,
+        reason=_reason(change.reason),
         note=change.note,
     )
 
@@ -126,6 +181,7 @@ def _record(record: desk.HolderRecord) -> HolderRecord:
         address_set_at=instant(record.address_set_at) if record.HasField("address_set_at") else None,
         cards=tuple(map(_card, record.cards)),
         addresses_left=record.addresses_left,
+        proposal=_proposal(record.proposal) if record.HasField("proposal") else None,
     )
 
 

@@ -39,6 +39,8 @@ ADDRESS = Asked("ra/address.jinja", texts.ADDRESS_REASONS)
 FREEZE = Asked("ra/freeze.jinja", texts.FREEZE_REASONS)
 ANSWERS = Asked("ra/answers.jinja", texts.ANSWERS_REASONS)
 LIFT = Asked("ra/lift.jinja", texts.LIFT_REASONS)
+ADDRESS_SET = Done(texts.ADDRESS_SET, texts.ADDRESS_SET_TOLD)
+ADDRESS_WAITS = Done(texts.ADDRESS_WAITS, texts.ADDRESS_WAITS_TOLD)
 CARD_ACTS = {
     CardAct.FREEZE: (FREEZE, Done(texts.CARD_FROZEN, texts.CARD_FROZEN_TOLD)),
     CardAct.LIFT: (LIFT, Done(texts.FREEZE_LIFTED, texts.FREEZE_LIFTED_TOLD)),
@@ -56,8 +58,10 @@ async def set_address(visit: Visit) -> Response:
     holder, typed = await another(visit), visit.form.get("email", "")[:320]
 
     async def ask(why: Why) -> Refused | Done:
-        refused = await visit.peers.desk.set_address(grant_of(visit), holder.holder_ref, typed, why)
-        return refused or Done(texts.ADDRESS_SET, texts.ADDRESS_SET_TOLD)
+        answer = await visit.peers.desk.set_address(grant_of(visit), holder.holder_ref, typed, why)
+        if isinstance(answer, Refused):
+            return answer
+        return ADDRESS_WAITS if answer.waits else ADDRESS_SET
 
     return await act(visit, ADDRESS, holder, ask)
 

@@ -22,8 +22,12 @@ async def ra_of(visit: Visit) -> Profile:
 
 
 async def show_desk(visit: Visit) -> Response:
-    """Say what an RA can do here, and offer to find a holder."""
-    return visit.page("ra/desk.jinja", ra=await ra_of(visit), typed="", found=None, error="")
+    """Say what waits for the RA and what they can do here, and offer to find a holder."""
+    ra = await ra_of(visit)
+    waiting = await answered(visit, lambda: visit.peers.desk.waiting(grant_of(visit)))
+    if isinstance(waiting, Refused):
+        raise of_desk(waiting)
+    return visit.page("ra/desk.jinja", ra=ra, typed="", found=None, error="", waiting=waiting)
 
 
 async def find_holder(visit: Visit) -> Response:

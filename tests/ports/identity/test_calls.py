@@ -63,7 +63,10 @@ async def serving(world: World) -> AsyncIterator[Served]:
     servicer = IdentityServicer(world.holders, world.finder, world.profiles, world.telling)
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
-        (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, RaDeskServicer(world.desk, world.acts)),
+        (
+            ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server,
+            RaDeskServicer(world.desk, world.acts, world.second),
+        ),
         (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, InPersonServicer(world.vouching)),
         (
             registration_pb2_grpc.add_RegistrationServiceServicer_to_server,

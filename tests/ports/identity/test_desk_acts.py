@@ -10,6 +10,7 @@ from smartcard_unlock.identity.v1 import identity_events_pb2, ra_desk_pb2, ra_de
 
 from services.identity.domain.acts import LONGEST_NOTE, ActReason, Why
 from services.identity.use_cases import Refused, Resolved
+from services.identity.use_cases.acting import Errand
 from services.identity.use_cases.desk import ShownHolder
 from services.identity.use_cases.telling import UNKNOWN, Kind
 from services.runtime.errors import ServiceError
@@ -47,7 +48,7 @@ async def set_address(
     why: Why = WHY,
 ) -> Refused | str:
     ref = await world.holder_ref(holder)
-    return await world.acts.set_address(token, ref, address, why, attempt(number))
+    return await world.acts.set_address(Errand(token, ref, why, attempt(number)), address)
 
 
 async def changed(world: World) -> list[Any]:
@@ -85,7 +86,7 @@ async def test_R25_it_is_told_who_when_and_why_without_the_address_or_the_note(w
 async def test_R25_the_same_attempt_is_one_and_the_same_address_is_no_change(world: World) -> None:
     token = await world.populate_desk()
     ref = await world.holder_ref()
-    again = [world.acts.set_address(token, ref, NEW, WHY, attempt(1)) for _ in range(3)]
+    again = [world.acts.set_address(Errand(token, ref, WHY, attempt(1)), NEW) for _ in range(3)]
 
     assert await asyncio.gather(*again) == ["", "", ""]
     assert await set_address(world, token, NEW, 2) == ""
@@ -97,7 +98,7 @@ async def test_R25_nobody_sets_their_own_and_nobody_elsewheres(world: World) -> 
     answers = [
         await set_address(world, token, NEW, 1, holder) for holder in ("test-holder-0009", "test-holder-0077")
     ]
-    answers.append(await world.acts.set_address(token, "ab" * 16, NEW, WHY, attempt(9)))
+    answers.append(await world.acts.set_address(Errand(token, "ab" * 16, WHY, attempt(9)), NEW))
 
     assert answers == ["OWN_PROFILE", "HOLDER_NOT_FOUND", "HOLDER_NOT_FOUND"]
     assert await changed(world) == []
@@ -181,7 +182,7 @@ async def test_R25_colleagues_see_who_changed_what_when_and_why(world: World) ->
     token = await world.populate_desk()
     await set_address(world, token)
     world.clock.advance(minutes=1)
-    await world.acts.freeze(token, await world.holder_ref(), CARD_REF, LOST, attempt(2))
+    await world.acts.freeze(Errand(token, await world.holder_ref(), LOST, attempt(2)), CARD_REF)
     changes = await world.desk.changes(token, await world.holder_ref())
 
     assert not isinstance(changes, Refused | str)
@@ -196,11 +197,11 @@ async def test_R25_colleagues_see_who_changed_what_when_and_why(world: World) ->
 async def test_R64_an_ra_freezes_a_card_and_lifts_the_freeze_and_both_are_told(world: World) -> None:
     token = await world.populate_desk()
     ref = await world.holder_ref()
-    assert await world.acts.freeze(token, ref, CARD_REF, LOST, attempt(1)) == ""
+    assert await world.acts.freeze(Errand(token, ref, LOST, attempt(1)), CARD_REF) == ""
     assert (await world.resolve()).code == "CARD_FROZEN"
-    assert await world.acts.freeze(token, ref, CARD_REF, LOST, attempt(1)) == ""
-    assert await world.acts.freeze(token, ref, CARD_REF, LOST, attempt(2)) == "CARD_NOT_AS_SHOWN"
-    assert await world.acts.lift_freeze(token, ref, CARD_REF, CONFIRMED, attempt(3)) == ""
+    assert await world.acts.freeze(Errand(token, ref, LOST, attempt(1)), CARD_REF) == ""
+    assert await world.acts.freeze(Errand(token, ref, LOST, attempt(2)), CARD_REF) == "CARD_NOT_AS_SHOWN"
+    assert await world.acts.lift_freeze(Errand(token, ref, CONFIRMED, attempt(3)), CARD_REF) == ""
 
     assert isinstance(await world.resolve(), Resolved)
     (frozen,) = await world.told(identity_events_pb2.CardFrozen)
@@ -222,8 +223,11 @@ async def test_R25_a_card_of_somebody_else_is_neither_frozen_nor_released(
     token = await world.populate_desk()
     ref = await world.holder_ref()
 
-    assert await world.acts.freeze(token, ref, card_ref, LOST, attempt(1)) == "CARD_NOT_AS_SHOWN"
-    assert await world.acts.lift_freeze(token, ref, card_ref, CONFIRMED, attempt(2)) == "CARD_NOT_AS_SHOWN"
+    assert await world.acts.freeze(Errand(token, ref, LOST, attempt(1)), card_ref) == "CARD_NOT_AS_SHOWN"
+    assert (
+        await world.acts.lift_freeze(Errand(token, ref, CONFIRMED, attempt(2)), card_ref)
+        == "CARD_NOT_AS_SHOWN"
+    )
 
 
 @pytest.mark.parametrize("lifted_by", ["ra", "import"])
@@ -237,7 +241,7 @@ async def test_R64_what_mails_could_freeze_before_a_lift_is_spent(
     links = [(await world.telling.delivery_address(ref, 1, kind, of)).freeze_token for _ in range(2)]
     await world.telling.freeze_card(links[0])
     if lifted_by == "ra":
-        assert await world.acts.lift_freeze(token, ref, CARD_REF, CONFIRMED, attempt(1)) == ""
+        assert await world.acts.lift_freeze(Errand(token, ref, CONFIRMED, attempt(1)), CARD_REF) == ""
     else:
         await world.take(CARD | {"status": "LOST"})
         await world.take(CARD)
@@ -270,6 +274,9 @@ async def test_S1_S2_no_act_tells_whoever_is_no_ra_anything(served: Served) -> N
             (bare.SetHolderAddress, ra_desk_pb2.SetHolderAddressRequest(**said, address=NEW)),
             (bare.FreezeHolderCard, ra_desk_pb2.FreezeHolderCardRequest(**said, card_ref=CARD_REF)),
             (bare.LiftFreeze, ra_desk_pb2.LiftFreezeRequest(**said, card_ref=CARD_REF)),
+            (bare.ListWaiting, ra_desk_pb2.ListWaitingRequest(profile_grant=bad)),
+            (bare.ConfirmHolderAddress, ra_desk_pb2.ConfirmHolderAddressRequest(**said)),
+            (bare.DeclineHolderAddress, ra_desk_pb2.DeclineHolderAddressRequest(**said)),
         ]
         for call, request in calls:
             answers.add(await refusal_bytes(call(request)))

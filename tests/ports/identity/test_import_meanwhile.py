@@ -64,7 +64,7 @@ async def test_a_freeze_that_commits_during_an_import_stays(on_postgres: World) 
     await on_postgres.populate()
     freeze = FreezeToken(b"", await on_postgres.holder_ref(), CARD_REF, NOON)
     async with begun(on_postgres) as work:
-        assert await work.freeze(freeze) == [CARD_REF]
+        assert await work.freeze(freeze, NOON) == [CARD_REF]
         running = await imported_during(on_postgres, work, RENEWED)
 
     assert await running == [Remark(1, "CARD_STAYS_FROZEN", taken=True)]
@@ -95,7 +95,7 @@ async def test_the_statement_itself_thaws_nothing_that_the_plan_did_not_know_of(
     await on_postgres.populate()
     freeze = FreezeToken(b"", await on_postgres.holder_ref(), CARD_REF, NOON)
     async with begun(on_postgres) as work:
-        await work.freeze(freeze)
+        await work.freeze(freeze, NOON)
         running = await imported_during(on_postgres, work, RENEWED)
     await running
 

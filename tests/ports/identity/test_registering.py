@@ -20,6 +20,7 @@ from services.identity.domain.acts import ActReason, Why
 from services.identity.domain.questions import WAITS_FOR, Answer
 from services.identity.tables import registrations
 from services.identity.use_cases import Asked, Refused, Resolved
+from services.identity.use_cases.acting import Errand
 from services.identity.use_cases.answering import Judged, Verdict
 from services.identity.use_cases.desk import ShownHolder
 from services.identity.use_cases.registering import AnswersRefused, Confirmed, Offered
@@ -255,11 +256,11 @@ async def test_R48_an_ra_clears_the_lock_with_a_reason_and_gives_three_more(aski
 
     assert isinstance(shown, ShownHolder)
     assert [card.answers_locked_at for card in shown.record.cards] == [asking.clock.now()]
-    assert await clear(ra, ref, CARD_REF, Why(None), attempt(50)) == "REASON_MISSING"
-    assert await clear(ra, ref, RA_CARD, CHECKED, attempt(50)) == "CARD_NOT_AS_SHOWN"
-    assert await clear(ra, ref, CARD_REF, CHECKED, attempt(51)) == ""
-    assert await clear(ra, ref, CARD_REF, CHECKED, attempt(51)) == ""
-    assert await clear(ra, ref, CARD_REF, CHECKED, attempt(52)) == "CARD_NOT_AS_SHOWN"
+    assert await clear(Errand(ra, ref, Why(None), attempt(50)), CARD_REF) == "REASON_MISSING"
+    assert await clear(Errand(ra, ref, CHECKED, attempt(50)), RA_CARD) == "CARD_NOT_AS_SHOWN"
+    assert await clear(Errand(ra, ref, CHECKED, attempt(51)), CARD_REF) == ""
+    assert await clear(Errand(ra, ref, CHECKED, attempt(51)), CARD_REF) == ""
+    assert await clear(Errand(ra, ref, CHECKED, attempt(52)), CARD_REF) == "CARD_NOT_AS_SHOWN"
     assert await answer(asking, WRONG, 60, session_id=OTHER_SESSION) == Judged(Verdict.WRONG, 2)
     (event,) = await told(asking, identity_events_pb2.AnswersLockCleared)
     assert (event.actor.ref, event.reason) == (
@@ -274,10 +275,11 @@ async def test_R48_an_ra_clears_the_lock_with_a_reason_and_gives_three_more(aski
 async def test_R48_nobody_clears_their_own_lock_and_no_holder_clears_any(asking: World) -> None:
     ra, ref = await asking.profile_grant(card_ref=RA_CARD), await asking.holder_ref()
     own = await asking.holder_ref("test-holder-0009")
+    clear = asking.acts.clear_answers_lock
 
-    assert await asking.acts.clear_answers_lock(ra, own, RA_CARD, CHECKED, attempt(1)) == "OWN_PROFILE"
+    assert await clear(Errand(ra, own, CHECKED, attempt(1)), RA_CARD) == "OWN_PROFILE"
     with pytest.raises(GrantRefused):
-        await asking.acts.clear_answers_lock(await asking.profile_grant(), ref, CARD_REF, CHECKED, attempt(2))
+        await clear(Errand(await asking.profile_grant(), ref, CHECKED, attempt(2)), CARD_REF)
 
 
 async def test_R41_a_card_that_is_frozen_registers_nothing_and_answers_nothing(asking: World) -> None:
@@ -303,7 +305,7 @@ async def test_S51_where_the_policy_is_off_every_good_grant_is_told_so(world: Wo
         world.registering.confirm_email(grant, ADDRESS),
         world.registering.complete(await world.mailbox_grant()),
         world.answering.answer(world.grant(), FOUR, attempt(1)),
-        world.acts.clear_answers_lock(ra, ref, CARD_REF, CHECKED, attempt(2)),
+        world.acts.clear_answers_lock(Errand(ra, ref, CHECKED, attempt(2)), CARD_REF),
     ]
     for call in calls:
         with pytest.raises(ServiceError, match="QUESTIONS_OFF"):

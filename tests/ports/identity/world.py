@@ -37,6 +37,7 @@ from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles, SignedIn
 from services.identity.use_cases.registering import Registering
+from services.identity.use_cases.second_ra import SecondRa
 from services.identity.use_cases.telling import Telling
 from services.identity.use_cases.vouching import Vouching
 from services.runtime import grants
@@ -65,6 +66,8 @@ KINDS: dict[str, type[Message]] = {
         identity_events_pb2.HolderRegistered,
         identity_events_pb2.QuestionsAnswered,
         identity_events_pb2.AnswersLockCleared,
+        identity_events_pb2.AddressProposed,
+        identity_events_pb2.AddressProposalEnded,
     )
 }
 
@@ -149,6 +152,8 @@ class World:
         self.telling = Telling(parts, self.holders)
         self.desk = Desk(parts, NameIndex, ADDRESSES_PER_DAY)
         self.acts = DeskActs(parts, ADDRESSES_PER_DAY)
+        self.two_ras = DeskActs(parts, ADDRESSES_PER_DAY, second_ra=True)
+        self.second = SecondRa(parts, ADDRESSES_PER_DAY)
         self.vouching = Vouching(parts)
         self.registering = Registering(parts, self.profiles, hashes)
         self.answering = Answering(parts, self.holders, hashes)

@@ -19,6 +19,7 @@ from deploy.local.keys import Keys
 from services.identity import catching_up as identity_again
 from services.identity import events as identity_events
 from services.identity.use_cases import Asked, Resolved
+from services.identity.use_cases.acting import Errand
 from services.identity.use_cases.telling import Kind
 from services.notifier import catching_up as notifier_again
 from services.notifier import events as notifier_events
@@ -37,9 +38,10 @@ from services.runtime.told import read_back
 from tests.architecture.test_k8s_probe import mounted
 from tests.ports.bare_calls import tls_of
 from tests.ports.copies import Copies, anew, by_command, tell_all
-from tests.ports.identity.test_desk_acts import CONFIRMED, LOST, attempt
+from tests.ports.identity.test_desk_acts import CONFIRMED, LOST, NEW, WHY, attempt
 from tests.ports.identity.test_registering import CHECKED, FOUR, WRONG, answer, register
 from tests.ports.identity.test_registering import OTHER_SESSION as AGAIN
+from tests.ports.identity.test_second_ra import decline, proposal_id
 from tests.ports.identity.world import CARD_REF
 from tests.ports.identity.world import World as IdentityWorld
 from tests.ports.notifier.test_deliveries import queue
@@ -138,21 +140,24 @@ async def test_F34_identity_thaws_no_card_and_writes_to_no_old_address(
         assert (await restored.resolve()).code == "NO_EMAIL"
 
 
-async def test_F34_a_freeze_that_an_ra_has_lifted_is_lifted_again(
+async def test_F34_a_freeze_that_was_lifted_is_lifted_again_and_an_address_that_was_declined_waits_no_more(
     identity_world: IdentityWorld, copies: Copies, own_kafka: Kafka
 ) -> None:
     broker, world = own_kafka.bootstrap, identity_world
     await anew(broker, identity_events.EVENTS)
     token, ref = await world.populate_desk(), await world.holder_ref()
-    await world.acts.freeze(token, ref, CARD_REF, LOST, attempt(1))
+    await world.acts.freeze(Errand(token, ref, LOST, attempt(1)), CARD_REF)
+    await world.two_ras.set_address(Errand(token, ref, WHY, attempt(3)), NEW)
     await IDENTITY.tell_all(world.database, broker)
     copy = await copies.of(world.database)
-    await world.acts.lift_freeze(token, ref, CARD_REF, CONFIRMED, attempt(2))
+    await world.acts.lift_freeze(Errand(token, ref, CONFIRMED, attempt(2)), CARD_REF)
+    assert await decline(world, token) == ""
     await IDENTITY.tell_all(world.database, broker)
 
     async with IDENTITY.restored(copy, broker) as database:
         restored = IdentityWorld(database, world.keys, world.clock)
         assert isinstance(await restored.resolve(), Resolved)
+        assert await proposal_id(restored, token) == ""
 
 
 async def test_F34_R48_failures_and_locks_are_as_they_were_told_and_an_older_registration_is_none(
@@ -173,7 +178,7 @@ async def test_F34_R48_failures_and_locks_are_as_they_were_told_and_an_older_reg
         assert (await restored.resolve()).code == "ANSWERS_LOCKED"
     copy = await copies.of(world.database)
     world.clock.advance(seconds=1)
-    await world.acts.clear_answers_lock(ra, await world.holder_ref(), CARD_REF, CHECKED, attempt(9))
+    await world.acts.clear_answers_lock(Errand(ra, await world.holder_ref(), CHECKED, attempt(9)), CARD_REF)
     await world.registering.set_answers(await world.profile_grant(session_id=AGAIN), FOUR)
     await world.registering.complete(await world.mailbox_grant(session_id=AGAIN))
     await IDENTITY.tell_all(world.database, broker)

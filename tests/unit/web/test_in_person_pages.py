@@ -76,6 +76,20 @@ async def test_R36_the_last_page_names_the_vouch_and_the_lock_that_stays(
         assert words in visitor.page.text
 
 
+async def test_R30_R36_whoever_stands_at_the_desk_is_not_nudged_to_sign_in_there(
+    visitor: Visitor, world: World
+) -> None:
+    world.nudge = "NO_EMAIL"
+    await reach_vouch(visitor, world)
+    await vouch(visitor)
+    world.change(state=State.SUCCESS)
+    await visitor.open("/done")
+    assert "If there is an email address on the profile" in visitor.page.text
+
+    for path in ("/done", "/"):
+        assert "Add your work email address" not in (await visitor.open(path)).text
+
+
 async def test_R36_whoever_is_no_ra_is_told_so(visitor: Visitor, world: World) -> None:
     await reach_profile(visitor, world)
     page = await visitor.open(BEGIN)

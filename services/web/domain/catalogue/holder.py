@@ -38,6 +38,14 @@ ENTRIES: tuple[Entry, ...] = (
         " profile, or unlock your smartcard for you.",
     ),
     ask_ra(
+        "ADDRESS_WAITS",
+        "Your new email address is not confirmed yet",
+        "A Registration Authority (smartcard team) has entered an email address for you. In your"
+        " organisation, a second member of that team must confirm it before we send a security code there.",
+        "Contact your Registration Authority (smartcard team) and ask them to confirm it. Then try again"
+        " here.",
+    ),
+    ask_ra(
         "NO_MAILBOX_ACCESS",
         "You cannot read the mailbox on your profile",
         "We need to send a security code to the email address on your profile."
@@ -63,6 +71,20 @@ ENTRIES: tuple[Entry, ...] = (
         "A Registration Authority acts for others. For your own profile and smartcard, a colleague does.",
         "Ask another Registration Authority of your organisation. Your own email address you change in My"
         " profile.",
+    ),
+    report(
+        "OWN_PROPOSAL",
+        "A colleague has to confirm this address",
+        "You proposed it yourself. In your organisation, two Registration Authorities look at an address"
+        " before it counts.",
+        "Ask another Registration Authority of your organisation to confirm it at this desk.",
+    ),
+    report(
+        "PROPOSAL_GONE",
+        "This address does not wait any more",
+        "It was confirmed, declined or replaced in the meantime, its 24 hours are over, or the holder’s"
+        " address was changed.",
+        "Go back to the holder’s page to see what stands. If the address is still needed, enter it again.",
     ),
     ask_ra(
         "RA_DAILY_LIMIT",

@@ -51,6 +51,38 @@ ALLOW_LIST_CHANGE_REMOVED: AllowListChange.ValueType  # 3
 """It is not there any more; the message says how it stood."""
 Global___AllowListChange: _TypeAlias = AllowListChange  # noqa: Y015
 
+class _ProposalEnding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProposalEndingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProposalEnding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROPOSAL_ENDING_UNSPECIFIED: _ProposalEnding.ValueType  # 0
+    """Never sent."""
+    PROPOSAL_ENDING_CONFIRMED: _ProposalEnding.ValueType  # 1
+    """A second RA confirmed it: the address counts."""
+    PROPOSAL_ENDING_DECLINED: _ProposalEnding.ValueType  # 2
+    """An RA declined it, or the RA who proposed it withdrew it."""
+    PROPOSAL_ENDING_LAPSED: _ProposalEnding.ValueType  # 3
+    """Nobody confirmed it in time."""
+    PROPOSAL_ENDING_REPLACED: _ProposalEnding.ValueType  # 4
+    """An RA proposed another address."""
+
+class ProposalEnding(_ProposalEnding, metaclass=_ProposalEndingEnumTypeWrapper):
+    """How a proposed address ended to wait."""
+
+PROPOSAL_ENDING_UNSPECIFIED: ProposalEnding.ValueType  # 0
+"""Never sent."""
+PROPOSAL_ENDING_CONFIRMED: ProposalEnding.ValueType  # 1
+"""A second RA confirmed it: the address counts."""
+PROPOSAL_ENDING_DECLINED: ProposalEnding.ValueType  # 2
+"""An RA declined it, or the RA who proposed it withdrew it."""
+PROPOSAL_ENDING_LAPSED: ProposalEnding.ValueType  # 3
+"""Nobody confirmed it in time."""
+PROPOSAL_ENDING_REPLACED: ProposalEnding.ValueType  # 4
+"""An RA proposed another address."""
+Global___ProposalEnding: _TypeAlias = ProposalEnding  # noqa: Y015
+
 class _ActReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -360,6 +392,119 @@ class FreezeLifted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FreezeLifted: _TypeAlias = FreezeLifted  # noqa: Y015
+
+@_typing.final
+class AddressProposed(_message.Message):
+    """An RA proposed an address for a holder where the deployment asks for a second RA: it counts once one has
+    confirmed it. Neither the address nor what the RA wrote is told.
+
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    proposal_id: _builtins.str
+    """The proposal; UUIDv7."""
+    reason: Global___ActReason.ValueType
+    """Why."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who proposed: an RA."""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """First instant at which nobody can confirm it any more; UTC."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        proposal_id: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        reason: Global___ActReason.ValueType = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "expires_at", b"expires_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "expires_at", b"expires_at", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "proposal_id", b"proposal_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressProposed: _TypeAlias = AddressProposed  # noqa: Y015
+
+@_typing.final
+class AddressProposalEnded(_message.Message):
+    """A proposed address does not wait any more. One that was confirmed is told as ContactChanged besides.
+
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder."""
+    proposal_id: _builtins.str
+    """The proposal; UUIDv7."""
+    ending: Global___ProposalEnding.ValueType
+    """How it ended."""
+    proposed_by: _builtins.str
+    """The RA who had proposed it, by random reference as a holder."""
+    reason: Global___ActReason.ValueType
+    """Why it was declined; unset for other endings."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who ended it: an RA, another one than proposed it where it was confirmed; SYSTEM where its time was up."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        proposal_id: _builtins.str = ...,
+        ending: Global___ProposalEnding.ValueType = ...,
+        actor: _common_pb2.Actor | None = ...,
+        proposed_by: _builtins.str = ...,
+        reason: Global___ActReason.ValueType = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "ending", b"ending", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "proposal_id", b"proposal_id", "proposed_by", b"proposed_by", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressProposalEnded: _TypeAlias = AddressProposalEnded  # noqa: Y015
 
 @_typing.final
 class VouchedInPerson(_message.Message):

@@ -197,6 +197,7 @@ class HolderRecord(_message.Message):
     ADDRESS_SET_AT_FIELD_NUMBER: _builtins.int
     CARDS_FIELD_NUMBER: _builtins.int
     ADDRESSES_LEFT_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
     holder_ref: _builtins.str
     """The holder, by random reference."""
     name: _builtins.str
@@ -225,6 +226,10 @@ class HolderRecord(_message.Message):
     def cards(self) -> _containers.RepeatedCompositeFieldContainer[Global___HolderCard]:
         """The cards, by reference; 50 at most."""
 
+    @_builtins.property
+    def proposal(self) -> Global___AddressProposal:
+        """An address that waits for a second RA; unset where none does."""
+
     def __init__(
         self,
         *,
@@ -240,14 +245,171 @@ class HolderRecord(_message.Message):
         address_set_at: _timestamp_pb2.Timestamp | None = ...,
         cards: _abc.Iterable[Global___HolderCard] | None = ...,
         addresses_left: _builtins.int = ...,
+        proposal: Global___AddressProposal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["address_set_at", b"address_set_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address_set_at", b"address_set_at", "proposal", b"proposal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_set_at", b"address_set_at", "address_set_by", b"address_set_by", "addresses_left", b"addresses_left", "cards", b"cards", "holder_id", b"holder_id", "holder_ref", b"holder_ref", "mail_code", b"mail_code", "masked_address", b"masked_address", "name", b"name", "oneself", b"oneself", "organisation", b"organisation", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_set_at", b"address_set_at", "address_set_by", b"address_set_by", "addresses_left", b"addresses_left", "cards", b"cards", "holder_id", b"holder_id", "holder_ref", b"holder_ref", "mail_code", b"mail_code", "masked_address", b"masked_address", "name", b"name", "oneself", b"oneself", "organisation", b"organisation", "proposal", b"proposal", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HolderRecord: _TypeAlias = HolderRecord  # noqa: Y015
+
+@_typing.final
+class AddressProposal(_message.Message):
+    """An address that an RA proposed, and that a second RA has not confirmed yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    HOLDER_NAME_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_ONESELF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    PROPOSED_AT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    proposal_id: _builtins.str
+    """The proposal; UUIDv7."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    holder_name: _builtins.str
+    """The holder's name. SECRET: shown to the RA, never logged."""
+    address: _builtins.str
+    """The address. SECRET: shown to the RA who is to confirm it, never logged."""
+    proposed_by: _builtins.str
+    """Name of the RA who proposed it. SECRET: shown to an RA, never logged."""
+    proposed_by_oneself: _builtins.bool
+    """True where this is the RA who asks: nobody confirms their own."""
+    reason: _identity_events_pb2.ActReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it. SECRET: shown to an RA, never logged."""
+    @_builtins.property
+    def proposed_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """First instant at which nobody can confirm it any more; UTC."""
+
+    def __init__(
+        self,
+        *,
+        proposal_id: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        holder_name: _builtins.str = ...,
+        address: _builtins.str = ...,
+        proposed_by: _builtins.str = ...,
+        proposed_by_oneself: _builtins.bool = ...,
+        reason: _identity_events_pb2.ActReason.ValueType = ...,
+        note: _builtins.str = ...,
+        proposed_at: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "proposed_at", b"proposed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "expires_at", b"expires_at", "holder_name", b"holder_name", "holder_ref", b"holder_ref", "note", b"note", "proposal_id", b"proposal_id", "proposed_at", b"proposed_at", "proposed_by", b"proposed_by", "proposed_by_oneself", b"proposed_by_oneself", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddressProposal: _TypeAlias = AddressProposal  # noqa: Y015
+
+@_typing.final
+class ListWaitingRequest(_message.Message):
+    """Asks for what waits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile_grant", b"profile_grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWaitingRequest: _TypeAlias = ListWaitingRequest  # noqa: Y015
+
+@_typing.final
+class ListWaitingResponse(_message.Message):
+    """What waits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    FROZEN_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddressProposal]:
+        """Addresses to confirm, the oldest first; 50 at most."""
+
+    @_builtins.property
+    def frozen(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrozenCard]:
+        """Cards that their holders froze and that are frozen still, the newest first; 50 at most."""
+
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn. Then nothing is listed."""
+
+    def __init__(
+        self,
+        *,
+        addresses: _abc.Iterable[Global___AddressProposal] | None = ...,
+        frozen: _abc.Iterable[Global___FrozenCard] | None = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "frozen", b"frozen", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWaitingResponse: _TypeAlias = ListWaitingResponse  # noqa: Y015
+
+@_typing.final
+class FrozenCard(_message.Message):
+    """A card that its holder froze by the button of a mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    HOLDER_NAME_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    FROZEN_AT_FIELD_NUMBER: _builtins.int
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    holder_name: _builtins.str
+    """The holder's name. SECRET: shown to the RA, never logged."""
+    card_ref: _builtins.str
+    """The card, by random reference."""
+    @_builtins.property
+    def frozen_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        holder_ref: _builtins.str = ...,
+        holder_name: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        frozen_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frozen_at", b"frozen_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_ref", b"card_ref", "frozen_at", b"frozen_at", "holder_name", b"holder_name", "holder_ref", b"holder_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FrozenCard: _TypeAlias = FrozenCard  # noqa: Y015
 
 @_typing.final
 class HolderCard(_message.Message):
@@ -361,7 +523,9 @@ class HolderChange(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """What: ADDRESS_SET, CARD_FROZEN, FREEZE_LIFTED or ANSWERS_CLEARED, by word, so that older pages can say newer ones."""
+    """What: ADDRESS_SET, ADDRESS_PROPOSED, ADDRESS_DECLINED, CARD_FROZEN, FREEZE_LIFTED or ANSWERS_CLEARED, by word, so
+    that older pages can say newer ones.
+    """
     by: _builtins.str
     """Who: `import`, `holder` or `ra`."""
     actor_name: _builtins.str
@@ -511,9 +675,77 @@ class SetHolderAddressResponse(_message.Message):
 
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    WAITS_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
     """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; EMAIL_MISSING,
     EMAIL_MALFORMED, EMAIL_DOMAIN_NOT_ALLOWED, RA_DAILY_LIMIT.
+    """
+    waits: _builtins.bool
+    """True where it stands only once a second RA has confirmed it."""
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+        waits: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "refused_code", b"refused_code", "waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetHolderAddressResponse: _TypeAlias = SetHolderAddressResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmHolderAddressRequest(_message.Message):
+    """Confirms a proposed address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    proposal_id: _builtins.str
+    """The proposal that was shown."""
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt, made by the page's form."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        proposal_id: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "holder_ref", b"holder_ref", "profile_grant", b"profile_grant", "proposal_id", b"proposal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmHolderAddressRequest: _TypeAlias = ConfirmHolderAddressRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmHolderAddressResponse(_message.Message):
+    """Whether the address stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it does. HOLDER_NOT_FOUND, OWN_PROFILE, OWN_PROPOSAL; PROPOSAL_GONE: it was confirmed, declined or
+    replaced, its time is up, or the holder's address was changed meanwhile; EMAIL_DOMAIN_NOT_ALLOWED, RA_DAILY_LIMIT.
     """
     @_builtins.property
     def refused(self) -> _identity_pb2.HolderRefused:
@@ -531,7 +763,79 @@ class SetHolderAddressResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SetHolderAddressResponse: _TypeAlias = SetHolderAddressResponse  # noqa: Y015
+Global___ConfirmHolderAddressResponse: _TypeAlias = ConfirmHolderAddressResponse  # noqa: Y015
+
+@_typing.final
+class DeclineHolderAddressRequest(_message.Message):
+    """Declines a proposed address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_GRANT_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_ID_FIELD_NUMBER: _builtins.int
+    profile_grant: _builtins.str
+    """ProfileGrant of SignIn. SECRET."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    proposal_id: _builtins.str
+    """The proposal that was shown."""
+    reason: _identity_events_pb2.ActReason.ValueType
+    """Why."""
+    note: _builtins.str
+    """What the RA wrote beside it, for colleagues; 300 characters at most; needed with the reason for something
+    else. SECRET: stays in identity.
+    """
+    attempt_id: _builtins.str
+    """UUIDv7 of this attempt, made by the page's form."""
+    def __init__(
+        self,
+        *,
+        profile_grant: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        proposal_id: _builtins.str = ...,
+        reason: _identity_events_pb2.ActReason.ValueType = ...,
+        note: _builtins.str = ...,
+        attempt_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "holder_ref", b"holder_ref", "note", b"note", "profile_grant", b"profile_grant", "proposal_id", b"proposal_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclineHolderAddressRequest: _TypeAlias = DeclineHolderAddressRequest  # noqa: Y015
+
+@_typing.final
+class DeclineHolderAddressResponse(_message.Message):
+    """Whether it is declined now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_CODE_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    refused_code: _builtins.str
+    """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, PROPOSAL_GONE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG."""
+    @_builtins.property
+    def refused(self) -> _identity_pb2.HolderRefused:
+        """The RA's own card is not good any more: as of SignIn."""
+
+    def __init__(
+        self,
+        *,
+        refused_code: _builtins.str = ...,
+        refused: _identity_pb2.HolderRefused | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused", "refused_code", b"refused_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeclineHolderAddressResponse: _TypeAlias = DeclineHolderAddressResponse  # noqa: Y015
 
 @_typing.final
 class FreezeHolderCardRequest(_message.Message):

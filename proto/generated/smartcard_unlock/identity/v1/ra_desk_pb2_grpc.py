@@ -56,10 +56,25 @@ class RaDeskServiceStub:
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsResponse.FromString,
                 _registered_method=True)
+        self.ListWaiting = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/ListWaiting',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListWaitingRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListWaitingResponse.FromString,
+                _registered_method=True)
         self.SetHolderAddress = channel.unary_unary(
                 '/smartcard_unlock.identity.v1.RaDeskService/SetHolderAddress',
                 request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressRequest.SerializeToString,
                 response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressResponse.FromString,
+                _registered_method=True)
+        self.ConfirmHolderAddress = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/ConfirmHolderAddress',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ConfirmHolderAddressRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ConfirmHolderAddressResponse.FromString,
+                _registered_method=True)
+        self.DeclineHolderAddress = channel.unary_unary(
+                '/smartcard_unlock.identity.v1.RaDeskService/DeclineHolderAddress',
+                request_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.DeclineHolderAddressRequest.SerializeToString,
+                response_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.DeclineHolderAddressResponse.FromString,
                 _registered_method=True)
         self.FreezeHolderCard = channel.unary_unary(
                 '/smartcard_unlock.identity.v1.RaDeskService/FreezeHolderCard',
@@ -121,9 +136,36 @@ class RaDeskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListWaiting(self, request, context):
+        """Lists what waits for an RA of these organisations: addresses to confirm, and cards that their holders froze.
+
+        Callers: web. Idempotent; reads only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetHolderAddress(self, request, context):
         """Sets the address of a holder, never of oneself. It counts at once; the old address, the new one and the RA
-        team's mailbox are told. R7, R25, R26.
+        team's mailbox are told. Where the deployment asks for a second RA, it waits for one. R7, R25, R26.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmHolderAddress(self, request, context):
+        """Confirms an address that another RA proposed: it counts from now on.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeclineHolderAddress(self, request, context):
+        """Declines an address that an RA proposed, or withdraws one's own.
 
         Callers: web. Idempotent by attempt_id.
         """
@@ -183,10 +225,25 @@ def add_RaDeskServiceServicer_to_server(servicer, server):
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.AllowCardRecordsResponse.SerializeToString,
             ),
+            'ListWaiting': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWaiting,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListWaitingRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListWaitingResponse.SerializeToString,
+            ),
             'SetHolderAddress': grpc.unary_unary_rpc_method_handler(
                     servicer.SetHolderAddress,
                     request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressRequest.FromString,
                     response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressResponse.SerializeToString,
+            ),
+            'ConfirmHolderAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmHolderAddress,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ConfirmHolderAddressRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ConfirmHolderAddressResponse.SerializeToString,
+            ),
+            'DeclineHolderAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclineHolderAddress,
+                    request_deserializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.DeclineHolderAddressRequest.FromString,
+                    response_serializer=smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.DeclineHolderAddressResponse.SerializeToString,
             ),
             'FreezeHolderCard': grpc.unary_unary_rpc_method_handler(
                     servicer.FreezeHolderCard,
@@ -325,6 +382,33 @@ class RaDeskService:
             _registered_method=True)
 
     @staticmethod
+    def ListWaiting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/ListWaiting',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListWaitingRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ListWaitingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SetHolderAddress(request,
             target,
             options=(),
@@ -341,6 +425,60 @@ class RaDeskService:
             '/smartcard_unlock.identity.v1.RaDeskService/SetHolderAddress',
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressRequest.SerializeToString,
             smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.SetHolderAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmHolderAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/ConfirmHolderAddress',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ConfirmHolderAddressRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.ConfirmHolderAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeclineHolderAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/smartcard_unlock.identity.v1.RaDeskService/DeclineHolderAddress',
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.DeclineHolderAddressRequest.SerializeToString,
+            smartcard__unlock_dot_identity_dot_v1_dot_ra__desk__pb2.DeclineHolderAddressResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,9 +40,24 @@ class RaDeskServiceStub:
 
     Callers: web. Idempotent; reads only.
     """
+    ListWaiting: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.ListWaitingRequest, _ra_desk_pb2.ListWaitingResponse]
+    """Lists what waits for an RA of these organisations: addresses to confirm, and cards that their holders froze.
+
+    Callers: web. Idempotent; reads only.
+    """
     SetHolderAddress: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.SetHolderAddressRequest, _ra_desk_pb2.SetHolderAddressResponse]
     """Sets the address of a holder, never of oneself. It counts at once; the old address, the new one and the RA
-    team's mailbox are told. R7, R25, R26.
+    team's mailbox are told. Where the deployment asks for a second RA, it waits for one. R7, R25, R26.
+
+    Callers: web. Idempotent by attempt_id.
+    """
+    ConfirmHolderAddress: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.ConfirmHolderAddressRequest, _ra_desk_pb2.ConfirmHolderAddressResponse]
+    """Confirms an address that another RA proposed: it counts from now on.
+
+    Callers: web. Idempotent by attempt_id.
+    """
+    DeclineHolderAddress: _aio.UnaryUnaryMultiCallable[_ra_desk_pb2.DeclineHolderAddressRequest, _ra_desk_pb2.DeclineHolderAddressResponse]
+    """Declines an address that an RA proposed, or withdraws one's own.
 
     Callers: web. Idempotent by attempt_id.
     """
@@ -116,13 +131,46 @@ class RaDeskServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ListWaiting(
+        self,
+        request: _ra_desk_pb2.ListWaitingRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.ListWaitingRequest, _abc.Awaitable[_ra_desk_pb2.ListWaitingResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.ListWaitingResponse]:
+        """Lists what waits for an RA of these organisations: addresses to confirm, and cards that their holders froze.
+
+        Callers: web. Idempotent; reads only.
+        """
+
+    @_abc_1.abstractmethod
     def SetHolderAddress(
         self,
         request: _ra_desk_pb2.SetHolderAddressRequest,
         context: _aio.ServicerContext[_ra_desk_pb2.SetHolderAddressRequest, _abc.Awaitable[_ra_desk_pb2.SetHolderAddressResponse]],
     ) -> _abc.Awaitable[_ra_desk_pb2.SetHolderAddressResponse]:
         """Sets the address of a holder, never of oneself. It counts at once; the old address, the new one and the RA
-        team's mailbox are told. R7, R25, R26.
+        team's mailbox are told. Where the deployment asks for a second RA, it waits for one. R7, R25, R26.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmHolderAddress(
+        self,
+        request: _ra_desk_pb2.ConfirmHolderAddressRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.ConfirmHolderAddressRequest, _abc.Awaitable[_ra_desk_pb2.ConfirmHolderAddressResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.ConfirmHolderAddressResponse]:
+        """Confirms an address that another RA proposed: it counts from now on.
+
+        Callers: web. Idempotent by attempt_id.
+        """
+
+    @_abc_1.abstractmethod
+    def DeclineHolderAddress(
+        self,
+        request: _ra_desk_pb2.DeclineHolderAddressRequest,
+        context: _aio.ServicerContext[_ra_desk_pb2.DeclineHolderAddressRequest, _abc.Awaitable[_ra_desk_pb2.DeclineHolderAddressResponse]],
+    ) -> _abc.Awaitable[_ra_desk_pb2.DeclineHolderAddressResponse]:
+        """Declines an address that an RA proposed, or withdraws one's own.
 
         Callers: web. Idempotent by attempt_id.
         """
