@@ -20,10 +20,8 @@ from tests.web.test_every_page import (
     SIGNED_IN,
     Shown,
     passes,
-    pictures,
 )
 
-__all__ = ["pictures"]
 pytestmark = pytest.mark.browser
 
 AWAITED = {"registration_grant": "registration-grant", "mailbox": "t…1@example.org"}
@@ -85,6 +83,6 @@ SHOWN = [
 
 @pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.name)
 def test_R41_R48_every_page_of_questions_passes_axe_and_fits_narrow_and_wide_windows(
-    browser: Browser, site: Site, pictures: Path, shown: Shown
+    browser: Browser, site: Site, shown: Shown
 ) -> None:
-    passes(browser, site, pictures, shown)
+    passes(browser, site, shown)

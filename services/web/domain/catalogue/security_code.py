@@ -137,6 +137,13 @@ ENTRIES: tuple[Entry, ...] = (
         "Ask for another code in a few minutes.",
     ),
     report(
+        "MAIL_LATE",
+        "The email is taking longer than usual",
+        "The code was made, and nothing has been heard of its email for some seconds. It is sent as soon as"
+        " that is possible.",
+        "Wait a little: the page tells you when the email is sent. If nothing comes, ask for another code.",
+    ),
+    report(
         "EXPIRED",
         "The code could not be sent in time",
         "The mail service was away until after the code had ended, so the code was not sent.",
