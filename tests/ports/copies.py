@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sqlalchemy import Table, func, select
 from deploy.topics import create
 from services.runtime.database import Database
 from services.runtime.outbox import OutboxRelay
+from tests.fixtures.in_place import run_in_place
 
 
 class Copies:
@@ -65,7 +65,4 @@ async def _waiting(database: Database, outbox: Table) -> int:
 def by_command(service: str, url: str, broker: str, *words: str) -> "subprocess.CompletedProcess[str]":
     """What an operator types."""
     told = {f"{service.upper()}_DATABASE_URL": url, "KAFKA_BOOTSTRAP_SERVERS": broker}
-    return subprocess.run(
-        [sys.executable, "-m", f"services.{service}", *words],
-        env=os.environ | told, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return run_in_place(f"services.{service}", *words, env=os.environ | told)

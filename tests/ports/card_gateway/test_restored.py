@@ -7,7 +7,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -36,6 +35,7 @@ from services.runtime.errors import ServiceError
 from services.runtime.freshness import TopicFreshness
 from services.runtime.outbox import OutboxRelay
 from services.runtime.told import read_back
+from tests.fixtures.in_place import run_in_place
 from tests.ports.card_gateway.world import (
     NEW_PINS,
     Agent,
@@ -171,11 +171,8 @@ async def caught_up(world: World, broker: str, *, with_hole: bool = False) -> Ca
 
 def by_command(copy: str, broker: str, command: str = "vault catch-up") -> "subprocess.CompletedProcess[str]":
     """What an operator types."""
-    return subprocess.run(
-        [sys.executable, "-m", "services.card_gateway", *command.split()],
-        env=os.environ | {"CARD_GATEWAY_DATABASE_URL": copy, "KAFKA_BOOTSTRAP_SERVERS": broker},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    told = {"CARD_GATEWAY_DATABASE_URL": copy, "KAFKA_BOOTSTRAP_SERVERS": broker}
+    return run_in_place("services.card_gateway", *command.split(), env=os.environ | told)
 
 
 async def assert_audit_sees_no_gap_and_no_repeat(broker: str) -> None:
