@@ -33,6 +33,7 @@ soak: setup  ## The same tests at full counts: hours, before a release
 bench: setup  ## Events to audit records beside plain aiokafka and COPY; proofs in a million leaves; 1,000 idle agents on one gateway; redeems and mails beside their floors
 	@$(PY) -m bench.audit_stream
 	@$(PY) -m bench.inclusion_proofs
+	@$(PY) -m bench.saved_hours
 	@$(PY) -m bench.idle_agents
 	@$(PY) -m bench.redeems
 	@$(PY) -m bench.mails

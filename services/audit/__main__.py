@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from smartcard_unlock.audit.v1 import audit_pb2_grpc
 
-from services.audit import rebuilding, repair, rights, verifying
+from services.audit import rebuilding, repair, replaying, rights, verifying
 from services.audit.access import ACCESS
 from services.audit.card_records import SqlCardRecords
 from services.audit.consumer import GROUP, TOPICS, eligible_in, outcome_in, read
@@ -21,6 +21,9 @@ from services.audit.heads_file import HeadsFolder, heads_in
 from services.audit.log_storage import SqlLog
 from services.audit.receipts import SqlReceipts
 from services.audit.reports import SqlReports
+from services.audit.retiring import RetireBodies
+from services.audit.roll_ups import RollUps
+from services.audit.rolling import Rolling
 from services.audit.savings import SqlSavings
 from services.audit.sequencer import Sequencer
 from services.audit.sequencing import SequenceRecords
@@ -81,8 +84,9 @@ async def sequencer(_: argparse.Namespace) -> int:
     folder = HeadsFolder(chosen.AUDIT_HEADS_DIR) if chosen.AUDIT_HEADS_DIR else None
     loop = Sequencer(records, chosen.brokers, SequenceRecords(log, signer), log, folder)
     relay = OutboxRelay(records, OUTBOX, OUTBOX_POSITION, SOURCE, chosen.brokers, may_lead=loop.may_lead)
+    rolling = Rolling(records, RollUps(records, eligible_in, SystemClock()))
     health = build_server(SOURCE, [], {}, chosen.tls, chosen.LISTEN_ADDRESS)
-    return await process.serve([health], [loop.run, relay.run], [records.close])
+    return await process.serve([health], [loop.run, relay.run, rolling.run], [records.close])
 
 
 async def reader(_: argparse.Namespace) -> int:
@@ -145,7 +149,8 @@ async def explain(options: argparse.Namespace) -> int:
         async for each in SqlSavings(records, eligible_in).explain(Figure(options.figure), period):
             count += 1
             place = "-" if each.place is None else each.place
-            print(f"{place:>8} {each.occurred} {each.session_id} {each.ce_id} {each.words}")
+            age = ", body dropped by age" if each.retired else ""
+            print(f"{place:>8} {each.occurred} {each.session_id} {each.ce_id} {each.words}{age}")
     finally:
         await records.close()
     print(f"{options.figure}: {count}")
@@ -206,13 +211,15 @@ async def verify(options: argparse.Namespace) -> int:
     try:
         key = audit_verify.read_key(Path(options.public_key))
         kept = heads_in(Path(options.heads)) if options.heads else {}
-        done = await verifying.verify(records, partial(_signed, key), outcome_in, kept)
+        done = await verifying.verify(records, partial(_signed, key), outcome_in, eligible_in, kept)
     except (audit_verify.NotVerified, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     finally:
         await records.close()
-    print("\n".join([*done.wrong, f"{done.records} records and {done.heads} heads: {len(done.wrong)} wrong"]))
+    age = f" ({done.retired} without a body, dropped by age)" if done.retired else ""
+    found = f"{done.records} records{age} and {done.heads} heads: {len(done.wrong)} wrong"
+    print("\n".join([*done.wrong, found]))
     return 1 if done.wrong else 0
 
 
@@ -222,6 +229,34 @@ def _signed(key: Ed25519PublicKey, note: str) -> verifying.Signed:
     except audit_verify.NotVerified as why:
         raise verifying.BadHead(str(why)) from None
     return verifying.Signed(head.size, head.root)
+
+
+async def replay(_: argparse.Namespace) -> int:
+    """Read again what was set aside, and store what is a record by now; 1 where something still is none."""
+    records = Database(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
+    keeper = KeepRecords(SqlStore(records, SystemClock()), read, SystemClock())
+    try:
+        done = await replaying.replay(records, read, keeper.keep)
+    finally:
+        await records.close()
+    print(f"{done.taken} messages that were set aside are records; {done.left} still are not")
+    return 1 if done.left else 0
+
+
+async def retire(_: argparse.Namespace) -> int:
+    """Make months that come, drop bodies older than 400 days (as the tables' owner); 1 where some stay."""
+    records = Database(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
+    work = RetireBodies(records, SystemClock())
+    try:
+        for month in await work.prepare():
+            print(f"{month}: bodies have a place of their own")
+        done = await work.retire()
+    finally:
+        await records.close()
+    for each in done:
+        words = f"stay: {each.why_not}" if each.why_not else f"dropped, under the head of {each.size} records"
+        print(f"{each.month}: {each.bodies} bodies {words}")
+    return 1 if any(each.why_not for each in done) else 0
 
 
 async def rebuild(_: argparse.Namespace) -> int:
@@ -289,6 +324,8 @@ if __name__ == "__main__":
             "gaps": gaps,
             "repair": repair_gaps,
             "rebuild": rebuild,
+            "replay": replay,
+            "retire": retire,
             "verify": verify,
             "tail": tail,
         },

@@ -7,7 +7,7 @@ from sqlalchemy import Row, Select, select, tuple_
 from services.audit.domain.history import PAGE, CardAsked, CardEvent, CardPage, Mark, page_of
 from services.audit.domain.log import NotReady, Receipt
 from services.audit.receipts import newest_head, receipt_of
-from services.audit.tables import LEAVES, RECORDS
+from services.audit.tables import BODIES, LEAVES, RECORDS, SAME_BODY
 from services.runtime.database import Database
 
 ORDER = (RECORDS.c.occurred_us, RECORDS.c.ce_id)
@@ -20,10 +20,15 @@ class SqlCardRecords:
         self._database = database
 
     async def page(self, asked: CardAsked, after: Mark | None) -> CardPage:
-        """Return the newest records, or those older than a mark."""
-        columns = (RECORDS.c.ce_id, RECORDS.c.ce_type, RECORDS.c.body, RECORDS.c.occurred_us)
+        """Return the newest records that have their bodies still, or those older than a mark."""
+        columns = (RECORDS.c.ce_id, RECORDS.c.ce_type, BODIES.c.body, RECORDS.c.occurred_us)
         newest_first = [column.desc() for column in ORDER]
-        chosen = _of_card(asked, *columns).order_by(*newest_first).limit(PAGE + 1)
+        chosen = (
+            _of_card(asked, *columns)
+            .where(BODIES.c.body.is_not(None))
+            .order_by(*newest_first)
+            .limit(PAGE + 1)
+        )
         if after:
             chosen = chosen.where(tuple_(*ORDER) < tuple_(after.occurred_us, after.ce_id))
         async with self._database.read() as connection:
@@ -34,7 +39,7 @@ class SqlCardRecords:
 
     async def receipt(self, asked: CardAsked, ce_id: str) -> Receipt | NotReady:
         """Return the receipt of one record of the card, or how far it has come."""
-        chosen = _of_card(asked, RECORDS).where(RECORDS.c.ce_id == ce_id)
+        chosen = _of_card(asked, RECORDS, BODIES.c.body).where(RECORDS.c.ce_id == ce_id)
         async with self._database.read() as connection:
             return await receipt_of(connection, (await connection.execute(chosen)).first())
 
@@ -46,6 +51,8 @@ def _of_card(asked: CardAsked, *columns: Any) -> Select[Any]:
     """
     return (
         select(*columns, LEAVES.c.leaf_index)
+        .select_from(RECORDS)
+        .outerjoin(BODIES, SAME_BODY)
         .outerjoin(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id)
         .where(
             RECORDS.c.card_ref == asked.card_ref,

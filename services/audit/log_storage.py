@@ -26,8 +26,9 @@ from services.audit.domain.log import Fact, Sequenced, Signed, Stored
 from services.audit.domain.merkle import HASH_LENGTH, RightEdge, Span, Tile, levels_of
 from services.audit.domain.record import Origin
 from services.audit.ports import SignedHead, StoreBusy
+from services.audit.roll_ups import touch
 from services.audit.storage import instant_of, microseconds
-from services.audit.tables import HEADS, LEAVES, OUTBOX, RECORDS, TILES, UNSEQUENCED
+from services.audit.tables import BODIES, HEADS, LEAVES, OUTBOX, RECORDS, TILES, UNSEQUENCED, WITH_BODIES
 from services.runtime.clock import Clock
 from services.runtime.database import Database, TransientDatabaseError
 from services.runtime.outbox import Event, tell_all
@@ -71,7 +72,8 @@ class SqlLogWork:
 
     async def waiting(self, limit: int) -> Sequence[Stored]:
         """Return records without a place, by their event ids."""
-        chosen = select(*_OF_STORED).join(UNSEQUENCED, UNSEQUENCED.c.ce_id == RECORDS.c.ce_id)
+        there = WITH_BODIES.join(UNSEQUENCED, UNSEQUENCED.c.ce_id == RECORDS.c.ce_id)
+        chosen = select(*_OF_STORED).select_from(there)
         rows = await self._connection.execute(chosen.order_by(UNSEQUENCED.c.ce_id).limit(limit))
         return [stored_of(row) for row in rows]
 
@@ -85,6 +87,7 @@ class SqlLogWork:
         await add_leaves(self._connection, first, ids, hashes)
         await add_tiles(self._connection, tiles)
         await self._connection.execute(delete(UNSEQUENCED).where(_is_one_of(ids, self._connection)))
+        await touch(self._connection, ids)
         await self._tell([Sequenced(first + at, stored) for at, stored in enumerate(records)])
 
     async def newest_head(self) -> Head | None:
@@ -202,10 +205,10 @@ _LEAVES_BY_COLUMNS = insert(LEAVES).from_select(
 _OF_STORED = [
     RECORDS.c[name]
     for name in (
-        "ce_id", "ce_type", "source", "subject", "relayseq", "traceparent", "body", "topic", "partition",
+        "ce_id", "ce_type", "source", "subject", "relayseq", "traceparent", "topic", "partition",
         "kafka_offset", "occurred_us", "stored_us",
     )
-]  # fmt: skip
+] + [BODIES.c.body]  # fmt: skip
 """What `stored_of` reads."""
 
 
@@ -242,7 +245,7 @@ def peaks_of(row: Row[Any]) -> list[bytes]:
 
 
 def stored_of(row: Row[Any]) -> Stored:
-    """Return a row of `records` as a stored record."""
+    """Return a row of `records` with its body as a stored record."""
     return Stored(
         Received(
             row.ce_id, row.ce_type, row.source, row.subject, row.relayseq, row.traceparent, bytes(row.body)

@@ -40,7 +40,8 @@ class StoredRecord:
 
     ce_id: str
     source: str
-    body: bytes
+    body: bytes | None
+    """None once it was dropped by age."""
     stored_at: datetime
 
 
@@ -71,10 +72,6 @@ class Store(Protocol):
 class Reports(Protocol):
     """What can be read."""
 
-    async def counted(self, period: Period) -> Counted:
-        """Sum the outcomes of a period by last word."""
-        ...
-
     async def session_records(self, session_id: str) -> Sequence[StoredRecord]:
         """Return the outcomes of one session in the order they happened."""
         ...
@@ -90,6 +87,10 @@ class Reports(Protocol):
 
 class SavingsReports(Protocol):
     """The report on saved hours."""
+
+    async def counted(self, period: Period) -> Counted:
+        """Sum the outcomes of a period by last word."""
+        ...
 
     async def savings(self, period: Period, minutes_each: int) -> Savings:
         """Sum everything for a period."""

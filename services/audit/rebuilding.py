@@ -6,7 +6,6 @@ not yet told is read again by `audit repair`, as long as its topic keeps it.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from smartcard_unlock.audit.v1 import audit_events_pb2
 from sqlalchemy import insert, select, update
@@ -18,10 +17,11 @@ from services.audit.domain.checkpoint import Head
 from services.audit.domain.leaf import leaf_of
 from services.audit.domain.merkle import RightEdge, hash_leaf
 from services.audit.domain.record import Origin, Record
-from services.audit.log_storage import add_head
+from services.audit.log_storage import add_head, size_of
 from services.audit.ports import SignedHead
-from services.audit.storage import insert_new, microseconds, record_row
-from services.audit.tables import HEADS, LEAVES, OUTBOX_POSITION, RECORDS, TILES
+from services.audit.roll_ups import touch
+from services.audit.storage import body_row, insert_new, microseconds, record_row
+from services.audit.tables import BODIES, HEADS, LEAVES, OUTBOX_POSITION, RECORDS, TILES
 from services.runtime import told
 from services.runtime.brokers import Brokers
 from services.runtime.cloud_events import Received
@@ -47,7 +47,9 @@ class Rebuilt:
 
 async def rebuild(database: Database, brokers: Brokers | str) -> Rebuilt:
     """Read both topics and store what is not there. Raises NotTheSame, KafkaError, OSError."""
-    size, told_records = await _whole_beginning(brokers)
+    async with database.read() as connection:
+        there = await size_of(connection)
+    size, told_records = await _whole_beginning(brokers, there)
     batch: list[audit_events_pb2.RecordSequenced] = []
     async for _, message in _sequenced(brokers):
         if message.leaf_index < size:
@@ -68,9 +70,12 @@ async def rebuild(database: Database, brokers: Brokers | str) -> Rebuilt:
     return Rebuilt(size, kept, max(0, largest - size))
 
 
-async def _whole_beginning(brokers: Brokers | str) -> tuple[int, int]:
-    """Return up to where the topic has every place, and the highest number that was told."""
-    seen, highest = bytearray(), 0
+async def _whole_beginning(brokers: Brokers | str, there: int) -> tuple[int, int]:
+    """Return up to where database and topic have every place, and the highest number that was told.
+
+    The topic keeps 400 days: what is older has to be there, from a copy of the database.
+    """
+    seen, highest = bytearray(b"\1" * there), 0
     async for number, message in _sequenced(brokers):
         highest = max(highest, number)
         place = message.leaf_index
@@ -89,13 +94,13 @@ async def _store(database: Database, batch: Sequence[audit_events_pb2.RecordSequ
         for message in batch
     }
     async with database.begin("audit.rebuild.records") as connection:
-        rows = {message.ce_id: _row(message) for message in batch}
-        await insert_new(connection, RECORDS, [rows[ce_id] for ce_id in sorted(rows)])
+        await _store_records(connection, {message.ce_id: message for message in batch})
         places = [
             {"leaf_index": place, "ce_id": ce_id, "leaf_hash": leaf_hash}
             for place, (ce_id, leaf_hash) in sorted(leaves.items())
         ]
         await insert_new(connection, LEAVES, places)
+        await touch(connection, sorted(message.ce_id for message in batch))
         there = select(LEAVES).where(LEAVES.c.leaf_index.in_(leaves))
         found = {row.leaf_index: (row.ce_id, bytes(row.leaf_hash)) for row in await connection.execute(there)}
     for place, leaf in leaves.items():
@@ -103,8 +108,27 @@ async def _store(database: Database, batch: Sequence[audit_events_pb2.RecordSequ
             raise NotTheSame(f"place {place}")
 
 
-def _row(message: audit_events_pb2.RecordSequenced) -> dict[str, Any]:
-    record = Record(
+async def _store_records(
+    connection: AsyncConnection, batch: dict[str, audit_events_pb2.RecordSequenced]
+) -> None:
+    """Store what is not there, with its body; what is there keeps its own, or has none any more."""
+    known = select(RECORDS.c.ce_id).where(RECORDS.c.ce_id.in_(batch))
+    there = set((await connection.scalars(known)).all())
+    new = [
+        (_record(message), _stored_us(message))
+        for ce_id, message in sorted(batch.items())
+        if ce_id not in there
+    ]
+    await insert_new(connection, RECORDS, [record_row(*each) for each in new])
+    await insert_new(connection, BODIES, [body_row(*each) for each in new])
+
+
+def _stored_us(message: audit_events_pb2.RecordSequenced) -> int:
+    return microseconds(instant_of(message.stored_at))
+
+
+def _record(message: audit_events_pb2.RecordSequenced) -> Record:
+    return Record(
         ce_id=message.ce_id,
         ce_type=message.ce_type,
         source=message.source,
@@ -117,7 +141,6 @@ def _row(message: audit_events_pb2.RecordSequenced) -> dict[str, Any]:
         outcome=outcome_in(message.ce_type, message.body),
         card_fact=card_fact_in(message.ce_type, message.source, message.body),
     )
-    return record_row(record, microseconds(instant_of(message.stored_at)))
 
 
 async def _grow(

@@ -11,7 +11,7 @@ from services.audit.domain.leaf import leaf_of
 from services.audit.domain.log import NotReady, Receipt
 from services.audit.domain.merkle import Span
 from services.audit.log_storage import head_of, peaks_of, read_tile, stored_of
-from services.audit.tables import HEADS, IS_OUTCOME, LEAVES, RECORDS
+from services.audit.tables import BODIES, HEADS, IS_OUTCOME, LEAVES, RECORDS, SAME_BODY
 from services.runtime.database import Database
 
 
@@ -24,7 +24,8 @@ class SqlReceipts:
     async def receipt(self, session_id: str) -> Receipt | NotReady:
         """Return the receipt of a session's last word."""
         chosen = (
-            select(RECORDS, LEAVES.c.leaf_index)
+            select(RECORDS, BODIES.c.body, LEAVES.c.leaf_index)
+            .outerjoin(BODIES, SAME_BODY)
             .outerjoin(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id)
             .where(RECORDS.c.session_id == session_id, IS_OUTCOME)
             .order_by(RECORDS.c.rank, RECORDS.c.ce_id)
@@ -36,12 +37,14 @@ class SqlReceipts:
 
 
 async def receipt_of(connection: AsyncConnection, row: Row[Any] | None) -> Receipt | NotReady:
-    """Return the receipt of a record, which is read with its `leaf_index`."""
+    """Return the receipt of a record, which is read with its body and `leaf_index`."""
     if row is None:
         return NotReady.NOT_RECORDED
     head = await newest_head(connection)
     if row.leaf_index is None or head is None or head.size <= row.leaf_index:
         return NotReady.NOT_SIGNED
+    if row.body is None:
+        return NotReady.RETIRED
     proof = await Proofs(connection, head).inclusion(row.leaf_index)
     text = checkpoint.receipt(leaf_of(stored_of(row).record), row.leaf_index, proof, head_of(head))
     return Receipt(row.leaf_index, head.size, text)

@@ -13,12 +13,15 @@ from services.runtime.database import Database
 
 READERS = ("audit_store", "audit_sequencer", "audit_reader")
 
+ROLLED_UP = ("span_sums", "span_users", "span_stages", "span_imports")
+"""Derived from records, and made anew."""
+
 RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
-    "audit_store": {"INSERT": ("records", "set_aside", "ledger", "unsequenced")},
+    "audit_store": {"INSERT": ("records", "bodies", "set_aside", "ledger", "unsequenced")},
     "audit_sequencer": {
-        "INSERT": ("leaves", "tiles", "heads", "outbox", "outbox_position"),
-        "UPDATE": ("outbox", "outbox_position"),
-        "DELETE": ("unsequenced", "outbox"),
+        "INSERT": ("leaves", "tiles", "heads", "outbox", "outbox_position", "spans", *ROLLED_UP),
+        "UPDATE": ("outbox", "outbox_position", "spans"),
+        "DELETE": ("unsequenced", "outbox", "spans", *ROLLED_UP),
         "USAGE": ("SEQUENCE outbox_seq_seq",),
     },
 }

@@ -1,30 +1,21 @@
-"""The report on saved hours as SQL over the records. Reads only."""
+"""The report on saved hours: from roll-ups where they stand, else from the records. Reads only."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Text, and_, cast, distinct, func, select
+from sqlalchemy import CTE, ColumnElement, and_, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.saved_time import Period, SavedTime
+from services.audit import counting
+from services.audit.counting import STAGES, Eligible, Row, summed, sums_of_spans
+from services.audit.domain.saved_time import Counted, LastWords, Period, SavedTime
 from services.audit.domain.savings import Adoption, By, CountedRecord, Figure, Group, Savings, Stage
-from services.audit.reports import SqlReports, ended, within
-from services.audit.storage import instant_of
-from services.audit.tables import LEAVES, RECORDS
+from services.audit.domain.span import Cover, end_of, month_of, spans, start_of
+from services.audit.ended import ended
+from services.audit.roll_ups import covering, earliest, latest
+from services.audit.storage import instant_of, see_one_moment
+from services.audit.tables import BODIES, LEAVES, SPAN_IMPORTS, SPAN_STAGES, SPAN_USERS
 from services.runtime.database import Database
-
-IMPORTED = "smartcard_unlock.identity.v1.HoldersImported"
-
-STAGES = (
-    ("Session started", "smartcard_unlock.card_gateway.v1.SessionStarted"),
-    ("Smartcard read", "smartcard_unlock.card_gateway.v1.CardRead"),
-    ("Security code asked for", "smartcard_unlock.otp.v1.CodeRequested"),
-    ("Allowed to reset", "smartcard_unlock.card_gateway.v1.SessionAuthorised"),
-)
-"""Points of the journey, each by the event that tells of it."""
-
-Eligible = Callable[[bytes], int]
-"""Reads the number of eligible holders out of the body of an import."""
 
 PAGE = 1000
 
@@ -36,56 +27,159 @@ class SqlSavings:
         self._database = database
         self._eligible = eligible
 
+    async def counted(self, period: Period) -> Counted:
+        """Sum the outcomes of a period by last word."""
+        async with self._database.read() as connection:
+            await see_one_moment(connection)
+            return (await _Summed.of(connection, await covering(connection, period), period)).counted()
+
     async def savings(self, period: Period, minutes_each: int) -> Savings:
         """Sum everything for a period."""
-        counted = await SqlReports(self._database).counted(period)
         async with self._database.read() as connection:
-            groups = await _groups(connection, period)
-            by_route = {group.value: group for group in groups[By.ROUTE]}
-            in_person = by_route["RA_IN_PERSON"].unlocked if "RA_IN_PERSON" in by_route else 0
-            adoption = await self._adoption(connection, period)
-            stages = await _stages(connection, period)
-        done = Stage("Smartcard unlocked", sum(group.unlocked for group in groups[By.ROUTE]))
-        return Savings(SavedTime(counted, minutes_each), in_person, groups, adoption, (*stages, done))
+            await see_one_moment(connection)
+            covered = await covering(connection, period)
+            rows = await _Summed.of(connection, covered, period)
+            adoption = await self._adoption(connection, covered, period, rows.groups(By.ORGANISATION))
+            stages = await _stages(connection, covered, period)
+        groups = {by: rows.groups(by) for by in By}
+        by_route = {group.value: group.unlocked for group in groups[By.ROUTE]}
+        done = Stage("Smartcard unlocked", sum(by_route.values()))
+        saved = SavedTime(rows.counted(), minutes_each)
+        return Savings(saved, by_route.get("RA_IN_PERSON", 0), groups, adoption, (*stages, done))
 
     async def explain(self, figure: Figure, period: Period) -> AsyncIterator[CountedRecord]:
-        """Give the records that a figure counts, in the order they happened."""
-        rows = ended(period)
-        chosen = (
-            select(rows, LEAVES.c.leaf_index)
-            .outerjoin(LEAVES, LEAVES.c.ce_id == rows.c.ce_id)
-            .where(_counts(figure, rows))
-            .order_by(rows.c.occurred_us, rows.c.ce_id)
-        )
+        """Give the records that a figure counts, in the order they happened: a month at a time."""
         async with self._database.read() as connection:
-            found = await connection.stream(chosen.execution_options(yield_per=PAGE))
-            async for row in found:
-                words = (row.kind, row.code, row.reason, row.route, row.organisation)
-                occurred = instant_of(row.occurred_us).isoformat()
-                said = " ".join(word for word in words if word)
-                yield CountedRecord(row.session_id, row.ce_id, row.leaf_index, occurred, said)
+            for part in await _by_month(connection, period):
+                found = await connection.stream(_explained(figure, part).execution_options(yield_per=PAGE))
+                async for row in found:
+                    words = (row.kind, row.code, row.reason, row.route, row.organisation)
+                    occurred = instant_of(row.occurred_us).isoformat()
+                    said = " ".join(word for word in words if word)
+                    yield CountedRecord(
+                        row.session_id, row.ce_id, row.leaf_index, occurred, said, row.body_of is None
+                    )
 
-    async def _adoption(self, connection: AsyncConnection, period: Period) -> tuple[Adoption, ...]:
+    async def _adoption(
+        self, connection: AsyncConnection, covered: Cover, period: Period, groups: Sequence[Group]
+    ) -> tuple[Adoption, ...]:
         eligible = await self._eligible_holders(connection)
-        rows = ended(period)
-        used = select(rows.c.organisation, func.count(distinct(rows.c.holder_ref)), func.count())
-        found = await connection.execute(used.where(rows.c.saves == 1).group_by(rows.c.organisation))
-        users = {organisation: (holders, unlocks) for organisation, holders, unlocks in found}
+        users = await _users(connection, covered, period)
+        unlocks = {group.value: group.unlocks for group in groups}
         names = {period.organisation} if period.organisation else eligible.keys() | users.keys()
         return tuple(
-            Adoption(name, eligible.get(name, 0), *users.get(name, (0, 0))) for name in sorted(names - {""})
+            Adoption(name, eligible.get(name, 0), users.get(name, 0), unlocks.get(name, 0))
+            for name in sorted(names - {""})
         )
 
     async def _eligible_holders(self, connection: AsyncConnection) -> dict[str, int]:
-        """By organisation, as its last import said."""
-        newest = func.row_number().over(partition_by=RECORDS.c.subject, order_by=RECORDS.c.relayseq.desc())
-        imports = (
-            select(RECORDS.c.subject, RECORDS.c.body, newest.label("age"))
-            .where(RECORDS.c.ce_type == IMPORTED)
-            .cte("imports")
+        """By organisation, as its last import said, whenever that was."""
+        covered = await covering(connection, Period())
+        rolled = select(SPAN_IMPORTS).where(SPAN_IMPORTS.c.span.in_(covered.spans))
+        told: list[Row] = [dict(row) for row in (await connection.execute(rolled)).mappings()]
+        for part in covered.ranges:
+            told += (await counting.imports(connection, part, self._eligible)).values()
+        return {row["organisation"]: row["eligible"] for row in sorted(told, key=lambda row: row["relayseq"])}
+
+
+class _Summed:
+    """Ended sessions of a period: rows counted from records, and roll-ups summed by what is asked for."""
+
+    def __init__(self, found: dict[tuple[str, ...], list[Row]]) -> None:
+        self._found = found
+
+    @classmethod
+    async def of(cls, connection: AsyncConnection, covered: Cover, period: Period) -> "_Summed":
+        counted = [row for part in covered.ranges for row in await counting.sums(connection, part)]
+        found = {}
+        for keys in (*((by.value.lower(),) for by in By), ("kind", "code")):
+            rolled: list[Row] = []
+            if covered.spans:
+                chosen = sums_of_spans(keys, covered.spans, period.organisation)
+                rolled = [dict(row) for row in (await connection.execute(chosen)).mappings()]
+            found[keys] = counted + rolled
+        return cls(found)
+
+    def groups(self, by: By) -> tuple[Group, ...]:
+        keys = (by.value.lower(),)
+        sums = sorted(summed(self._found[keys], keys).items())
+        return tuple(
+            Group(value, row["unlocked"], row["unlocks"], row["repeats"])
+            for (value,), row in sums
+            if row["unlocked"]
         )
-        rows = await connection.execute(select(imports.c.subject, imports.c.body).where(imports.c.age == 1))
-        return {subject: self._eligible(bytes(body)) for subject, body in rows}
+
+    def counted(self) -> Counted:
+        sums = sorted(summed(self._found["kind", "code"], ("kind", "code")).items())
+        words = tuple(LastWords(kind, code, row["sessions"]) for (kind, code), row in sums)
+        unlocks, repeats, took = (
+            sum(row[name] for _, row in sums) for name in ("unlocks", "repeats", "took_ms")
+        )
+        return Counted(unlocks, repeats, took, words)
+
+
+async def _users(connection: AsyncConnection, covered: Cover, period: Period) -> dict[str, int]:
+    """Different holders by organisation: those of the spans, and those of the ranges that no span has."""
+    limits: list[ColumnElement[bool]] = [SPAN_USERS.c.span.in_(covered.spans)]
+    if period.organisation:
+        limits.append(SPAN_USERS.c.organisation == period.organisation)
+    known = select(SPAN_USERS.c.organisation, SPAN_USERS.c.holder_ref).where(*limits).distinct()
+    found: dict[str, int] = {}
+    parts = [known] if covered.spans else []
+    if covered.ranges:
+        counted = union(*map(counting.users, covered.ranges)).subquery()
+        same = and_(
+            SPAN_USERS.c.organisation == counted.c.organisation,
+            SPAN_USERS.c.holder_ref == counted.c.holder_ref,
+            SPAN_USERS.c.span.in_(covered.spans),
+        )
+        parts.append(select(counted).where(~select(SPAN_USERS.c.span).where(same).exists()))
+    for part in parts:
+        holders = part.subquery()
+        by_organisation = select(holders.c.organisation, func.count()).group_by(holders.c.organisation)
+        for organisation, count in await connection.execute(by_organisation):
+            found[organisation] = found.get(organisation, 0) + count
+    return found
+
+
+async def _stages(connection: AsyncConnection, covered: Cover, period: Period) -> tuple[Stage, ...]:
+    """By events, which name no organisation: with one asked for there are none."""
+    if period.organisation:
+        return ()
+    rolled = select(SPAN_STAGES.c.ce_type, func.sum(SPAN_STAGES.c.sessions)).where(
+        SPAN_STAGES.c.span.in_(covered.spans)
+    )
+    rows = await connection.execute(rolled.group_by(SPAN_STAGES.c.ce_type))
+    found = {kind: int(count) for kind, count in rows}
+    for part in covered.ranges:
+        for kind, count in (await counting.stages(connection, part)).items():
+            found[kind] = found.get(kind, 0) + count
+    return tuple(Stage(name, found.get(kind, 0)) for name, kind in STAGES)
+
+
+async def _by_month(connection: AsyncConnection, period: Period) -> list[Period]:
+    """Cut a period into months, so that no statement reads more than one; empty where nothing happened."""
+    first, last = await earliest(connection), await latest(connection)
+    if first is None or last is None:
+        return []
+    start, end = period.start or first, period.end
+    parts = []
+    for month in spans(month_of(start), month_of(end_of(month_of(last)))):
+        if end is None or start_of(month) < end:
+            upto = min(end_of(month), end or end_of(month))
+            parts.append(Period(max(start_of(month), start), upto, period.organisation))
+    return parts
+
+
+def _explained(figure: Figure, period: Period) -> Any:
+    rows = ended(period)
+    return (
+        select(rows, LEAVES.c.leaf_index, BODIES.c.ce_id.label("body_of"))
+        .outerjoin(LEAVES, LEAVES.c.ce_id == rows.c.ce_id)
+        .outerjoin(BODIES, and_(BODIES.c.ce_id == rows.c.ce_id, BODIES.c.stored_us == rows.c.stored_us))
+        .where(_counts(figure, rows))
+        .order_by(rows.c.occurred_us, rows.c.ce_id)
+    )
 
 
 def _counts(figure: Figure, rows: CTE) -> ColumnElement[bool]:
@@ -98,49 +192,3 @@ def _counts(figure: Figure, rows: CTE) -> ColumnElement[bool]:
             return and_(rows.c.unlocked == 1, rows.c.route == "RA_IN_PERSON")
         case Figure.ENDED:
             return rows.c.kind.is_not(None)
-
-
-async def _groups(connection: AsyncConnection, period: Period) -> dict[By, tuple[Group, ...]]:
-    """Read the records once, and sum what they say in each way."""
-    rows = ended(period)
-    values = [_value(rows, by, connection.dialect.name).label(by.value.lower()) for by in By]
-    # Named first and grouped then: PostgreSQL does not see that an expression with parameters is the same.
-    named = select(*values, rows.c.saves, rows.c.again).where(rows.c.unlocked == 1).cte("named")
-    keys = [named.c[by.value.lower()] for by in By]
-    sums = select(*keys, func.count(), func.sum(named.c.saves), func.sum(named.c.again)).group_by(*keys)
-    found = [tuple(row) for row in await connection.execute(sums)]
-    return {by: _summed(at, found) for at, by in enumerate(By)}
-
-
-def _summed(at: int, found: Sequence[tuple[Any, ...]]) -> tuple[Group, ...]:
-    """Sum counts by the key at that place."""
-    sums: dict[str, list[int]] = {}
-    for row in found:
-        of_value = sums.setdefault(row[at] or "", [0, 0, 0])
-        for place, count in enumerate(row[len(By) :]):
-            of_value[place] += int(count)
-    return tuple(Group(value, *sums[value]) for value in sorted(sums))
-
-
-def _value(rows: CTE, by: By, dialect: str) -> ColumnElement[Any]:
-    if by is not By.MONTH:
-        column: ColumnElement[Any] = rows.c[by.value.lower()]
-        return column
-    if dialect == "postgresql":
-        return func.to_char(
-            func.timezone("UTC", func.to_timestamp(rows.c.occurred_us / 1_000_000)), "YYYY-MM"
-        )
-    return cast(func.strftime("%Y-%m", rows.c.occurred_us / 1_000_000, "unixepoch"), Text)
-
-
-async def _stages(connection: AsyncConnection, period: Period) -> tuple[Stage, ...]:
-    """By events, which name no organisation: with one asked for there are none."""
-    if period.organisation:
-        return ()
-    kinds = [kind for _, kind in STAGES]
-    chosen = select(RECORDS.c.ce_type, func.count(distinct(RECORDS.c.subject))).where(
-        RECORDS.c.ce_type.in_(kinds), within(RECORDS, period)
-    )
-    rows = await connection.execute(chosen.group_by(RECORDS.c.ce_type))
-    found = {row[0]: row[1] for row in rows}
-    return tuple(Stage(name, found.get(kind, 0)) for name, kind in STAGES)

@@ -145,10 +145,8 @@ def _kind(name: str) -> common_pb2.OutcomeKind.ValueType:
 
 
 def _message(record: StoredRecord) -> audit_pb2.AuditRecord:
-    message = audit_pb2.AuditRecord(
-        event_id=record.ce_id,
-        source=record.source,
-        outcome=common_pb2.SessionOutcome.FromString(record.body),
-    )
+    message = audit_pb2.AuditRecord(event_id=record.ce_id, source=record.source)
+    if record.body is not None:
+        message.outcome.ParseFromString(record.body)
     message.recorded_at.FromDatetime(record.stored_at)
     return message

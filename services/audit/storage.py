@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, bindparam, event, func, select
+from sqlalchemy import Table, bindparam, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.domain.ledger import Run
 from services.audit.domain.record import CardFact, Outcome, Record, SetAside, SetAsideCause
 from services.audit.ports import Batch, StoreBusy, Unstorable
-from services.audit.tables import HEADS, LEAVES, LEDGER, RECORDS, SET_ASIDE, TILES, UNSEQUENCED
+from services.audit.tables import (
+    BODIES,
+    HEADS,
+    LEAVES,
+    LEDGER,
+    RECORDS,
+    SET_ASIDE,
+    SPAN_IMPORTS,
+    SPAN_STAGES,
+    SPAN_SUMS,
+    SPAN_USERS,
+    TILES,
+    UNSEQUENCED,
+)
 from services.runtime.clock import Clock
 from services.runtime.database import Database, TransientDatabaseError
 
@@ -84,6 +97,12 @@ def open_read_only(url: str) -> Database:
     return database
 
 
+async def see_one_moment(connection: AsyncConnection) -> None:
+    """Let all statements of a reading transaction see what the first one sees."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
 def microseconds(instant: datetime) -> int:
     """Return an aware instant as whole microseconds since 1970."""
     return (instant - _EPOCH) // timedelta(microseconds=1)
@@ -107,6 +126,8 @@ async def _insert_records(
     else:
         answer = await connection.execute(_BY_ROWS[RECORDS].returning(RECORDS.c.ce_id), rows)
     inserted = set(answer.scalars())
+    new = {record.ce_id: body_row(record, now) for record in records if record.ce_id in inserted}
+    await insert_new(connection, BODIES, [new[ce_id] for ce_id in sorted(new)])
     await insert_new(connection, UNSEQUENCED, [{"ce_id": ce_id} for ce_id in sorted(inserted)])
     missing = [record for record in records if record.ce_id not in inserted]
     if not missing:
@@ -136,7 +157,8 @@ def _by_columns(table: Table) -> postgresql.Insert:
     return statement.on_conflict_do_nothing()
 
 
-_TABLES = (RECORDS, SET_ASIDE, LEDGER, UNSEQUENCED, LEAVES, TILES, HEADS)
+_EVIDENCE = (RECORDS, BODIES, SET_ASIDE, LEDGER, UNSEQUENCED, LEAVES, TILES, HEADS)
+_TABLES = (*_EVIDENCE, SPAN_SUMS, SPAN_USERS, SPAN_STAGES, SPAN_IMPORTS)
 _BY_COLUMNS = {table: _by_columns(table) for table in _TABLES}
 _BY_ROWS = {table: sqlite.insert(table).on_conflict_do_nothing() for table in _TABLES}
 
@@ -154,11 +176,15 @@ def record_row(record: Record, now: int) -> dict[str, Any]:
         "topic": record.origin.topic,
         "partition": record.origin.partition,
         "kafka_offset": record.origin.offset,
-        "body": record.body,
         "stored_us": now,
         **(outcome_columns(record.outcome) if record.outcome else _NO_OUTCOME),
         **(card_columns(record.card_fact) if record.card_fact else {}),
     }
+
+
+def body_row(record: Record, now: int) -> dict[str, Any]:
+    """Return the row of a record's body, stored at that microsecond."""
+    return {"ce_id": record.ce_id, "stored_us": now, "body": record.body}
 
 
 def outcome_columns(outcome: Outcome) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Audit's tables. Append-only but for `unsequenced` and the outbox: triggers refuse UPDATE and DELETE.
+"""Audit's tables. Append-only, by triggers, but for `unsequenced`, the roll-ups and the outbox.
 
 Instants are whole microseconds since 1970, UTC, so that both databases compute with them alike.
 """
@@ -15,6 +15,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    and_,
 )
 
 from services.runtime.outbox import outbox_tables
@@ -34,7 +35,6 @@ RECORDS = Table(
     Column("topic", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("kafka_offset", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
     Column("stored_us", BigInteger, nullable=False),
     # What an outcome says; NULL in other facts. Those of one card have card, holder, organisation and actor.
     Column("session_id", Text),
@@ -66,6 +66,30 @@ Index("records_by_type", RECORDS.c.ce_type, RECORDS.c.occurred_us)
 IS_OF_A_CARD = RECORDS.c.card_ref.is_not(None)
 Index("records_by_card", RECORDS.c.card_ref, RECORDS.c.occurred_us, RECORDS.c.ce_id,
       sqlite_where=IS_OF_A_CARD, postgresql_where=IS_OF_A_CARD)  # fmt: skip
+
+BODIES = Table(
+    "bodies",
+    METADATA,
+    Column("ce_id", Text, nullable=False),
+    Column("stored_us", BigInteger, nullable=False),  # as its record's; by its month the table is partitioned
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("ce_id", "stored_us"),
+)
+"""The exact bytes of each event, for 400 days."""
+
+SAME_BODY = and_(BODIES.c.ce_id == RECORDS.c.ce_id, BODIES.c.stored_us == RECORDS.c.stored_us)
+WITH_BODIES = RECORDS.join(BODIES, SAME_BODY)
+"""Records that have their bodies still."""
+
+RETIRED = Table(
+    "retired",
+    METADATA,
+    Column("month", Text, primary_key=True),
+    Column("bodies", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),  # of a signed head that covers all of them
+    Column("retired_us", BigInteger, nullable=False),
+)
+"""Months whose bodies were dropped."""
 
 SET_ASIDE = Table(
     "set_aside",
@@ -121,6 +145,62 @@ HEADS = Table(
     Column("peaks", LargeBinary, nullable=False),  # roots of the perfect subtrees, the largest first
     Column("note", Text, nullable=False),
     Column("signed_us", BigInteger, nullable=False),
+)
+
+SPANS = Table(
+    "spans",
+    METADATA,
+    Column("span", Text, primary_key=True),
+    Column("changes", BigInteger, nullable=False),
+    Column("counted", BigInteger),
+)
+"""Months and days, `2026-11` and `2026-11-21`: how often the figures may have changed, and how many of these
+changes the roll-up has seen."""
+
+SPAN_SUMS = Table(
+    "span_sums",
+    METADATA,
+    Column("span", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("sessions", BigInteger, nullable=False),
+    Column("unlocked", BigInteger, nullable=False),
+    Column("unlocks", BigInteger, nullable=False),
+    Column("repeats", BigInteger, nullable=False),
+    Column("took_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("span", "organisation", "reason", "route", "kind", "code"),
+)
+
+SPAN_USERS = Table(
+    "span_users",
+    METADATA,
+    Column("organisation", Text, nullable=False),
+    Column("holder_ref", Text, nullable=False),
+    Column("span", Text, nullable=False),
+    PrimaryKeyConstraint("organisation", "holder_ref", "span"),  # different holders are read from the index
+    Index("users_of_span", "span"),
+)
+
+SPAN_STAGES = Table(
+    "span_stages",
+    METADATA,
+    Column("span", Text, nullable=False),
+    Column("ce_type", Text, nullable=False),
+    Column("sessions", BigInteger, nullable=False),
+    PrimaryKeyConstraint("span", "ce_type"),
+)
+
+SPAN_IMPORTS = Table(
+    "span_imports",
+    METADATA,
+    Column("span", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    Column("relayseq", BigInteger, nullable=False),  # of the last import
+    Column("eligible", BigInteger, nullable=False),
+    PrimaryKeyConstraint("span", "organisation"),
 )
 
 ANALYST_RECORDS = Table(

@@ -97,7 +97,7 @@ class ReadRecords:
 
     async def saved_time(self, period: Period) -> SavedTime:
         """Sum the time saved (R20, R21, R22, R29)."""
-        return SavedTime(await self._reports.counted(period), self._minutes_each)
+        return SavedTime(await self._savings.counted(period), self._minutes_each)
 
     async def session_records(self, session_id: str) -> Sequence[StoredRecord]:
         """Return the outcomes of one session in the order they happened."""

@@ -13,12 +13,15 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.consumer import card_fact_in
+from services.audit.counting import Eligible
 from services.audit.domain.leaf import leaf_of
 from services.audit.domain.merkle import TILE_WIDTH, RightEdge, Tile, hash_leaf
 from services.audit.domain.record import Outcome
+from services.audit.domain.span import month_of
 from services.audit.log_storage import read_tile, stored_of
-from services.audit.storage import CARD_COLUMNS, card_columns, outcome_columns
-from services.audit.tables import HEADS, LEAVES, RECORDS, TILES, UNSEQUENCED
+from services.audit.roll_ups import differing
+from services.audit.storage import CARD_COLUMNS, card_columns, instant_of, outcome_columns
+from services.audit.tables import BODIES, HEADS, LEAVES, RECORDS, RETIRED, SAME_BODY, TILES, UNSEQUENCED
 from services.runtime.database import Database
 
 PAGE = 1000
@@ -52,15 +55,22 @@ class Verification:
     records: int = 0
     heads: int = 0
     wrong: list[str] = field(default_factory=list)
+    retired: int = 0
+    """Records whose bodies were dropped by age: their places are judged, by row and tile."""
 
 
 async def verify(
-    database: Database, read_head: ReadHead, read_outcome: ReadOutcome, kept: Mapping[str, str]
+    database: Database,
+    read_head: ReadHead,
+    read_outcome: ReadOutcome,
+    eligible: Eligible,
+    kept: Mapping[str, str],
 ) -> Verification:
-    """Look at everything. `kept`: notes that somebody kept elsewhere, by name."""
+    """Look at everything, and recount every roll-up. `kept`: notes that somebody kept elsewhere, by name."""
     done = Verification()
     async with database.read() as connection:
-        walk = _Walk(connection, done.wrong.append, read_outcome)
+        retired = set(await connection.scalars(select(RETIRED.c.month)))
+        walk = _Walk(connection, done.wrong.append, read_outcome, retired)
         outside = _heads_outside(kept, read_head, done.wrong.append)
         async for head in _pages(connection, select(HEADS), HEADS.c.size):
             await _judge_outside(outside, head.size, walk, done.wrong.append)
@@ -69,16 +79,21 @@ async def verify(
             done.heads += 1
         await _judge_outside(outside, None, walk, done.wrong.append)
         await walk.up_to(None)
-        done.records = walk.edge.size
+        done.records, done.retired = walk.edge.size, walk.retired
         await _judge_places(connection, done.wrong.append)
+        done.wrong += await differing(connection, eligible)
     return done
 
 
 class _Walk:
     """Goes through the log leaf by leaf, and knows the tree's root where it stands."""
 
-    def __init__(self, connection: AsyncConnection, found: Found, read_outcome: ReadOutcome) -> None:
+    def __init__(
+        self, connection: AsyncConnection, found: Found, read_outcome: ReadOutcome, retired: set[str]
+    ) -> None:
         self.edge = RightEdge()
+        self.retired = 0
+        self._months = retired
         self._connection = connection
         self._found = found
         self._read_outcome = read_outcome
@@ -121,8 +136,10 @@ class _Walk:
         name = f"place {place}" + (f", record {row.place_of}" if row is not None else "")
         if row is None:
             self._found(f"{name}: the place was removed")
-        elif in_record is None:
+        elif row.ce_id is None:
             self._found(f"{name}: the record was removed")
+        elif in_record is None:
+            self._judge_age(name, row)
         elif in_record != right:
             self._found(f"{name}: the record was changed")
         elif self._columns_differ(row):
@@ -132,6 +149,13 @@ class _Walk:
         if in_tile is not None and in_tile != right:
             self._found(f"{name}: its hash in the tile was changed")
         return right
+
+    def _judge_age(self, name: str, row: Row[Any]) -> None:
+        """A body may be missing where its month was retired."""
+        if month_of(instant_of(row.stored_us)) in self._months:
+            self.retired += 1
+        else:
+            self._found(f"{name}: its body was removed")
 
     def _columns_differ(self, row: Row[Any]) -> bool:
         try:
@@ -181,7 +205,12 @@ class _Walk:
 
     def _leaves(self) -> AsyncIterator[Row[Any]]:
         columns = (LEAVES.c.leaf_index, LEAVES.c.leaf_hash, LEAVES.c.ce_id.label("place_of"))
-        chosen = select(*columns, RECORDS).outerjoin(RECORDS, RECORDS.c.ce_id == LEAVES.c.ce_id)
+        chosen = (
+            select(*columns, RECORDS, BODIES.c.body)
+            .select_from(LEAVES)
+            .outerjoin(RECORDS, RECORDS.c.ce_id == LEAVES.c.ce_id)
+            .outerjoin(BODIES, SAME_BODY)
+        )
         return _pages(self._connection, chosen, LEAVES.c.leaf_index)
 
 

@@ -16,10 +16,13 @@ pytestmark = pytest.mark.xdist_group("cluster")
 
 WITH_OUTBOX = [process for process in ROLES if process not in ("audit_store", "audit_reader")]
 ADD_ONLY = {
-    "audit_store": {"records", "set_aside", "ledger", "unsequenced"},
-    "audit_sequencer": {"leaves", "tiles", "heads", "outbox", "outbox_position"},
+    "audit_store": {"records", "bodies", "set_aside", "ledger", "unsequenced"},
+    "audit_sequencer": {
+        "leaves", "tiles", "heads", "outbox", "outbox_position",
+        "spans", "span_sums", "span_users", "span_stages", "span_imports",
+    },
     "audit_reader": set[str](),
-}
+}  # fmt: skip
 """What audit's processes may add to; the others write all of their tables."""
 
 RIGHTS = """
@@ -68,7 +71,8 @@ async def test_a_process_writes_through_its_own_address(migrated: ClusterPostgre
 
 KEY = {
     "records": "ce_id", "set_aside": "topic", "ledger": "topic",
-    "leaves": "ce_id", "tiles": "level", "heads": "size",
+    "leaves": "ce_id", "tiles": "level", "heads": "size", "bodies": "ce_id", "bodies_rest": "ce_id",
+    "retired": "month",
 }  # fmt: skip
 EVIDENCE = tuple(KEY)
 
@@ -88,6 +92,27 @@ async def test_S46_no_process_of_audit_has_the_right_to_change_or_delete_evidenc
                 with pytest.raises(DBAPIError, match="permission denied"):
                     async with database.begin("change") as connection:
                         await connection.execute(text(act))
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize("process", ["audit_store", "audit_sequencer", "audit_reader"])
+async def test_S46_no_process_of_audit_drops_bodies_or_lets_them_be_dropped(
+    migrated: ClusterPostgres, process: str
+) -> None:
+    database = Database(migrated.address(process))
+    acts = (
+        "DROP TABLE bodies",
+        "DROP TABLE bodies_rest",
+        "ALTER TABLE bodies DETACH PARTITION bodies_rest",
+        "ALTER TABLE bodies DISABLE TRIGGER ALL",
+        "DROP TRIGGER bodies_append_only ON bodies",
+    )
+    try:
+        for act in acts:
+            with pytest.raises(DBAPIError, match="must be owner"):
+                async with database.begin("drop") as connection:
+                    await connection.execute(text(act))
     finally:
         await database.close()
 

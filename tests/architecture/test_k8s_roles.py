@@ -61,9 +61,12 @@ INTERNET = End("203.0.113.7")
 STRANGER = End("stranger", {"app.kubernetes.io/name": "stranger"}, NAMESPACE)
 JOB = End("identity-ldap", {"app.kubernetes.io/name": "identity-ldap"}, NAMESPACE)
 """identity's import, which is a pod of its own and no process of the table."""
+RETIRE = End("audit-retire", {"app.kubernetes.io/name": "audit-retire"}, NAMESPACE)
+"""So is the job that drops old bodies of audit."""
 ENDS = (
     *PROCESSES.values(),
     JOB,
+    RETIRE,
     End(LDAP_SERVER[0]),
     KAFKA,
     POSTGRES,
@@ -113,7 +116,8 @@ def callers_by_access_table(role: Role) -> frozenset[str]:
 def expected_edges(overlay: str) -> set[Edge]:
     """Who opens a connection to whom, on which port, by the role table alone."""
     edges = {("notifier", *mail) for mail in MAIL[overlay]}
-    edges |= {(name, "dns", DNS_PORT) for name in (STRANGER.name, JOB.name)}
+    edges |= {(name, "dns", DNS_PORT) for name in (STRANGER.name, JOB.name, RETIRE.name)}
+    edges |= {(RETIRE.name, "postgres", DATABASE_PORT)}
     if overlay == "every-option":  # Notify, at an address that nobody knows; mails that come back; LDAP
         edges |= {(JOB.name, *LDAP_SERVER), (JOB.name, "postgres", DATABASE_PORT)}
         edges |= {("notifier", end.name, HTTPS) for end in OUTSIDE}
@@ -142,8 +146,8 @@ def opened(policies: list[Document], direction: str, mine: Sequence[End]) -> set
     }
 
 
-OUT_OF = (*PROCESSES.values(), JOB, STRANGER)
-INTO = (*PROCESSES.values(), JOB, STRANGER, KAFKA, POSTGRES)
+OUT_OF = (*PROCESSES.values(), JOB, RETIRE, STRANGER)
+INTO = (*PROCESSES.values(), JOB, RETIRE, STRANGER, KAFKA, POSTGRES)
 
 
 def misfits(policies: list[Document], overlay: str) -> set[Edge]:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,13 @@ from services.audit.consumer import eligible_in
 from services.audit.domain.saved_time import Period
 from services.audit.domain.savings import Savings
 from services.audit.reports import SqlReports
+from services.audit.roll_ups import RollUps
 from services.audit.savings import SqlSavings
 from services.audit.tables import LEAVES, RECORDS
 from services.runtime.database import Database, migrate
 from services.runtime.outbox import BATCH, Event, OutboxRelay, outbox_tables, tell_all
 from services.runtime.randomness import SystemRandomness
+from tests.fakes.clock import FakeClock
 from tests.ports.audit.log import append_all, sequencer_of
 from tests.unit.audit.outcomes import NOON
 
@@ -211,6 +214,8 @@ class Stream:
                 for table in (RECORDS, LEAVES)
             ]
         savings = await SqlSavings(self.records, eligible_in).savings(Period(), 20)
+        await RollUps(self.records, eligible_in, FakeClock(NOON + timedelta(days=31))).roll_up()
+        assert await SqlSavings(self.records, eligible_in).savings(Period(), 20) == savings
         return savings, counts[0], counts[1]
 
 

@@ -48,7 +48,9 @@ class Receipt:
 
 
 class NotReady(StrEnum):
-    """How far a record has come that has no receipt yet."""
+    """Why there is no receipt of a record: how far it has come, or that it is too old."""
 
     NOT_RECORDED = "NOT_RECORDED"
     NOT_SIGNED = "NOT_SIGNED"
+    RETIRED = "RETIRED"
+    """Its body, of which the leaf is made, was dropped by age. Receipts given before still prove it."""

@@ -109,3 +109,5 @@ class CountedRecord:
     """ISO 8601, UTC."""
     words: str
     """Kind, code, reason, route, organisation."""
+    retired: bool = False
+    """Its body was dropped by age: place, hash and these words are what is left."""

@@ -27,7 +27,7 @@ from tests.unit.audit.outcomes import NOON, message, outcome
 
 DOCUMENT = Path(__file__).parents[3] / "docs/analysts.md"
 HOURS, ENDS, TIMES = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-MONTHS = [datetime(2026, month, 28, 23, 59, tzinfo=UTC) for month in (9, 10, 11)]
+SPANS = [datetime(2026, month, 28, 23, 59, tzinfo=UTC) for month in (9, 10, 11)]
 KINDS: list[dict[str, Any]] = [
     {},
     {"organisation": "Y01", "reason": common_pb2.REASON_FORGOTTEN},
@@ -44,7 +44,7 @@ def story() -> list[Message]:
     """Each session: its card was read, and so many seconds later it ended; each seventh first in UNKNOWN."""
     found = []
     for n in range(SESSIONS):
-        session, at = f"s-{n:04}", MONTHS[n % 3]
+        session, at = f"s-{n:04}", SPANS[n % 3]
         read = card_gateway_events_pb2.CardRead(session_id=session)
         found.append(message(read, ce_id=f"r-{n:04}", offset=3 * n, relayseq=3 * n + 1, key=session, time=at))
         ends = [{**KINDS[n % 7], "occurred_at": at + timedelta(seconds=60 + n)}]

@@ -22,7 +22,7 @@ from services.audit.use_cases import ReadCards, ReadRecords
 from services.runtime.database import Database
 from services.runtime.grants import GrantVerifier
 from tests.fakes.clock import FakeClock
-from tests.unit.audit.outcomes import NOON, outcome
+from tests.unit.audit.outcomes import NOON
 
 HOUR = timedelta(hours=1)
 
@@ -47,7 +47,6 @@ class Ended:
             "ce_id": f"e-{number}", "ce_type": "t", "source": "card_gateway", "subject": self.session,
             "occurred_us": microseconds(self.at), "relayseq": number, "traceparent": "",
             "topic": "card_gateway.events.v1", "partition": 0, "kafka_offset": number,
-            "body": outcome(session_id=self.session, code=self.code).SerializeToString(),
             "stored_us": microseconds(self.at), "session_id": self.session, "kind": self.kind.value,
             "rank": self.kind.rank, "code": self.code, "reason": self.reason, "route": self.route,
             "card_ref": self.card or self.session, "holder_ref": "h", "organisation": self.organisation,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from smartcard_unlock.audit.v1 import audit_events_pb2
 
 from deploy.local.child import Child, wait_until
@@ -156,8 +158,40 @@ async def _lost_and_rebuilt(world: World) -> None:
     assert before.stdout.endswith(": 0 wrong\n")
     assert done.returncode == 0
     assert after.stdout == before.stdout
-    for table in ("leaves", "tiles", "heads", "records"):
+    for table in ("leaves", "tiles", "heads", "records", "bodies"):
         assert rows_of(lost, table) == rows_of(world.file, table), table
+    await _the_topic_has_forgotten_its_beginning(world)
+
+
+async def _the_topic_has_forgotten_its_beginning(world: World) -> None:
+    """It keeps 400 days: what is older has to be there from a copy."""
+    ends = await _forget_half(world.kafka, RECORDS_TOPIC)
+    over = await world.command("rebuild")
+    world.file.rename(world.file.with_name("copy.db"))
+    await migrate(world.url, MIGRATIONS)
+    alone = await world.command("rebuild")
+
+    assert sum(ends.values()) >= 744
+    assert over.returncode == 0
+    assert over.stdout.startswith("744 records and ")
+    assert alone.returncode == 1
+    assert alone.stdout == "0 records and 0 heads stand; 744 records are missing\n"
+
+
+async def _forget_half(bootstrap: str, topic: str) -> dict[TopicPartition, int]:
+    """Delete the older half of each partition, as its age does; where they end."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=None)
+    await consumer.start()
+    await admin.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(list(consumer.assignment()))
+        halves = {each: RecordsToDelete((end + 1) // 2) for each, end in ends.items()}
+        await admin.delete_records(halves)
+        return ends
+    finally:
+        await admin.close()
+        await consumer.stop()
 
 
 def rows_of(file: Path, table: str) -> list[Any]:

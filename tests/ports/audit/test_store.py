@@ -15,7 +15,7 @@ from services.audit.domain.record import Message, Record, SetAside
 from services.audit.ports import Batch
 from services.audit.reports import SqlReports
 from services.audit.storage import SqlStore, open_read_only
-from services.audit.tables import LEDGER, METADATA, RECORDS, SET_ASIDE
+from services.audit.tables import BODIES, LEDGER, METADATA, RECORDS, SET_ASIDE
 from services.audit.use_cases import KeepRecords
 from services.runtime.database import Database
 from tests.fakes.clock import FakeClock
@@ -38,7 +38,8 @@ async def test_D1_a_record_keeps_the_exact_bytes_and_its_columns(records: Databa
     await keeper(records).keep([sent])
 
     (row,) = await rows(records, RECORDS)
-    assert row.body == sent.body
+    (body,) = await rows(records, BODIES)
+    assert (body.ce_id, body.stored_us, body.body) == (row.ce_id, row.stored_us, sent.body)
     assert (row.session_id, row.kind, row.reason, row.route) == (SESSION, "SUCCESS", "LOCKED", "SELF")
     assert (row.topic, row.partition, row.kafka_offset) == (TOPIC, 0, 5)
 
@@ -95,7 +96,7 @@ async def test_the_ledger_names_what_is_missing(records: Database) -> None:
     assert await SqlReports(records).gaps() == [Run(TOPIC, 0, 4, 6), Run(TOPIC, 0, 9, 9)]
 
 
-@pytest.mark.parametrize("table", [RECORDS, SET_ASIDE, LEDGER], ids=str)
+@pytest.mark.parametrize("table", [RECORDS, BODIES, SET_ASIDE, LEDGER], ids=str)
 @pytest.mark.parametrize("act", ["update", "delete"])
 async def test_S46_what_is_stored_cannot_be_changed(records: Database, table: Table, act: str) -> None:
     await keeper(records).keep([message(outcome()), message(b"\xff", offset=1)])

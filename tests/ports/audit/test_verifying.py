@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit import verifying
-from services.audit.consumer import outcome_in
+from services.audit.consumer import eligible_in, outcome_in
 from services.audit.domain.merkle import hash_leaf
 from services.audit.signing import NoteSigner
 from services.audit.verify import audit_verify
@@ -26,7 +27,7 @@ def read_head(note: str) -> Signed:
 
 
 async def verified(records: Database, kept: Mapping[str, str] | None = None) -> Verification:
-    return await verifying.verify(records, read_head, outcome_in, kept or {})
+    return await verifying.verify(records, read_head, outcome_in, eligible_in, kept or {})
 
 
 @pytest.fixture
@@ -35,13 +36,20 @@ async def log(records: Database) -> Database:
     await grow(records, 0, 600)
     await grow(records, 600, SIZE - 600)
     async with records.begin("test.mischief") as connection:
-        for table in ("records", "leaves", "tiles", "heads"):
+        for table in ("records", "leaves", "tiles", "heads", *await body_tables(connection)):
             if records.is_postgresql:
                 await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
             else:
                 for act in ("update", "delete"):
                     await connection.execute(text(f"DROP TRIGGER {table}_no_{act}"))
     return records
+
+
+async def body_tables(connection: AsyncConnection) -> list[str]:
+    if connection.dialect.name == "sqlite":
+        return ["bodies"]
+    named = text("SELECT relid::text FROM pg_partition_tree('bodies')")
+    return list(await connection.scalars(named))
 
 
 async def act(log: Database, *statements: str, **values: object) -> None:
@@ -53,7 +61,7 @@ async def act(log: Database, *statements: str, **values: object) -> None:
 async def body_of(log: Database, ce_id: str) -> bytes:
     async with log.read() as connection:
         return bytes(
-            await connection.scalar(text("SELECT body FROM records WHERE ce_id = :id"), {"id": ce_id})
+            await connection.scalar(text("SELECT body FROM bodies WHERE ce_id = :id"), {"id": ce_id})
         )
 
 
@@ -68,7 +76,7 @@ async def test_D1_a_whole_log_has_nothing_wrong(log: Database) -> None:
 @pytest.mark.parametrize("place", [17, 699], ids=["in a tile", "at the right edge"])
 async def test_D1_one_changed_byte_of_a_record_is_named(log: Database, place: int) -> None:
     body = await body_of(log, f"e-{place:08}")
-    change = "UPDATE records SET body = :body WHERE ce_id = :id"
+    change = "UPDATE bodies SET body = :body WHERE ce_id = :id"
     await act(log, change, body=flipped(body, 40), id=f"e-{place:08}")
 
     assert (await verified(log)).wrong == [f"place {place}, record e-{place:08}: the record was changed"]
@@ -95,6 +103,12 @@ async def test_D1_a_removed_record_is_named(log: Database) -> None:
     await act(log, "DELETE FROM records WHERE ce_id = 'e-00000255'")
 
     assert (await verified(log)).wrong == ["place 255, record e-00000255: the record was removed"]
+
+
+async def test_a_body_removed_before_its_time_is_named(log: Database) -> None:
+    await act(log, "DELETE FROM bodies WHERE ce_id = 'e-00000255'")
+
+    assert (await verified(log)).wrong == ["place 255, record e-00000255: its body was removed"]
 
 
 async def test_D1_a_record_removed_with_its_place_is_named(log: Database) -> None:

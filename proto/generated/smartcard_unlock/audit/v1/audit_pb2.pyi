@@ -33,9 +33,11 @@ class _ReceiptNotReadyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Recei
     """No outcome of this session has arrived."""
     RECEIPT_NOT_READY_NOT_SIGNED: _ReceiptNotReady.ValueType  # 2
     """It is stored, and waits for its place in the log or for the next signed head."""
+    RECEIPT_NOT_READY_RETIRED: _ReceiptNotReady.ValueType  # 3
+    """Older than 400 days: the record's body is gone. Receipts given before still prove it."""
 
 class ReceiptNotReady(_ReceiptNotReady, metaclass=_ReceiptNotReadyEnumTypeWrapper):
-    """How far a record has come that has no receipt yet."""
+    """Why there is no receipt: how far the record has come, or that it is too old."""
 
 RECEIPT_NOT_READY_UNSPECIFIED: ReceiptNotReady.ValueType  # 0
 """Never sent."""
@@ -43,6 +45,8 @@ RECEIPT_NOT_READY_NOT_RECORDED: ReceiptNotReady.ValueType  # 1
 """No outcome of this session has arrived."""
 RECEIPT_NOT_READY_NOT_SIGNED: ReceiptNotReady.ValueType  # 2
 """It is stored, and waits for its place in the log or for the next signed head."""
+RECEIPT_NOT_READY_RETIRED: ReceiptNotReady.ValueType  # 3
+"""Older than 400 days: the record's body is gone. Receipts given before still prove it."""
 Global___ReceiptNotReady: _TypeAlias = ReceiptNotReady  # noqa: Y015
 
 @_typing.final
@@ -214,7 +218,7 @@ class AuditRecord(_message.Message):
     """Which process told it, such as `card_gateway`."""
     @_builtins.property
     def outcome(self) -> _common_pb2.SessionOutcome:
-        """What it said."""
+        """What it said; unset once it is older than 400 days."""
 
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
@@ -267,7 +271,7 @@ class GetReceiptResponse(_message.Message):
     RECEIPT_FIELD_NUMBER: _builtins.int
     NOT_READY_FIELD_NUMBER: _builtins.int
     not_ready: Global___ReceiptNotReady.ValueType
-    """There is none yet; asked for again a little later, there is."""
+    """There is none yet; asked for again a little later, there is. Or none any more."""
     @_builtins.property
     def receipt(self) -> Global___Receipt:
         """The receipt."""

@@ -1,0 +1,96 @@
+"""`audit retire`: bodies older than 400 days go, a month at a time; places, hashes and heads stay.
+
+Before a month goes, each of its bodies is hashed once more: it must be what the log holds at its place, and a
+signed head must cover that. A month that is not so stays, and is named. The tables' owner does it: nobody
+else may.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit import bodies
+from services.audit.domain.leaf import leaf_of
+from services.audit.domain.merkle import hash_leaf
+from services.audit.domain.retiring import Retirement, ahead, is_due
+from services.audit.log_storage import stored_of
+from services.audit.storage import microseconds
+from services.audit.tables import BODIES, HEADS, LEAVES, RECORDS, RETIRED, WITH_BODIES
+from services.runtime.clock import Clock
+from services.runtime.database import Database
+
+PAGE = 1000
+
+
+class RetireBodies:
+    """Makes the months that come, and drops those that are due."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def prepare(self) -> list[str]:
+        """Make the running month's place and those of the next; return which were made. Nothing on SQLite."""
+        if not self._database.is_postgresql:
+            return []
+        made = []
+        for month in ahead(self._clock.now()):
+            async with self._database.begin("audit.retire.make") as connection:
+                if await bodies.make_month(connection, month):
+                    made.append(month)
+        return made
+
+    async def retire(self) -> list[Retirement]:
+        """Drop every month whose bodies are all older than 400 days, or say why not."""
+        now = self._clock.now()
+        async with self._database.read() as connection:
+            due = [month for month in await bodies.months_there(connection) if is_due(month, now)]
+        return [await self._retire(month) for month in due]
+
+    async def _retire(self, month: str) -> Retirement:
+        if self._database.is_postgresql:
+            async with self._database.begin("audit.retire.make") as connection:
+                await bodies.make_month(connection, month)
+        async with self._database.begin("audit.retire.drop") as connection:
+            if self._database.is_postgresql:
+                await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            size = int(await connection.scalar(select(func.max(HEADS.c.size))) or 0)
+            count = await bodies.count_of(connection, month)
+            if why := await _why_not(connection, month, size):
+                return Retirement(month, count, size, why)
+            done = Retirement(month, count, size)
+            await _note(connection, done, microseconds(self._clock.now()))
+            await bodies.drop_month(connection, month)
+        return done
+
+
+async def _note(connection: AsyncConnection, done: Retirement, now: int) -> None:
+    """Write down what goes; a month whose bodies came back, by a rebuild, is there already."""
+    there = select(RETIRED.c.month).where(RETIRED.c.month == done.month)
+    if await connection.scalar(there) is None:
+        row = {"month": done.month, "bodies": done.bodies, "size": done.size, "retired_us": now}
+        await connection.execute(insert(RETIRED), row)
+
+
+async def _why_not(connection: AsyncConnection, month: str, size: int) -> str:
+    """Return what stands against dropping a month; empty where nothing does."""
+    async for row in _kept(connection, month):
+        if row.leaf_index is None or row.leaf_index >= size:
+            return f"no signed head covers record {row.ce_id}"
+        if hash_leaf(leaf_of(stored_of(row).record)) != bytes(row.leaf_hash):
+            return f"place {row.leaf_index}, record {row.ce_id}: the record was changed"
+    return ""
+
+
+async def _kept(connection: AsyncConnection, month: str) -> AsyncIterator[Row[Any]]:
+    first, end = bodies.limits_of(month)
+    chosen = (
+        select(RECORDS, BODIES.c.body, LEAVES.c.leaf_index, LEAVES.c.leaf_hash)
+        .select_from(WITH_BODIES.outerjoin(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id))
+        .where(BODIES.c.stored_us >= first, BODIES.c.stored_us < end)
+    )
+    found = await connection.stream(chosen.execution_options(yield_per=PAGE))
+    async for row in found:
+        yield row
