@@ -1,5 +1,6 @@
 """Bodies that are too old, on SQLite and PostgreSQL: they go by months, and all that was proven stays so."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -181,8 +182,8 @@ async def test_a_body_of_a_month_that_nobody_made_has_a_place_and_moves_once_it_
 
 
 async def test_an_operator_sees_what_went(log: Database, url: str) -> None:
-    done = audit("retire", AUDIT_DATABASE_URL=url)
-    explained = audit("explain", "unlocks", AUDIT_DATABASE_URL=url)
+    done = await asyncio.to_thread(audit, "retire", AUDIT_DATABASE_URL=url)
+    explained = await asyncio.to_thread(audit, "explain", "unlocks", AUDIT_DATABASE_URL=url)
 
     dropped = [line for line in done.stdout.splitlines() if "dropped" in line]
     assert done.returncode == 0

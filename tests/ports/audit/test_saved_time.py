@@ -17,12 +17,12 @@ from services.audit.reports import SqlReports
 from services.audit.savings import SqlSavings
 from services.audit.servicer import AuditServicer
 from services.audit.storage import microseconds
-from services.audit.tables import RECORDS
+from services.audit.tables import BODIES, RECORDS
 from services.audit.use_cases import ReadCards, ReadRecords
 from services.runtime.database import Database
 from services.runtime.grants import GrantVerifier
 from tests.fakes.clock import FakeClock
-from tests.unit.audit.outcomes import NOON
+from tests.unit.audit.outcomes import NOON, outcome
 
 HOUR = timedelta(hours=1)
 
@@ -42,6 +42,10 @@ class Ended:
     organisation: str = "X26"
     took: timedelta | None = None
 
+    def body(self, number: int) -> dict[str, Any]:
+        told = outcome(session_id=self.session, code=self.code)
+        return {"ce_id": f"e-{number}", "stored_us": microseconds(self.at), "body": told.SerializeToString()}
+
     def row(self, number: int) -> dict[str, Any]:
         return {
             "ce_id": f"e-{number}", "ce_type": "t", "source": "card_gateway", "subject": self.session,
@@ -58,6 +62,7 @@ class Ended:
 async def put(records: Database, ended: list[Ended]) -> None:
     async with records.begin("test.put") as connection:
         await connection.execute(insert(RECORDS), [item.row(number) for number, item in enumerate(ended)])
+        await connection.execute(insert(BODIES), [item.body(number) for number, item in enumerate(ended)])
 
 
 def reading(records: Database) -> ReadRecords:
