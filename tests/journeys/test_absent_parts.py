@@ -27,8 +27,8 @@ AGENT_LIMIT = 45.0
 OUTAGE_SECONDS, CODES = (60.0, 60) if os.environ.get("SOAK") else (2.0, 4)
 """How long Kafka is away, and how many codes are issued, and as many redeemed, meanwhile. Quality F4."""
 OUTAGE_CARDS = tuple(Plan(f"outage-{number}", "Blocked card", "SUCCESS") for number in range(2 * CODES))
-SAID_OF_THE_MAIL = "The email is delayed" if OUTAGE_SECONDS > 20 else "has not accepted it yet"
-"""Of a mail that nobody has heard of for 20 s the page says that it is late."""
+SAID_OF_THE_MAIL = "We have not heard yet" if OUTAGE_SECONDS > 20 else "has not accepted it yet"
+"""Of a mail that nobody has heard of for 20 s the page says so."""
 BACKLOG_SECONDS = 30.0
 """Until the last mail after Kafka is back. Source: quality F4."""
 

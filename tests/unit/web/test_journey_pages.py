@@ -313,6 +313,31 @@ async def test_F5_F13_a_delay_is_said_and_the_code_can_still_be_entered(
     assert 'name="code"' in page.text
 
 
+async def test_F13_of_a_mail_that_nobody_told_of_only_that_is_said(visitor: Visitor, world: World) -> None:
+    """Whether the mail service has it is not known: only the report of it may be late."""
+    await reach_code(visitor, world)
+    world.status = code_status(Delivery.QUEUED, delivery_reason="MAIL_LATE")
+    page = await visitor.open("/code")
+
+    assert "We have not heard yet that the email with the security code" in page.text
+    assert "the code works for another 15 minutes" in page.text
+    assert "has not accepted" not in page.text
+    assert 'name="code"' in page.text
+
+
+@pytest.mark.parametrize("reason", ["", "MAIL_UNREACHABLE", "MAIL_LATE"])
+async def test_F13_of_a_code_that_is_over_nothing_is_promised(
+    visitor: Visitor, world: World, reason: str
+) -> None:
+    await reach_code(visitor, world)
+    world.status = code_status(Delivery.QUEUED, delivery_reason=reason, live=False)
+    page = await visitor.open("/code")
+
+    assert "Ask for another code" in page.text
+    for promise in ("do not have to ask", "keep trying", "are sending", "tells you when"):
+        assert promise not in page.text
+
+
 @pytest.mark.parametrize("delivery", [Delivery.NOT_SENT, Delivery.BOUNCED])
 async def test_F13_where_no_mail_will_come_no_code_is_asked_for_and_another_is_offered(
     visitor: Visitor, world: World, delivery: Delivery
