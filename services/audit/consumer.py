@@ -107,9 +107,15 @@ def card_fact_in(ce_type: str, source: str, body: bytes) -> CardFact | None:
     )
 
 
-def eligible_in(body: bytes) -> int:
-    """Return how many holders of an organisation could unlock a card of theirs, as an import told it."""
-    return identity_events_pb2.HoldersImported.FromString(body).eligible_holders
+def eligible_in(body: bytes) -> int | None:
+    """Return how many holders of an organisation could unlock a card of theirs, as an import told it.
+
+    None where the body is no import: it was stored before anybody read it.
+    """
+    try:
+        return identity_events_pb2.HoldersImported.FromString(body).eligible_holders
+    except DecodeError:
+        return None
 
 
 def _outcome(told: common_pb2.SessionOutcome) -> Outcome | None:

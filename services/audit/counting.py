@@ -30,8 +30,8 @@ COUNTS = ("sessions", "unlocked", "unlocks", "repeats", "took_ms")
 """What is summed: sessions that ended so, those of an unlocked card, those that saved a visit, the repeats
 among them, and the milliseconds that they took."""
 
-Eligible = Callable[[bytes], int]
-"""Reads the number of eligible holders out of the body of an import."""
+Eligible = Callable[[bytes], int | None]
+"""Reads the number of eligible holders out of the body of an import; None where it cannot be read."""
 
 Row = dict[str, Any]
 
@@ -81,7 +81,8 @@ async def stages(connection: AsyncConnection, period: Period) -> dict[str, int]:
 async def imports(connection: AsyncConnection, period: Period, eligible: Eligible) -> dict[str, Row]:
     """Read the last import of each organisation: rows of `span_imports`, without a span.
 
-    What an import said whose body was dropped by age is taken from the roll-ups, which had read it.
+    What an import said whose body was dropped by age is taken from the roll-ups, which had read it. One that
+    cannot be read says nothing.
     """
     newest = func.row_number().over(partition_by=RECORDS.c.subject, order_by=RECORDS.c.relayseq.desc())
     told = (
@@ -91,7 +92,8 @@ async def imports(connection: AsyncConnection, period: Period, eligible: Eligibl
         .cte()
     )
     rows = (await connection.execute(select(told).where(told.c.age == 1))).all()
-    said = {row.subject: eligible(bytes(row.body)) for row in rows if row.body is not None}
+    read = {row.subject: eligible(bytes(row.body)) for row in rows if row.body is not None}
+    said = {subject: count for subject, count in read.items() if count is not None}
     if len(said) < len(rows):
         said = await _said_before(connection, {row.subject: row.relayseq for row in rows}) | said
     return {

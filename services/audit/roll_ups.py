@@ -2,16 +2,18 @@
 
 `spans` counts the changes of each month and day: the transaction that gives a record its place adds one to
 every span whose figures that record can move. A roll-up says how many changes it has seen, and stands while
-these are all; a span whose roll-up does not stand is counted from its records. So a report is right at every
-moment, and rolling up only makes it quick: it may be late, done twice, or killed.
+these are all and no record waits for its place that could move it; a span whose roll-up does not stand is
+counted from its records. So a report is right at every moment, and rolling up only makes it quick: it may be
+late, done twice, or killed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, func, or_, select, text, union_all
+from sqlalchemy import ColumnElement, Select, Table, delete, func, or_, select, text, union
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit import counting
@@ -36,16 +38,22 @@ from services.audit.tables import (
     SPAN_SUMS,
     SPAN_USERS,
     SPANS,
+    UNSEQUENCED,
 )
+from services.runtime import logs
 from services.runtime.clock import Clock
-from services.runtime.database import Database
+from services.runtime.database import Database, TransientDatabaseError
 
 ROLLED_UP = (SPAN_SUMS, SPAN_USERS, SPAN_STAGES, SPAN_IMPORTS)
 
 _LONGEST = "SET LOCAL statement_timeout = '120s'"
 """A whole month is counted where nobody waits."""
 
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
 _UPSERT: dict[str, Callable[[Table], Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+log = logs.logger("audit.roll_ups")
 
 
 class RollUps:
@@ -59,25 +67,35 @@ class RollUps:
     async def roll_up(self) -> list[str]:
         """Sum every month that has ended, and every day since the month before, unless its roll-up stands.
 
-        Returns which were summed. Raises TransientDatabaseError.
+        Returns which were summed; one that cannot be is told of, and is counted from its records by whoever
+        reads. Raises TransientDatabaseError.
         """
         async with self._database.read() as connection:
             first = await earliest(connection)
-            standing = set(await standing_spans(connection))
+            seen = set(await connection.scalars(_HAVE_SEEN_ALL))
         if first is None:
             return []
         today = self._clock.now()
         kept = month_before(month_of(today))
         days_from = max(first, start_of(kept))
         ended = [*spans(day_of(days_from), day_of(today)), *spans(month_of(first), month_of(today))]
-        due = [span for span in ended if span not in standing]
-        for span in due:
-            async with self._database.begin("audit.roll_up") as connection:
-                await roll_up_span(connection, span, self._eligible)
-        if due:
+        summed = [span for span in ended if span not in seen and await self._summed(span)]
+        if summed:
             async with self._database.begin("audit.roll_up.drop") as connection:
                 await _drop_days_before(connection, kept)
-        return due
+        return summed
+
+    async def _summed(self, span: str) -> bool:
+        """Sum a span; False where its records cannot be counted: that must not keep others from it."""
+        try:
+            async with self._database.begin("audit.roll_up") as connection:
+                await roll_up_span(connection, span, self._eligible)
+        except (TransientDatabaseError, DBAPIError, OSError):
+            raise
+        except Exception as error:
+            log.error("span_not_summed", span=span, cause=type(error).__name__)
+            return False
+        return True
 
 
 async def roll_up_span(connection: AsyncConnection, span: str, eligible: Eligible) -> None:
@@ -122,32 +140,36 @@ def _without_month(row: Row) -> Row:
 
 
 async def touch(connection: AsyncConnection, ids: Sequence[str]) -> None:
-    """Count one change of every span whose figures these records can move, in their transaction.
+    """Count one change of every span whose figures these records can move, in their transaction."""
+    if spans_moved := await moved(connection, ids):
+        upsert = _UPSERT[connection.dialect.name](SPANS)
+        await connection.execute(
+            upsert.on_conflict_do_update(index_elements=["span"], set_={"changes": SPANS.c.changes + 1}),
+            [{"span": span, "changes": 1, "counted": None} for span in sorted(spans_moved)],
+        )
+
+
+async def moved(connection: AsyncConnection, ids: Sequence[str] | Select[tuple[str]]) -> set[str]:
+    """Return every month and day whose figures these records can move.
 
     An outcome may take the last word from another of its session, wherever that is; an unlock, or one that is
     none any more, decides whether another within the next 24 hours repeats it.
     """
     mine = RECORDS.c.ce_id.in_(ids)
     sessions = select(RECORDS.c.session_id).where(mine, IS_OUTCOME)
-    chosen = union_all(
+    chosen = union(
         select(RECORDS.c.occurred_us).where(RECORDS.c.session_id.in_(sessions), IS_OUTCOME),
         select(RECORDS.c.occurred_us).where(
             mine, or_(RECORDS.c.ce_type.in_(STAGE_TYPES), RECORDS.c.ce_type == IMPORTED)
         ),
     )
     instants = [instant_of(number) for number in await connection.scalars(chosen)]
-    moved = {
+    return {
         span
         for at in instants
-        for each in (at, at + REPEAT_WITHIN)
+        for each in (at, min(at, _END_OF_TIME - REPEAT_WITHIN) + REPEAT_WITHIN)
         for span in (month_of(each), day_of(each))
     }
-    if moved:
-        upsert = _UPSERT[connection.dialect.name](SPANS)
-        await connection.execute(
-            upsert.on_conflict_do_update(index_elements=["span"], set_={"changes": SPANS.c.changes + 1}),
-            [{"span": span, "changes": 1, "counted": None} for span in sorted(moved)],
-        )
 
 
 async def covering(connection: AsyncConnection, period: Period) -> Cover:
@@ -156,9 +178,16 @@ async def covering(connection: AsyncConnection, period: Period) -> Cover:
 
 
 async def standing_spans(connection: AsyncConnection) -> Sequence[str]:
-    """Return the months and days whose roll-ups have seen every change."""
-    chosen = select(SPANS.c.span).where(SPANS.c.counted == SPANS.c.changes)
-    return (await connection.scalars(chosen.order_by(SPANS.c.span))).all()
+    """Return the months and days whose roll-ups have seen every change, and which nothing will change.
+
+    What waits for its place is a record already: whoever counts sees it, and no roll-up knows of it yet.
+    """
+    seen = (await connection.scalars(_HAVE_SEEN_ALL)).all()
+    waiting = await moved(connection, select(UNSEQUENCED.c.ce_id)) if seen else set()
+    return [span for span in seen if span not in waiting]
+
+
+_HAVE_SEEN_ALL = select(SPANS.c.span).where(SPANS.c.counted == SPANS.c.changes).order_by(SPANS.c.span)
 
 
 async def earliest(connection: AsyncConnection) -> datetime | None:

@@ -23,7 +23,10 @@ class Rolling:
         self._roll_ups = roll_ups
 
     async def run(self) -> None:
-        """Sum until cancelled; outlive every outage of the database."""
+        """Sum until cancelled; outlive every outage of the database, and every defect of its own.
+
+        It runs beside what signs the log, which must not end for a report's sake.
+        """
         while True:
             try:
                 async with Lease(self._database, f"{SOURCE}.roll_ups"):
@@ -32,6 +35,8 @@ class Rolling:
                 pass
             except AWAY as error:
                 log.warning("roll_ups_wait", cause=type(error).__name__)
+            except Exception as error:
+                log.error("roll_ups_fail", cause=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY)
 
     async def _lead(self) -> None:

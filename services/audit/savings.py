@@ -164,7 +164,7 @@ async def _by_month(connection: AsyncConnection, period: Period) -> list[Period]
         return []
     start, end = period.start or first, period.end
     parts = []
-    for month in spans(month_of(start), month_of(end_of(month_of(last)))):
+    for month in (*spans(month_of(start), month_of(last)), month_of(last)):
         if end is None or start_of(month) < end:
             upto = min(end_of(month), end or end_of(month))
             parts.append(Period(max(start_of(month), start), upto, period.organisation))

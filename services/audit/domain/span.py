@@ -5,7 +5,7 @@ Pure.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from services.audit.domain.saved_time import Period
 
@@ -33,10 +33,12 @@ def start_of(span: str) -> datetime:
 
 
 def end_of(span: str) -> datetime:
-    """Return the first instant after it."""
+    """Return the first instant after it; the last that there is where none comes after."""
     if is_day(span):
         return start_of(span) + timedelta(days=1)
     year, number = int(span[:4]), int(span[5:7])
+    if (year, number) == (MAXYEAR, 12):
+        return datetime.max.replace(tzinfo=UTC)
     return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +12,14 @@ from smartcard_unlock.card_gateway.v1 import card_gateway_events_pb2
 from smartcard_unlock.common.v1 import common_pb2
 from sqlalchemy import text, update
 
+from services.audit import rolling
 from services.audit.consumer import eligible_in
 from services.audit.domain.record import Message
 from services.audit.domain.saved_time import Period
-from services.audit.domain.savings import Savings
+from services.audit.domain.savings import Figure, Savings
 from services.audit.domain.span import spans
 from services.audit.roll_ups import RollUps, differing, roll_up_span, standing_spans, touch
+from services.audit.savings import SqlSavings
 from services.audit.tables import SPAN_SUMS
 from services.runtime import faults
 from services.runtime.database import Database
@@ -150,6 +153,79 @@ async def test_an_outcome_of_another_month_takes_the_last_word_and_its_repeat_aw
     assert before.repeats == 1
     assert not {"2026-10", "2026-11", "2026-12"} & set(await standing(records))
     assert (await reports(records))[0].saved.counted.repeats == 0
+
+
+async def test_what_waits_for_its_place_leaves_its_months_to_be_counted(records: Database) -> None:
+    await placed(records, [told("s-1", 1, EDGE, kind=common_pb2.OUTCOME_KIND_UNKNOWN), told("s-9", 9, EDGE)])
+    await roll_up(records)
+    late = {"kind": common_pb2.OUTCOME_KIND_RESOLVED, "resolved_success": True}
+    await keep(records, [told("s-1", 2, EDGE + timedelta(days=70), **late)])
+    waiting, again = await reports(records), await roll_up(records)
+
+    assert {(each.kind, each.sessions) for each in waiting[0].saved.counted.last_words} == {
+        ("RESOLVED", 1),
+        ("SUCCESS", 1),
+    }
+    assert not {"2026-11", "2027-01", "2027-01-10"} & set(await standing(records))
+    assert again == []
+    async with records.read() as connection:
+        assert await differing(connection, eligible_in) == []
+    assert waiting == await counted_anew(records)
+
+
+async def test_an_import_that_cannot_be_read_stops_neither_roll_ups_nor_reports(records: Database) -> None:
+    told_of = imported("X26", 41, 9000)
+    assert isinstance(told_of, Message)
+    await placed(records, [replace(told_of, body=b"\xff"), told("s-1", 1, EDGE)])
+    before = await reports(records)
+
+    assert "2026-11" in await roll_up(records)
+    assert await reports(records) == before
+    assert [(each.organisation, each.eligible) for each in before[0].adoption] == [("X26", 0)]
+
+
+async def test_a_month_that_cannot_be_summed_keeps_no_other_from_it(
+    records: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: bytes) -> int:
+        raise RuntimeError
+
+    await placed(records, [imported("X26", 41, 9000), told("s-1", 1, EDGE + timedelta(days=30))])  # type: ignore[list-item]
+    summed = await RollUps(records, fails, FakeClock(LATER)).roll_up()
+
+    assert "2026-11" not in summed
+    assert {"2026-12", "2026-12-01"} <= set(summed)
+    assert "span_not_summed" in "".join(capsys.readouterr())
+
+
+async def test_the_loop_outlives_a_defect_of_its_own(
+    records: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Defective(RollUps):
+        calls = 0
+
+        async def roll_up(self) -> list[str]:
+            self.calls += 1
+            raise OverflowError
+
+    monkeypatch.setattr(rolling, "LOOK_EVERY", 0.01)
+    defective = Defective(records, eligible_in, FakeClock(LATER))
+    running = asyncio.create_task(rolling.Rolling(records, defective).run())
+    async with asyncio.timeout(10):
+        while defective.calls < 3 and not running.done():
+            await asyncio.sleep(0.01)
+    running.cancel()
+
+    assert defective.calls >= 3
+    assert "roll_ups_fail" in "".join(capsys.readouterr())
+
+
+async def test_what_happened_on_the_last_of_all_days_is_placed_and_explained(records: Database) -> None:
+    await placed(records, [told("s-1", 1, datetime(9999, 12, 31, 12, tzinfo=UTC))])
+    await roll_up(records)
+    explained = [each async for each in SqlSavings(records, eligible_in).explain(Figure.UNLOCKS, Period())]
+
+    assert [each.session_id for each in explained] == ["s-1"]
 
 
 async def test_days_are_kept_for_the_running_month_and_the_one_before(records: Database) -> None:
