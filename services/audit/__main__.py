@@ -13,6 +13,7 @@ from services.audit import rebuilding, repair, replaying, rights, verifying
 from services.audit.access import ACCESS
 from services.audit.card_records import SqlCardRecords
 from services.audit.consumer import GROUP, TOPICS, eligible_in, outcome_in, read
+from services.audit.domain.record import Origin
 from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, as_hours
 from services.audit.domain.savings import Figure, Savings
 from services.audit.domain.segment import Segment
@@ -236,21 +237,25 @@ async def replay(_: argparse.Namespace) -> int:
     records = Database(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
     keeper = KeepRecords(SqlStore(records, SystemClock()), read, SystemClock())
     try:
-        done = await replaying.replay(records, read, keeper.keep)
+        done = await replaying.replay(records, read, keeper.keep, _print_stays)
     finally:
         await records.close()
     print(f"{done.taken} messages that were set aside are records; {done.left} still are not")
     return 1 if done.left else 0
 
 
-async def retire(_: argparse.Namespace) -> int:
+def _print_stays(origin: Origin, why: str) -> None:
+    print(f"{origin.topic} partition {origin.partition} offset {origin.offset} stays: {why}")
+
+
+async def retire(options: argparse.Namespace) -> int:
     """Make months that come, drop bodies older than 400 days (as the tables' owner); 1 where some stay."""
     records = Database(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
     work = RetireBodies(records, SystemClock())
     try:
         for month in await work.prepare():
             print(f"{month}: bodies have a place of their own")
-        done = await work.retire()
+        done = [] if options.months_only else await work.retire()
     finally:
         await records.close()
     for each in done:
@@ -334,5 +339,6 @@ if __name__ == "__main__":
             "explain": ("figure", "--organisation CODE"),
             "export": ("folder",),
             "tail": ("--session ID", "--follow"),
+            "retire": ("--months-only",),
         },
     )

@@ -19,8 +19,9 @@ REST = "bodies_rest"
 
 
 async def months_there(connection: AsyncConnection) -> list[str]:
-    """Return the months that have bodies, or a place for them."""
+    """Return the months that have bodies, or a place for them; however long that takes to read."""
     if connection.dialect.name == "postgresql":
+        await connection.execute(text("SET LOCAL statement_timeout = 0"))
         names = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'bodies'::regclass")
         made = {name.removeprefix("bodies_").replace("_", "-") for name in await connection.scalars(names)}
         return sorted((made - {"rest"}) | await _months_in(connection, f"ONLY {REST}"))

@@ -11,12 +11,15 @@ from typing import Any
 
 from sqlalchemy import Row, select, tuple_
 
-from services.audit.domain.record import Message, Origin, Record, SetAsideCause
+from services.audit.domain.record import Message, Origin, Record, SetAside, SetAsideCause
 from services.audit.ports import Reading
-from services.audit.tables import SET_ASIDE
+from services.audit.tables import RECORDS, SET_ASIDE
 from services.runtime.database import Database
 
 PAGE = 500
+
+Stays = Callable[[Origin, str], None]
+"""Is told which message stays set aside, and why."""
 
 Keep = Callable[[Sequence[Message]], Awaitable[None]]
 
@@ -31,14 +34,38 @@ class Replayed:
     left: int
 
 
-async def replay(database: Database, read: Reading, keep: Keep) -> Replayed:
-    """Store every message that is a record by now."""
+async def replay(database: Database, read: Reading, keep: Keep, stays: Stays) -> Replayed:
+    """Store every message that is a record by now; count those that are there afterwards."""
     taken = left = 0
     async for page in _pages(database):
-        messages = [message for message in page if isinstance(read(message), Record)]
-        await keep(messages)
-        taken, left = taken + len(messages), left + len(page) - len(messages)
+        readings = [(message, read(message)) for message in page]
+        await keep([message for message, reading in readings if isinstance(reading, Record)])
+        there = await _stored(database, [each.ce_id for _, each in readings if isinstance(each, Record)])
+        for message, reading in readings:
+            if isinstance(reading, Record) and reading.ce_id in there:
+                taken += 1
+            else:
+                left += 1
+                stays(message.origin, await _why(database, reading))
     return Replayed(taken, left)
+
+
+async def _stored(database: Database, ids: Sequence[str]) -> set[str]:
+    async with database.read() as connection:
+        return set(await connection.scalars(select(RECORDS.c.ce_id).where(RECORDS.c.ce_id.in_(ids))))
+
+
+async def _why(database: Database, reading: Record | SetAside) -> str:
+    if isinstance(reading, SetAside):
+        return reading.cause.value
+    if (outcome := reading.outcome) is None:
+        return SetAsideCause.UNREADABLE.value
+    first = select(RECORDS.c.ce_id).where(
+        RECORDS.c.session_id == outcome.session_id, RECORDS.c.kind == outcome.kind.value
+    )
+    async with database.read() as connection:
+        known = await connection.scalar(first)
+    return f"{SetAsideCause.REPEATED.value} of record {known}" if known else SetAsideCause.UNREADABLE.value
 
 
 async def _pages(database: Database) -> AsyncIterator[list[Message]]:

@@ -1,14 +1,14 @@
 """`audit retire`: bodies older than 400 days go, a month at a time; places, hashes and heads stay.
 
 Before a month goes, each of its bodies is hashed once more: it must be what the log holds at its place, and a
-signed head must cover that. A month that is not so stays, and is named. The tables' owner does it: nobody
-else may.
+signed head must cover that; and every record of the month must have its body still. A month that is not so
+stays, and is named. The tables' owner does it: nobody else may.
 """
 
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy import Row, and_, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit import bodies
@@ -16,8 +16,8 @@ from services.audit.domain.leaf import leaf_of
 from services.audit.domain.merkle import hash_leaf
 from services.audit.domain.retiring import Retirement, ahead, is_due
 from services.audit.log_storage import stored_of
-from services.audit.storage import microseconds
-from services.audit.tables import BODIES, HEADS, LEAVES, RECORDS, RETIRED, WITH_BODIES
+from services.audit.storage import instant_of, microseconds
+from services.audit.tables import BODIES, HEADS, LEAVES, RECORDS, RETIRED, SAME_BODY
 from services.runtime.clock import Clock
 from services.runtime.database import Database
 
@@ -32,20 +32,30 @@ class RetireBodies:
         self._clock = clock
 
     async def prepare(self) -> list[str]:
-        """Make the running month's place and those of the next; return which were made. Nothing on SQLite."""
+        """Make places of the running month, the next ones and those that have bodies; return which were made.
+
+        Nothing on SQLite.
+        """
         if not self._database.is_postgresql:
             return []
+        async with self._database.read() as connection:
+            there = await bodies.months_there(connection)
         made = []
-        for month in ahead(self._clock.now()):
+        for month in sorted({*ahead(self._clock.now()), *there}):
             async with self._database.begin("audit.retire.make") as connection:
                 if await bodies.make_month(connection, month):
                     made.append(month)
         return made
 
     async def retire(self) -> list[Retirement]:
-        """Drop every month whose bodies are all older than 400 days, or say why not."""
+        """Drop every month whose bodies are all older than 400 days, or say why not.
+
+        They must be that old by the newest signed head too: a clock that is wrong here drops nothing.
+        """
         now = self._clock.now()
         async with self._database.read() as connection:
+            signed = await connection.scalar(select(func.max(HEADS.c.signed_us)))
+            now = now if signed is None else min(now, instant_of(signed))
             due = [month for month in await bodies.months_there(connection) if is_due(month, now)]
         return [await self._retire(month) for month in due]
 
@@ -76,20 +86,38 @@ async def _note(connection: AsyncConnection, done: Retirement, now: int) -> None
 
 async def _why_not(connection: AsyncConnection, month: str, size: int) -> str:
     """Return what stands against dropping a month; empty where nothing does."""
-    async for row in _kept(connection, month):
+    if (stray := await _without_record(connection, month)) is not None:
+        return f"no record has the body of {stray}"
+    gone_before = await connection.scalar(select(RETIRED.c.month).where(RETIRED.c.month == month))
+    async for row in _stored(connection, month):
         if row.leaf_index is None or row.leaf_index >= size:
             return f"no signed head covers record {row.ce_id}"
-        if hash_leaf(leaf_of(stored_of(row).record)) != bytes(row.leaf_hash):
+        if row.body is None:
+            if not gone_before:
+                return f"place {row.leaf_index}, record {row.ce_id}: its body was removed"
+        elif hash_leaf(leaf_of(stored_of(row).record)) != bytes(row.leaf_hash):
             return f"place {row.leaf_index}, record {row.ce_id}: the record was changed"
     return ""
 
 
-async def _kept(connection: AsyncConnection, month: str) -> AsyncIterator[Row[Any]]:
+async def _without_record(connection: AsyncConnection, month: str) -> str | None:
+    """Return the event id of a body that belongs to no record."""
     first, end = bodies.limits_of(month)
+    strays = select(BODIES.c.ce_id).outerjoin(RECORDS, SAME_BODY).where(RECORDS.c.ce_id.is_(None))
+    within = strays.where(BODIES.c.stored_us >= first, BODIES.c.stored_us < end)
+    return (await connection.execute(within.order_by(BODIES.c.ce_id).limit(1))).scalar()
+
+
+async def _stored(connection: AsyncConnection, month: str) -> AsyncIterator[Row[Any]]:
+    """Give every record that was stored in a month, with its body where that is there."""
+    first, end = bodies.limits_of(month)
+    # Limits of both, so that PostgreSQL reads one partition.
+    same = and_(SAME_BODY, BODIES.c.stored_us >= first, BODIES.c.stored_us < end)
+    there = RECORDS.outerjoin(BODIES, same).outerjoin(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id)
     chosen = (
         select(RECORDS, BODIES.c.body, LEAVES.c.leaf_index, LEAVES.c.leaf_hash)
-        .select_from(WITH_BODIES.outerjoin(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id))
-        .where(BODIES.c.stored_us >= first, BODIES.c.stored_us < end)
+        .select_from(there)
+        .where(RECORDS.c.stored_us >= first, RECORDS.c.stored_us < end)
     )
     found = await connection.stream(chosen.execution_options(yield_per=PAGE))
     async for row in found:

@@ -24,6 +24,9 @@ GOOD = [
 POISON = [outcomes.message(b"\xff", ce_id=f"p-{n}", offset=800 + n) for n in range(3)]
 
 
+STAYED: list[tuple[int, str]] = []
+
+
 def read_nothing(message: Message) -> Record | SetAside:
     """As an older version that knows no such event."""
     return SetAside(message, SetAsideCause.UNREADABLE)
@@ -35,7 +38,7 @@ async def set_aside(records: Database, sent: list[Message]) -> None:
 
 async def taken_again(records: Database) -> Replayed:
     keeper = KeepRecords(SqlStore(records, FakeClock(NOON)), read, FakeClock(NOON))
-    return await replay(records, read, keeper.keep)
+    return await replay(records, read, keeper.keep, lambda origin, why: STAYED.append((origin.offset, why)))
 
 
 async def count(records: Database) -> tuple[int, int]:
@@ -46,10 +49,12 @@ async def count(records: Database) -> tuple[int, int]:
 
 
 async def test_F25_what_a_newer_version_can_read_is_stored_whole_and_once(records: Database) -> None:
+    STAYED.clear()
     await set_aside(records, GOOD + POISON)
     first, second = await taken_again(records), await taken_again(records)
 
     assert first == second == Replayed(700, 3)
+    assert STAYED == [(800, "UNREADABLE"), (801, "UNREADABLE"), (802, "UNREADABLE")] * 2
     assert await count(records) == (700, 703)
     assert await append_all(sequencer_of(records)) == 700
     async with records.read() as connection:
@@ -66,11 +71,20 @@ async def test_second_outcomes_are_left_where_they_are(records: Database) -> Non
     assert (await count(records))[0] == 1
 
 
+async def test_a_second_outcome_of_a_kind_is_none_that_was_taken(records: Database) -> None:
+    STAYED.clear()
+    await set_aside(records, [GOOD[0]])
+    await keep(records, [outcomes.message(outcome(session_id="s-0"), ce_id="first", offset=9001)])
+
+    assert await taken_again(records) == Replayed(0, 1)
+    assert STAYED == [(0, "REPEATED of record first")]
+    assert await count(records) == (1, 1)
+
+
 async def test_an_operator_sees_what_was_taken_and_what_is_left(records: Database, url: str) -> None:
     await set_aside(records, GOOD[:2] + POISON)
     some = await asyncio.to_thread(audit, "replay", AUDIT_DATABASE_URL=url)
 
-    assert (some.returncode, some.stdout) == (
-        1,
-        "2 messages that were set aside are records; 3 still are not\n",
-    )
+    stays = [f"{outcomes.TOPIC} partition 0 offset {n} stays: UNREADABLE\n" for n in (800, 801, 802)]
+    told = "2 messages that were set aside are records; 3 still are not\n"
+    assert (some.returncode, some.stdout) == (1, "".join([*stays, told]))

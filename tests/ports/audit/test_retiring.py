@@ -153,6 +153,52 @@ async def test_a_month_with_a_changed_body_stays_and_is_named(log: Database) -> 
     assert await bodies_left(log) == 51
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("DELETE FROM bodies WHERE ce_id = 'a-0007'", "place 7, record a-0007: its body was removed"),
+        ("INSERT INTO bodies SELECT 'stray', stored_us, body FROM bodies WHERE ce_id = 'a-0007'",
+         "no record has the body of stray"),
+    ],
+)  # fmt: skip
+async def test_a_month_with_a_body_too_few_or_too_many_stays_and_is_named(
+    log: Database, change: str, why: str
+) -> None:
+    async with log.begin("test.mischief") as connection:
+        for table in await body_tables(connection):
+            off = (
+                f"ALTER TABLE {table} DISABLE TRIGGER ALL"
+                if log.is_postgresql
+                else "DROP TRIGGER bodies_no_delete"
+            )
+            await connection.execute(text(off))
+        await connection.execute(text(change))
+    (stays,) = await retire(log)
+
+    assert stays.why_not == why
+    async with log.read() as connection:
+        assert (await connection.execute(select(RETIRED))).all() == []
+
+
+async def test_a_clock_that_is_ahead_of_the_newest_head_drops_nothing_more(log: Database) -> None:
+    done = await RetireBodies(log, FakeClock(NOON + timedelta(days=440))).retire()
+
+    assert [each.month for each in done] == [MONTH]
+    assert await bodies_left(log) == 30
+
+
+async def test_bodies_of_months_that_nobody_made_get_their_place_with_the_next_run(records: Database) -> None:
+    if not records.is_postgresql:
+        return  # one table
+    past = FakeClock(NOON - timedelta(days=100))
+    await KeepRecords(SqlStore(records, past), read, past).keep([old(1)])
+    made = await RetireBodies(records, FakeClock(NOON)).prepare()
+    async with records.read() as connection:
+        rest = await connection.scalar(text("SELECT count(*) FROM ONLY bodies_rest"))
+
+    assert (made[0], rest) == (f"{past.now():%Y-%m}", 0)
+
+
 async def test_S46_a_body_goes_with_its_month_alone(log: Database) -> None:
     await retire(log)
     async with log.read() as connection:
@@ -182,6 +228,8 @@ async def test_a_body_of_a_month_that_nobody_made_has_a_place_and_moves_once_it_
 
 
 async def test_an_operator_sees_what_went(log: Database, url: str) -> None:
+    kept = await asyncio.to_thread(audit, "retire", "--months-only", AUDIT_DATABASE_URL=url)
+    assert (kept.returncode, await bodies_left(log)) == (0, 51)
     done = await asyncio.to_thread(audit, "retire", AUDIT_DATABASE_URL=url)
     explained = await asyncio.to_thread(audit, "explain", "unlocks", AUDIT_DATABASE_URL=url)
 
