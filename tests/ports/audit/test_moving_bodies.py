@@ -1,6 +1,10 @@
 """The step that gives bodies a table of their own, while a store of the version before goes on writing."""
 
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +91,39 @@ def written_while(migrate: Callable[[], None], before: Config) -> int:
     migrating.join()
     engine.dispose()
     return number
+
+
+@pytest.mark.parametrize("before", ["postgres"], indirect=True)
+def test_two_migrations_at_once_and_somebody_who_reads_for_long(before: Config) -> None:
+    engine = create_engine(sync_url(before.attributes["url"]))
+    with engine.begin() as connection:
+        connection.execute(INSERT, [row(number) for number in range(9)])
+    environment = {"PATH": os.environ["PATH"], "AUDIT_DATABASE_URL": before.attributes["url"]}
+    command_line = [sys.executable, "-m", "services.audit", "migrate"]
+    refused = text(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' "
+        "AND relation = 'records'::regclass"
+    )
+    with engine.connect() as reader, engine.connect() as watch:
+        reader.execute(text("SELECT count(*) FROM records"))
+        migrating = [subprocess.Popen(command_line, env=environment) for _ in range(2)]
+        until(watch, lambda: watch.execute(refused).scalar() == 1)
+        until(watch, lambda: watch.execute(refused).scalar() == 0)  # it gave up waiting
+        assert [each.poll() for each in migrating] == [None, None]
+    assert [each.wait() for each in migrating] == [0, 0]
+
+    with engine.connect() as connection:
+        assert len(kept(connection)) == 9
+    engine.dispose()
+
+
+def until(watch: Connection, so: Callable[[], bool]) -> None:
+    """Look until it is so, for a minute at most; each time with fresh eyes."""
+    end = time.monotonic() + 60
+    while not so():
+        assert time.monotonic() < end
+        watch.rollback()
+        time.sleep(0.05)
 
 
 def test_the_step_is_run_again_where_it_was_stopped(before: Config) -> None:

@@ -1,15 +1,19 @@
 """Bodies in a table of their own, a partition a month on PostgreSQL, so that old ones can go as a whole.
 
-On PostgreSQL nothing waits for it but at its end, for an instant: stores of the version before go on writing
-bodies into `records`, and a trigger copies them, while all that are there are copied page by page. Stopped
-anywhere, it is run again from its beginning. Then the column goes. From then on a store of the version before
-waits, and loses nothing, until the new one takes its place.
+On PostgreSQL nothing waits for it but at its end, for an instant, or for the three seconds that it waits for
+somebody who reads `records`; then it lets all others through and tries again. Stores of the version before
+go on writing bodies into `records`, and a trigger copies them, while all that are there are copied page by
+page. Stopped anywhere, it is run again from its beginning. Then the column goes. From then on a store of the
+version before waits, and loses nothing, until the new one takes its place. Old bodies stay in the pages of
+`records` until these are rewritten.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic import op
+from psycopg.errors import LockNotAvailable
 
 revision = "0007"
 down_revision = "0006"
@@ -17,6 +21,10 @@ branch_labels = None
 depends_on = None
 
 PAGE = 5000
+
+TRIES = 200
+PAUSE = 2.0
+"""Seconds between two tries to take the column away: in them, everybody else goes on."""
 
 BODIES = """
 CREATE TABLE IF NOT EXISTS bodies (
@@ -88,8 +96,24 @@ def _move_bodies(connection: sa.Connection) -> None:
     last: str | None = ""
     while last is not None:
         last = connection.execute(sa.text(COPY), {"last": last, "page": PAGE}).scalar()
-    for statement in ("BEGIN", *LEAVE_RECORDS, "COMMIT"):
-        op.execute(statement)
+    for _ in range(TRIES):
+        if _leave_records():
+            return
+        time.sleep(PAUSE)
+    raise TimeoutError(f"records was read at each of {TRIES} tries: run it again")
+
+
+def _leave_records() -> bool:
+    """Take the column away; False where the lock may not be waited for any longer."""
+    try:
+        for statement in ("BEGIN", *LEAVE_RECORDS, "COMMIT"):
+            op.execute(statement)
+    except sa.exc.OperationalError as error:
+        op.execute("ROLLBACK")
+        if isinstance(error.orig, LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def _months(connection: sa.Connection) -> list[datetime]:
