@@ -14,3 +14,9 @@ def test_S42_a_grant_of_200_roles_fits_into_a_request_and_nothing_longer(length:
 
 def test_S42_what_is_no_grant_is_as_short_as_before() -> None:
     assert not within_limits(identity_pb2.UpdateContactRequest(address="a" * (MAX_TEXT + 1)))
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b"])
+def test_S42_no_text_holds_what_no_column_can(text: str) -> None:
+    assert not within_limits(identity_pb2.UpdateContactRequest(address=text))
+    assert within_limits(identity_pb2.UpdateContactRequest(address="a\tb"))
