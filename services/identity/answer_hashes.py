@@ -7,7 +7,8 @@ from argon2.exceptions import VerifyMismatchError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 MOST_AT_ONCE = 1
-"""Each takes 64 MiB and about 0.15 s of a processor: more of them at once would not be sooner."""
+"""Of those that are set, and of those that are judged: each takes 64 MiB and about 0.15 s of a processor, and
+more of them at once would not be sooner. Apart, so that nobody who sets answers holds up who answers."""
 
 
 class Argon2Answers:
@@ -15,16 +16,16 @@ class Argon2Answers:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
-        self._turn = asyncio.Semaphore(MOST_AT_ONCE)
+        self._set_turn, self._judge_turn = asyncio.Semaphore(MOST_AT_ONCE), asyncio.Semaphore(MOST_AT_ONCE)
 
     async def hash(self, secret: str) -> str:
         """Return the hash, with its salt and parameters in it."""
-        async with self._turn:
+        async with self._set_turn:
             return await asyncio.to_thread(self._hasher.hash, secret)
 
     async def matches(self, known: str, secret: str) -> bool:
         """Tell whether a hash is of this text."""
-        async with self._turn:
+        async with self._judge_turn:
             return await asyncio.to_thread(self._judged, known, secret)
 
     def _judged(self, known: str, secret: str) -> bool:

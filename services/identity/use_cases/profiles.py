@@ -129,7 +129,8 @@ class Profiles:
     async def _judged(
         self, work: Work, known: OwnProfile, address: str, mobile: str
     ) -> Contact | ContactRefused:
-        number, mobile_code = self._number(mobile)
+        # What stands is not judged anew, neither the number nor, below, the address.
+        number, mobile_code = (mobile, "") if mobile == known.mobile else self._number(mobile)
         typed = typed_address(address)
         if isinstance(typed, AddressTrouble):
             return ContactRefused(typed.value, mobile_code)

@@ -25,18 +25,31 @@ from services.identity.ports import AnswerHashes, View, Work
 from services.identity.use_cases import NO_ADDRESS, Parts, Refused, questions_on
 from services.identity.use_cases.profiles import ContactRefused, Profiles
 from services.identity.use_cases.signed_in import profile_grant, refused_now
+from services.runtime.errors import exhausted
 from services.runtime.grants import (
     PURPOSE_REGISTER,
+    SKEW,
     GrantRefused,
     MailboxGrant,
     ProfileGrant,
     RegistrationGrant,
 )
+from services.runtime.rates import Rates
 
 GRANT_LIFE = timedelta(minutes=20)
 """A code's 15 minutes, and what its mail may take to come."""
 
 REGISTRATION_OVER = "REGISTRATION_OVER"
+ANSWERS_TOO_OFTEN = "ANSWERS_TOO_OFTEN"
+
+SETS_AT_ONCE = 10
+"""Answers that a holder may set in a row, at each replica: more than the 10 minutes of a sign-in see."""
+
+SETS_PER_SECOND = 1 / 60
+"""What a holder gets back of them."""
+
+BUSY_FOR = 1.0
+"""Seconds after which a holder may come again whose answers are being hashed: 0.15 s, and its turn."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,8 @@ class Registering:
         self._parts = parts
         self._profiles = profiles
         self._hashes = hashes
+        self._hashing: set[str] = set()
+        self._rates = Rates(SETS_AT_ONCE, SETS_PER_SECOND)
 
     async def questions(self, token: str) -> Offered | Refused:
         """Say whether whoever is signed in is registered. Raises GrantRefused, QUESTIONS_OFF."""
@@ -82,7 +97,7 @@ class Registering:
     async def set_answers(self, token: str, answers: Sequence[Answer]) -> AnswersRefused | Refused | None:
         """Keep answers until their code comes; None where they are kept.
 
-        Raises GrantRefused, QUESTIONS_OFF.
+        Raises GrantRefused, QUESTIONS_OFF, ANSWERS_TOO_OFTEN.
         """
         grant = self._signed_in(token)
         questions = chosen(answers)
@@ -93,7 +108,7 @@ class Registering:
             return AnswersRefused("ANSWERS_REFUSED", troubles)
         if all_the_same(answers):
             return AnswersRefused("ANSWERS_ALL_SAME")
-        answers_hash = await self._hashes.hash(secret_of(answers))
+        answers_hash = await self._hashed(grant.holder_ref, secret_of(answers))
         async with self._parts.store.begin("identity.set_answers") as work:
             await work.lock_holder(grant.holder_ref)
             refused = await self._refused(work, grant)
@@ -102,6 +117,18 @@ class Registering:
             waiting = Registration(questions, answers_hash, grant.session_id, self._parts.clock.now())
             await work.keep_registration(grant.holder_ref, waiting, complete=False)
         return None
+
+    async def _hashed(self, holder_ref: str, secret: str) -> str:
+        """Return the hash: one of a holder's at a time, and not without end. Raises ANSWERS_TOO_OFTEN."""
+        if holder_ref in self._hashing:
+            raise exhausted(ANSWERS_TOO_OFTEN, retry_after=BUSY_FOR)
+        if wait := self._rates.take(holder_ref):
+            raise exhausted(ANSWERS_TOO_OFTEN, retry_after=wait)
+        self._hashing.add(holder_ref)
+        try:
+            return await self._hashes.hash(secret)
+        finally:
+            self._hashing.discard(holder_ref)
 
     async def confirm_email(self, token: str, typed: str) -> Confirmed | Refused | str:
         """Let an address stand, and a code be mailed to it; or say why not.
@@ -133,7 +160,7 @@ class Registering:
         after = await self._profiles.update_contact(token, typed, profile.mobile)
         if isinstance(after, Refused):
             return after
-        return after.address_code if isinstance(after, ContactRefused) else after.nudge
+        return after.address_code or after.mobile_code if isinstance(after, ContactRefused) else after.nudge
 
     def _confirmed(self, grant: ProfileGrant, known: OwnProfile) -> Confirmed:
         now, address = self._parts.clock.now(), known.held.address or NO_ADDRESS
@@ -172,12 +199,14 @@ class Registering:
 
     async def _completed(self, work: Work, grant: MailboxGrant, known: OwnProfile) -> str:
         """Let the answers of this session count, once; REGISTRATION_OVER where none wait for this mailbox."""
-        stands = await work.registration_of(grant.holder_ref)
-        if stands is not None and stands.session_id == grant.session_id:
-            return ""
         waiting = await work.registration_of(grant.holder_ref, complete=False)
         address, now = known.held.address or NO_ADDRESS, self._parts.clock.now()
-        if not self._waits(waiting, grant.session_id) or address.version != grant.address_version:
+        if not self._waits(waiting, grant.session_id):
+            stands = await work.registration_of(grant.holder_ref)
+            return "" if stands and stands.session_id == grant.session_id else REGISTRATION_OVER
+        # A code that was typed before these answers were set vouches for other ones.
+        is_for_these = grant.issued_at + SKEW >= waiting.at
+        if not is_for_these or address.version != grant.address_version:
             return REGISTRATION_OVER
         await work.keep_registration(grant.holder_ref, replace(waiting, at=now), complete=True)
         organisation = known.held.organisation

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import (
@@ -14,16 +15,16 @@ from smartcard_unlock.identity.v1 import (
     registration_pb2,
     registration_pb2_grpc,
 )
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from services.identity.domain.acts import ActReason, Why
 from services.identity.domain.questions import WAITS_FOR, Answer
-from services.identity.tables import registrations
+from services.identity.tables import holders, registrations
 from services.identity.use_cases import Asked, Refused, Resolved
 from services.identity.use_cases.acting import Errand
 from services.identity.use_cases.answering import Judged, Verdict
 from services.identity.use_cases.desk import ShownHolder
-from services.identity.use_cases.registering import AnswersRefused, Confirmed, Offered
+from services.identity.use_cases.registering import SETS_AT_ONCE, AnswersRefused, Confirmed, Offered
 from services.runtime.errors import ServiceError
 from services.runtime.grants import GrantRefused, GrantVerifier, RegistrationGrant
 from services.runtime.grpc_client import connect
@@ -103,6 +104,59 @@ async def test_R58_completing_twice_is_once_and_nothing_waits_in_another_session
     assert len(await told(asking, identity_events_pb2.HolderRegistered)) == 1
     other = await asking.mailbox_grant(session_id=OTHER_SESSION)
     assert await asking.registering.complete(other) == "REGISTRATION_OVER"
+
+
+async def test_R58_a_second_registration_of_one_session_counts_as_the_first_did(asking: World) -> None:
+    await register(asking)
+    (first,) = await rows(asking)
+    assert await register(asking, WRONG) == ""
+    (second,) = await rows(asking)
+
+    assert second.answers_hash != first.answers_hash
+    assert len(await told(asking, identity_events_pb2.HolderRegistered)) == 2
+    assert await answer(asking, WRONG, 1) == Judged(Verdict.RIGHT, 3)
+
+
+async def test_R58_a_code_that_was_typed_for_other_answers_completes_none(asking: World) -> None:
+    grant = await asking.profile_grant()
+    await asking.registering.set_answers(grant, FOUR)
+    mailbox = await asking.mailbox_grant()
+    asking.clock.advance(seconds=31)
+    await asking.registering.set_answers(grant, WRONG)
+
+    assert await asking.registering.complete(mailbox) == "REGISTRATION_OVER"
+    assert [row.complete for row in await rows(asking)] == [False]
+    assert await asking.registering.complete(await asking.mailbox_grant()) == ""
+
+
+async def test_R40_R42_a_number_that_stands_is_not_judged_anew_with_the_address(asking: World) -> None:
+    grant = await asking.profile_grant()
+    await asking.registering.set_answers(grant, FOUR)
+    async with asking.database.begin("test.number") as connection:
+        await connection.execute(update(holders).values(mobile="+4470"))
+
+    assert isinstance(await asking.registering.confirm_email(grant, "new@example.org"), Confirmed)
+    (event,) = await told(asking, identity_events_pb2.ContactChanged)
+    assert (event.address_version, event.mobile_changed) == (2, False)
+
+
+async def test_R57_a_holder_sets_answers_one_by_one_and_not_without_end(asking: World) -> None:
+    grant = await asking.profile_grant()
+    at_once = await asyncio.gather(
+        *(asking.registering.set_answers(grant, FOUR) for _ in range(5)), return_exceptions=True
+    )
+    refused = [each for each in at_once if each is not None]
+
+    assert len(refused) == 4
+    for _ in range(SETS_AT_ONCE - 1):
+        assert await asking.registering.set_answers(grant, FOUR) is None
+    with pytest.raises(ServiceError, match="ANSWERS_TOO_OFTEN") as last:
+        await asking.registering.set_answers(grant, FOUR)
+    assert all(isinstance(each, ServiceError) and each.retry_after == 1.0 for each in refused)
+    assert last.value.status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert last.value.retry_after is not None
+    ra = await asking.profile_grant(card_ref=RA_CARD)
+    assert await asking.registering.set_answers(ra, FOUR) is None
 
 
 async def test_R58_what_waits_too_long_or_for_another_mailbox_is_over(asking: World) -> None:

@@ -3,6 +3,12 @@
 from services.web.domain.entry import Entry, ask_ra, report
 
 ENTRIES: tuple[Entry, ...] = (
+    report(
+        "ANSWERS_TOO_OFTEN",
+        "Your answers were sent too often",
+        "We keep answers of one person once at a time, and ten times in a row. So nobody waits for somebody else.",
+        "Wait a minute. Then send your answers again, once.",
+    ),
     ask_ra(
         "NOT_REGISTERED",
         "You have not registered security questions",

@@ -78,7 +78,8 @@ class RegistrationServiceServicer:
     def SetAnswers(self, request, context):
         """Keeps four questions and answers of a signed-in holder, until a code completes the registration. R41, R57.
 
-        Callers: web. Idempotent: what was kept before and is not complete is replaced.
+        Callers: web. Idempotent: what was kept before and is not complete is replaced. The error ANSWERS_TOO_OFTEN, with
+        a hint when to come again: answers of this holder are being kept at this moment, or ten were in a row.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,8 @@ class RegistrationServiceStub:
     SetAnswers: _aio.UnaryUnaryMultiCallable[_registration_pb2.SetAnswersRequest, _registration_pb2.SetAnswersResponse]
     """Keeps four questions and answers of a signed-in holder, until a code completes the registration. R41, R57.
 
-    Callers: web. Idempotent: what was kept before and is not complete is replaced.
+    Callers: web. Idempotent: what was kept before and is not complete is replaced. The error ANSWERS_TOO_OFTEN, with
+    a hint when to come again: answers of this holder are being kept at this moment, or ten were in a row.
     """
     ConfirmEmail: _aio.UnaryUnaryMultiCallable[_registration_pb2.ConfirmEmailRequest, _registration_pb2.ConfirmEmailResponse]
     """Confirms the signed-in holder's address, or overwrites it as UpdateContact does, and lets a code of a
@@ -68,7 +69,8 @@ class RegistrationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_registration_pb2.SetAnswersResponse]:
         """Keeps four questions and answers of a signed-in holder, until a code completes the registration. R41, R57.
 
-        Callers: web. Idempotent: what was kept before and is not complete is replaced.
+        Callers: web. Idempotent: what was kept before and is not complete is replaced. The error ANSWERS_TOO_OFTEN, with
+        a hint when to come again: answers of this holder are being kept at this moment, or ten were in a row.
         """
 
     @_abc_1.abstractmethod
