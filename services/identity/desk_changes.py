@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.domain.acts import Act, ActKind, Change
+from services.identity.domain.acts import Act, ActKind, Change, Done, kind_of
 from services.identity.domain.holder import CardStatus
 from services.identity.tables import addresses, cards, freeze_tokens, holders, ra_acts
 from services.runtime.database import for_update
@@ -15,7 +15,7 @@ from services.runtime.database import for_update
 MOST_CHANGES = 50
 """Of one holder that are listed, the newest first."""
 
-_ACTED = select(ra_acts.c.kind).where(
+_ACTED = select(ra_acts.c.kind, ra_acts.c.holder_ref, ra_acts.c.card_ref).where(
     ra_acts.c.actor_ref == bindparam("actor"), ra_acts.c.attempt_id == bindparam("attempt")
 )
 _COUNTED = select(func.count()).where(
@@ -48,11 +48,11 @@ class DeskWrites:
 
     _connection: AsyncConnection
 
-    async def acted(self, actor_ref: str, attempt_id: str) -> ActKind | None:
+    async def acted(self, actor_ref: str, attempt_id: str) -> Done | None:
         """Return what this attempt of this RA already did; None where it was not taken."""
         wanted = {"actor": actor_ref, "attempt": attempt_id}
-        kind = (await self._connection.execute(_ACTED, wanted)).scalar()
-        return None if kind is None else ActKind(kind)
+        row = (await self._connection.execute(_ACTED, wanted)).first()
+        return None if row is None else Done(kind_of(row.kind), row.holder_ref, row.card_ref)
 
     async def keep_act(self, act: Act) -> None:
         """Keep who did what, when and why."""
@@ -106,7 +106,7 @@ async def spend_freeze_tokens(connection: AsyncConnection, holder_ref: str, card
 def _act(row: Any) -> Change:
     return Change(
         at=row.at,
-        kind=ActKind(row.kind),
+        kind=kind_of(row.kind),
         by="ra",
         card_ref=row.card_ref,
         reason=row.reason,

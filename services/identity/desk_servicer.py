@@ -142,7 +142,9 @@ def _no(answer: Refused | str) -> dict[str, Any]:
 
 
 def _reason(name: str) -> "told.ActReason.ValueType":
-    return told.ActReason.Value(f"ACT_REASON_{name or 'UNSPECIFIED'}")
+    """Return a reason that is kept; unspecified for none, and for one that only a newer version knows."""
+    known = f"ACT_REASON_{name}" in told.ActReason.keys()  # noqa: SIM118 - an enum of the wire is no mapping
+    return told.ActReason.Value(f"ACT_REASON_{name}" if known else "ACT_REASON_UNSPECIFIED")
 
 
 def _proposal(waiting: WaitingAddress, asked_by: str) -> desk.AddressProposal:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from services.identity.domain.acts import Act, ActKind, Change
+from services.identity.domain.acts import Act, ActKind, Change, Done
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.desk import FoundHolder, HolderRecord
 from services.identity.domain.facts import Fact
@@ -86,7 +86,7 @@ class DeskView(Protocol):
 class DeskWork(Protocol):
     """Acts of RAs, in one transaction with what they change."""
 
-    async def acted(self, actor_ref: str, attempt_id: str) -> ActKind | None:
+    async def acted(self, actor_ref: str, attempt_id: str) -> Done | None:
         """Return what this attempt of this RA already did; None where it was not taken."""
         ...
 
@@ -180,6 +180,10 @@ class View(DeskView, RegistrationView, Protocol):
 
     async def own_profile(self, card_ref: str) -> OwnProfile | None:
         """Return what is kept of a card's holder; None where the card is not known."""
+        ...
+
+    async def roles_of(self, holder_ref: str) -> tuple[str, ...]:
+        """Return what a holder may do for others now, such as `RA@X26`."""
         ...
 
     async def vouch_of(self, session_id: str) -> Vouch | None:

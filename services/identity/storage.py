@@ -178,9 +178,13 @@ class SqlView(DeskReads, DeskRecords, RegistrationReads, ProposalReads):
         row = (await self._connection.execute(_OWN_PROFILE, {"wanted": card_ref})).first()
         if row is None:
             return None
-        held = await self._connection.execute(_ROLES, {"wanted": row.holder_ref})
-        named = tuple(f"{role.role}@{role.organisation}" for role in held)
+        named = await self.roles_of(row.holder_ref)
         return OwnProfile(_held_card(row), row.holder_name, row.mobile or "", named)
+
+    async def roles_of(self, holder_ref: str) -> tuple[str, ...]:
+        """Return what a holder may do for others now, such as `RA@X26`."""
+        held = await self._connection.execute(_ROLES, {"wanted": holder_ref})
+        return tuple(f"{role.role}@{role.organisation}" for role in held)
 
     async def vouch_of(self, session_id: str) -> Vouch | None:
         """Return what an RA said in a session; None where none did."""

@@ -16,6 +16,8 @@ LOCK_UNKNOWN = "LOCK_UNKNOWN"
 """No such lock in the organisations of this RA: the same for no holder, another organisation, no lock."""
 
 OWN_LOCK = "OWN_LOCK"
+ATTEMPT_SPENT = "ATTEMPT_SPENT"
+"""The attempt ended a lock before, and the card is locked again: this lock was not ended."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ class Clearing:
             if ledger is None or not _is_of(grant, ledger.organisation):
                 return LOCK_UNKNOWN
             tally = ledger.tally(card_ref)
+            locked = is_locked(tally, self.policy, now)
             if tally.clearing and tally.clearing == attempt_id:
-                return self._stands(tally)
-            if not is_locked(tally, self.policy, now):
+                return ATTEMPT_SPENT if locked else self._stands(tally)
+            if not locked:
                 return LOCK_UNKNOWN
             tally = clear(tally, now, attempt_id)
             await work.keep(holder_ref, ledger.keep(card_ref, tally))

@@ -167,6 +167,7 @@ CHANGES = {
     "FREEZE_LIFTED": "Freeze of a smartcard lifted",
     "ANSWERS_CLEARED": "Lock of wrong answers to security questions ended",
     "LOCK_ENDED": "Lock of security codes ended",
+    "OTHER": "Another change, that a newer version of this service made",
 }
 
 RECORDS = {

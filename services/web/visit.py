@@ -147,6 +147,7 @@ class Visit:
         return self.house.templates.get_template(template).render(
             visit=self,
             journey=self.journey,
+            fresh_uuid=self.house.randomness.uuid7,
             settings=self.house.settings,
             cspNonce=self.request.scope["state"]["nonce"],
             reference=tracing.trace_id(),

@@ -174,6 +174,8 @@ class World:
     """The holder has security questions to answer in this session."""
     tries_left: int = 3
     registered_at: datetime | None = None
+    acts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each attempt of an RA did."""
     refused_answers: AnswersRefused | None = None
     refused_email: Refused | None = None
     refused_complete: Refused | None = None
@@ -201,6 +203,10 @@ class World:
         self.calls.append((name, what))
         if name in self.failure:
             raise self.failure[name]
+
+    def spent(self, attempt_id: str, *act: str) -> Refused | None:
+        """Refuse an attempt that did another act before, as identity does."""
+        return None if self.acts.setdefault(attempt_id, act) == act else Refused("ATTEMPT_SPENT")
 
     def change(self, **changes: object) -> None:
         self.view = replace(self.view, version=self.view.version + 1, **changes)  # type: ignore[arg-type]
@@ -554,22 +560,23 @@ class FakeDesk:
         self, profile_grant: str, holder_ref: str, address: str, why: Why
     ) -> AddressSet | Refused:
         self._world.called("set_address", (holder_ref, address, why.reason, why.note))
-        return self._world.refused_act or self._world.address_set
+        spent = self._world.spent(why.attempt_id, "set_address", address)
+        return self._world.refused_act or spent or self._world.address_set
 
     async def confirm_address(
         self, profile_grant: str, holder_ref: str, proposal_id: str, attempt_id: str
     ) -> Refused | None:
         self._world.called("confirm_address", (profile_grant, holder_ref, proposal_id))
-        return self._world.refused_act
+        return self._world.refused_act or self._world.spent(attempt_id, "confirm_address", holder_ref)
 
     async def decline_address(
         self, profile_grant: str, holder_ref: str, proposal_id: str, why: Why
     ) -> Refused | None:
         self._world.called("decline_address", (holder_ref, proposal_id, why.reason, why.note))
-        return self._world.refused_act
+        return self._world.refused_act or self._world.spent(why.attempt_id, "decline_address", holder_ref)
 
     async def act_on_card(
         self, profile_grant: str, act: CardAct, holder_ref: str, card_ref: str, why: Why
     ) -> Refused | None:
         self._world.called("act_on_card", (act, holder_ref, card_ref, why.reason, why.note))
-        return self._world.refused_act
+        return self._world.refused_act or self._world.spent(why.attempt_id, act.name, card_ref)

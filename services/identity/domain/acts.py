@@ -20,6 +20,8 @@ class ActKind(Enum):
     CARD_FROZEN = "CARD_FROZEN"
     FREEZE_LIFTED = "FREEZE_LIFTED"
     ANSWERS_CLEARED = "ANSWERS_CLEARED"
+    OTHER = "OTHER"
+    """Kept by a newer version of this service, which knows more kinds; never kept by this one."""
 
 
 class ActReason(Enum):
@@ -83,6 +85,15 @@ class Act:
 
 
 @dataclass(frozen=True)
+class Done:
+    """What an attempt of an RA did: of what, of whom, and of which card."""
+
+    kind: ActKind
+    holder_ref: str
+    card_ref: str
+
+
+@dataclass(frozen=True)
 class Change:
     """One change of a holder's profile, for the RAs of the organisation."""
 
@@ -95,6 +106,11 @@ class Change:
     note: str = field(default="", repr=False)
     actor_name: str = field(default="", repr=False)
     """Of the RA; empty for others, and for one who is not kept any more."""
+
+
+def kind_of(kept: str) -> ActKind:
+    """Return the kind of an act that is kept: OTHER for one that only a newer version knows."""
+    return ActKind(kept) if kept in ActKind.__members__ else ActKind.OTHER
 
 
 def trouble_with_reason(kind: ActKind, why: Why) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.identity.domain.acts import ADDRESS_ACTS, Act, ActKind, Why, trouble_with_reason
+from services.identity.domain.acts import ADDRESS_ACTS, Act, ActKind, Done, Why, trouble_with_reason
 from services.identity.domain.address import domain_of
 from services.identity.domain.contact import AddressTrouble, trouble_with
-from services.identity.domain.desk import HolderRecord
+from services.identity.domain.desk import HolderRecord, RegistryCard
 from services.identity.domain.facts import ContactChanged
 from services.identity.domain.holder import Address
 from services.identity.ports import Work
@@ -22,6 +22,8 @@ OWN_PROFILE = "OWN_PROFILE"
 RA_DAILY_LIMIT = "RA_DAILY_LIMIT"
 ADDRESS_WAITS = "ADDRESS_WAITS"
 """No refusal: the address counts once a second RA has confirmed it."""
+ATTEMPT_SPENT = "ATTEMPT_SPENT"
+"""The attempt did something else before, or what it did stands no more: nothing is done now."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Errand:
     holder_ref: str
     why: Why
     attempt_id: str
+    card_ref: str = ""
+    """Of an act for one card."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class Case:
     def standing(self) -> Address:
         """The holder's address that stands."""
         return self.record.address or NO_ADDRESS
+
+    def cards(self, card_ref: str) -> list[RegistryCard]:
+        """Return the holder's card of this reference, as it stands; empty where they have none."""
+        return [card for card in self.record.cards if card.card_ref == card_ref]
 
     async def keep(self, act_id: str, kind: ActKind, card_ref: str = "", version: int = 0) -> None:
         """Keep who did what, when and why."""
@@ -90,9 +98,14 @@ async def acting(
     kind: ActKind,
     act: Callable[[Case], Awaitable[str]],
     *,
+    stands: Callable[[Case], Awaitable[bool]],
     needs_reason: bool = True,
 ) -> Refused | str:
-    """Run one act for a holder of the RA's organisations, who is not the RA, once by its attempt."""
+    """Run one act for a holder of the RA's organisations, who is not the RA, once by its attempt.
+
+    A repeat is answered as its first run was, where that was the same act and what it did still stands; else
+    with ATTEMPT_SPENT, for nothing is done.
+    """
     async with parts.store.begin(f"identity.{kind.value.lower()}") as work:
         ra = await ra_now(parts, work, errand.token)
         if isinstance(ra, Refused):
@@ -105,11 +118,22 @@ async def acting(
             return HOLDER_NOT_FOUND
         if record.holder_ref == ra.holder_ref:
             return OWN_PROFILE
-        if (done := await work.acted(ra.holder_ref, errand.attempt_id)) is not None:
-            return ADDRESS_WAITS if done is ActKind.ADDRESS_PROPOSED else ""
-        trouble = trouble_with_reason(kind, errand.why) if needs_reason else ""
         case = Case(work, ra, record, errand.why, errand.attempt_id, parts.clock.now())
+        if (done := await work.acted(ra.holder_ref, errand.attempt_id)) is not None:
+            is_same = _is_of(done, errand, kind) and await stands(case)
+            return _told_again(done) if is_same else ATTEMPT_SPENT
+        trouble = trouble_with_reason(kind, errand.why) if needs_reason else ""
         return trouble or await act(case)
+
+
+def _is_of(done: Done, errand: Errand, kind: ActKind) -> bool:
+    """Tell whether what an attempt did is what an errand asks for; to propose an address is to set one."""
+    did = ActKind.ADDRESS_SET if done.kind is ActKind.ADDRESS_PROPOSED else done.kind
+    return (did, done.holder_ref, done.card_ref) == (kind, errand.holder_ref, errand.card_ref)
+
+
+def _told_again(done: Done) -> str:
+    return ADDRESS_WAITS if done.kind is ActKind.ADDRESS_PROPOSED else ""
 
 
 def _address_set(case: Case, version: int) -> ContactChanged:

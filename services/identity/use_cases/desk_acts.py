@@ -3,6 +3,8 @@
 Where the deployment asks for a second RA, an address only waits: `second_ra.py`.
 """
 
+from dataclasses import replace
+
 from services.identity.domain.acts import ActKind
 from services.identity.domain.contact import AddressTrouble, typed_address
 from services.identity.domain.facts import (
@@ -50,7 +52,13 @@ class DeskActs:
             await case.let_stand(self._parts.randomness.uuid7(), address)
             return ""
 
-        return await acting(self._parts, errand, ActKind.ADDRESS_SET, act)
+        async def stands(case: Case) -> bool:
+            address = typed_address(typed)
+            waiting = await case.work.waiting_address(case.record.holder_ref, case.now)
+            known = {case.standing.address, waiting and waiting.proposal.address}
+            return address is not None and address in known
+
+        return await acting(self._parts, errand, ActKind.ADDRESS_SET, act, stands=stands)
 
     async def _propose(self, case: Case, address: str) -> None:
         """Let an address wait for a second RA, in the place of another one that waited."""
@@ -82,7 +90,11 @@ class DeskActs:
             await case.work.tell(_frozen(case, card_ref))
             return ""
 
-        return await acting(self._parts, errand, ActKind.CARD_FROZEN, act)
+        async def stands(case: Case) -> bool:
+            return any(card.status is CardStatus.FROZEN for card in case.cards(card_ref))
+
+        errand, kind = replace(errand, card_ref=card_ref), ActKind.CARD_FROZEN
+        return await acting(self._parts, errand, kind, act, stands=stands)
 
     async def lift_freeze(self, errand: Errand, card_ref: str) -> Refused | str:
         """Lift a freeze; what mails could freeze the card until now is spent. Raises GrantRefused."""
@@ -96,7 +108,11 @@ class DeskActs:
             await case.work.tell(_lifted(case, card_ref))
             return ""
 
-        return await acting(self._parts, errand, ActKind.FREEZE_LIFTED, act)
+        async def stands(case: Case) -> bool:
+            return any(card.status is CardStatus.ACTIVE for card in case.cards(card_ref))
+
+        errand, kind = replace(errand, card_ref=card_ref), ActKind.FREEZE_LIFTED
+        return await acting(self._parts, errand, kind, act, stands=stands)
 
     async def clear_answers_lock(self, errand: Errand, card_ref: str) -> Refused | str:
         """End the lock that three failures led to: three more tries. Raises GrantRefused, QUESTIONS_OFF."""
@@ -109,7 +125,11 @@ class DeskActs:
             await case.work.tell(_cleared(case, card_ref))
             return ""
 
-        return await acting(self._parts, errand, ActKind.ANSWERS_CLEARED, act)
+        async def stands(case: Case) -> bool:
+            return any(card.answers_locked_at is None for card in case.cards(card_ref))
+
+        errand, kind = replace(errand, card_ref=card_ref), ActKind.ANSWERS_CLEARED
+        return await acting(self._parts, errand, kind, act, stands=stands)
 
 
 def _frozen(case: Case, card_ref: str) -> CardFrozen:

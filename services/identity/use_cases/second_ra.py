@@ -7,6 +7,7 @@ still be.
 from dataclasses import replace
 
 from services.identity.domain.acts import ActKind
+from services.identity.domain.desk import ROLE
 from services.identity.domain.facts import AddressProposalEnded
 from services.identity.domain.proposal import Ending, Proposal
 from services.identity.use_cases import Parts, Refused
@@ -14,7 +15,7 @@ from services.identity.use_cases.acting import RA_DAILY_LIMIT, Case, Errand, act
 
 OWN_PROPOSAL = "OWN_PROPOSAL"
 PROPOSAL_GONE = "PROPOSAL_GONE"
-"""It ended, or the holder's address is another one than it was proposed over."""
+"""It ended, the holder's address is another one than it was proposed over, or its proposer is no RA now."""
 
 
 class SecondRa:
@@ -33,6 +34,8 @@ class SecondRa:
                 return PROPOSAL_GONE
             if proposal.actor_ref == case.ra.holder_ref:
                 return OWN_PROPOSAL
+            if f"{ROLE}{case.record.organisation}" not in await case.work.roles_of(proposal.actor_ref):
+                return PROPOSAL_GONE
             if trouble := await case.trouble_with(proposal.address):
                 return trouble.value
             if await case.is_over_limit(self._per_day):
@@ -42,7 +45,11 @@ class SecondRa:
             await confirmed.let_stand(self._parts.randomness.uuid7(), proposal.address)
             return ""
 
-        return await acting(self._parts, errand, ActKind.ADDRESS_SET, act, needs_reason=False)
+        async def stands(case: Case) -> bool:
+            return await _shown(case, proposal_id) is None
+
+        kind = ActKind.ADDRESS_SET
+        return await acting(self._parts, errand, kind, act, stands=stands, needs_reason=False)
 
     async def decline(self, errand: Errand, proposal_id: str) -> Refused | str:
         """Decline an address, also one's own; empty where it is declined. Raises GrantRefused."""
@@ -55,7 +62,10 @@ class SecondRa:
             await case.keep(self._parts.randomness.uuid7(), ActKind.ADDRESS_DECLINED)
             return ""
 
-        return await acting(self._parts, errand, ActKind.ADDRESS_DECLINED, act)
+        async def stands(case: Case) -> bool:
+            return await _shown(case, proposal_id) is None
+
+        return await acting(self._parts, errand, ActKind.ADDRESS_DECLINED, act, stands=stands)
 
 
 async def _shown(case: Case, proposal_id: str) -> Proposal | None:

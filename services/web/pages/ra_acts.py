@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from services.web import texts
 from services.web.pages.profile import answered
-from services.web.pages.ra_desk import grant_of, holder_of, of_desk
+from services.web.pages.ra_desk import REFERENCE, grant_of, holder_of, of_desk
 from services.web.ports import CardAct, HolderRecord, Refused, Why
 from services.web.visit import Stop, Visit
 
@@ -108,8 +108,11 @@ async def _act_on_card(visit: Visit, what: CardAct) -> Response:
 
 
 def card_of(visit: Visit) -> str:
-    """Return the card that the address names; empty where it names none."""
-    return str(visit.request.path_params.get("card_ref", ""))
+    """Return the card that the address names; empty where it names none. Stops at what is no reference."""
+    card_ref = str(visit.request.path_params.get("card_ref", ""))
+    if card_ref and not REFERENCE.fullmatch(card_ref):
+        raise Stop("CARD_NOT_AS_SHOWN", status=404)
+    return card_ref
 
 
 async def another(visit: Visit) -> HolderRecord:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import identity_events_pb2, ra_desk_pb2, ra_desk_pb2_grpc
+from sqlalchemy import update
 
 from services.identity.domain.acts import LONGEST_NOTE, ActReason, Why
+from services.identity.tables import ra_acts
 from services.identity.use_cases import Refused, Resolved
 from services.identity.use_cases.acting import Errand
 from services.identity.use_cases.desk import ShownHolder
@@ -311,3 +313,78 @@ async def test_R25_acts_cross_the_wire_with_their_reason(served: Served) -> None
 
 def test_a_note_is_in_no_repr() -> None:
     assert "request 7" not in repr(replace(WHY, reason=None))
+
+
+OTHER_CARD = "d4" * 16
+
+
+async def test_R25_an_attempt_that_did_another_act_is_told_so_and_does_nothing(world: World) -> None:
+    token = await world.populate_desk()
+    await world.take(CARD | {"card_ref": OTHER_CARD})
+    ref = await world.holder_ref()
+    lost, confirmed = Errand(token, ref, LOST, attempt(1)), Errand(token, ref, CONFIRMED, attempt(1))
+    assert await world.acts.freeze(lost, CARD_REF) == ""
+
+    answers = [
+        await world.acts.freeze(lost, OTHER_CARD),
+        await world.acts.lift_freeze(confirmed, CARD_REF),
+        await set_address(world, token, NEW, 1),
+    ]
+
+    assert answers == ["ATTEMPT_SPENT"] * 3
+    assert [told.card_ref for told in await world.told(identity_events_pb2.CardFrozen)] == [CARD_REF]
+    assert await changed(world) == []
+    assert await world.acts.freeze(replace(lost, attempt_id=attempt(2)), OTHER_CARD) == ""
+
+
+async def test_R25_an_attempt_sets_one_address_and_no_other(world: World) -> None:
+    token = await world.populate_desk()
+
+    assert [await set_address(world, token, each, 1) for each in (NEW, OTHER_NEW, "", NEW)] == [
+        "",
+        "ATTEMPT_SPENT",
+        "ATTEMPT_SPENT",
+        "",
+    ]
+    assert [event.address_version for event in await changed(world)] == [2]
+
+
+async def test_R64_a_repeat_is_not_told_done_where_its_freeze_was_lifted_or_its_lift_undone(
+    world: World,
+) -> None:
+    token = await world.populate_desk()
+    ref = await world.holder_ref()
+    freeze, lift = Errand(token, ref, LOST, attempt(1)), Errand(token, ref, CONFIRMED, attempt(2))
+    await world.acts.freeze(freeze, CARD_REF)
+    await world.acts.lift_freeze(lift, CARD_REF)
+
+    assert await world.acts.freeze(freeze, CARD_REF) == "ATTEMPT_SPENT"
+    assert await world.acts.freeze(replace(freeze, attempt_id=attempt(3)), CARD_REF) == ""
+    assert await world.acts.lift_freeze(lift, CARD_REF) == "ATTEMPT_SPENT"
+
+
+async def test_an_act_and_a_reason_of_a_newer_version_are_listed_as_others(served: Served) -> None:
+    world = served.world
+    token = await world.populate_desk()
+    ref = await world.holder_ref()
+    await world.acts.freeze(Errand(token, ref, LOST, attempt(1)), CARD_REF)
+    async with world.database.begin("test.newer") as connection:
+        await connection.execute(update(ra_acts).values(kind="CARD_PAINTED", reason="CARD_DULL"))
+
+    asked = ra_desk_pb2.ListHolderChangesRequest(profile_grant=token, holder_ref=ref)
+    newest = (await served.desk.ListHolderChanges(asked)).changes[0]
+    assert (newest.kind, newest.reason) == ("OTHER", identity_events_pb2.ACT_REASON_UNSPECIFIED)
+    assert await world.acts.freeze(Errand(token, ref, LOST, attempt(1)), CARD_REF) == "ATTEMPT_SPENT"
+
+
+async def test_S42_a_text_that_no_database_can_keep_is_refused_at_the_door(served: Served) -> None:
+    token = await served.world.populate_desk()
+    said: dict[str, Any] = {"profile_grant": token, "holder_ref": await served.world.holder_ref()}
+    said |= {"reason": identity_events_pb2.ACT_REASON_OTHER, "attempt_id": attempt(1)}
+    texts: list[dict[str, Any]] = [
+        {"card_ref": CARD_REF, "note": "a\x00b"},
+        {"card_ref": "a\x00b", "note": "no"},
+    ]
+    for more in texts:
+        with pytest.raises(ServiceError, match="BAD_REQUEST"):
+            await served.desk.FreezeHolderCard(ra_desk_pb2.FreezeHolderCardRequest(**said, **more))

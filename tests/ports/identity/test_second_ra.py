@@ -23,6 +23,7 @@ from tests.ports.identity.world import (
     CARD,
     CARD_REF,
     HOLDER,
+    RA_RECORDS,
     World,
 )
 
@@ -285,3 +286,29 @@ async def test_R63_an_ra_whose_card_was_stopped_sees_and_confirms_nothing(world:
     for answer in (await world.desk.waiting(colleague), await confirm(world, colleague, which=which)):
         assert isinstance(answer, Refused)
         assert answer.code == "CARD_FROZEN"
+
+
+async def test_R25_a_proposal_ends_with_the_role_of_who_proposed_it(world: World) -> None:
+    token, colleague = await populate(world)
+    await propose(world, token)
+    waiting = await proposal_id(world, colleague)
+    await world.take(RA_RECORDS[2] | {"granted": False})
+
+    assert await confirm(world, colleague, which=waiting) == "PROPOSAL_GONE"
+    assert await refusal(world) != ""
+    assert await world.told(told.ContactChanged) == []
+    await world.take(RA_RECORDS[2])
+    assert await confirm(world, colleague, which=waiting) == ""
+
+
+async def test_R25_an_attempt_that_ended_one_proposal_does_not_end_another(world: World) -> None:
+    token, colleague = await populate(world)
+    await propose(world, token)
+    assert await confirm(world, colleague) == ""
+    await propose(world, token, OTHER_NEW, 2)
+
+    assert await confirm(world, colleague) == "ATTEMPT_SPENT"
+    assert await decline(world, colleague) == ""
+    await propose(world, token, OTHER_NEW, 3)
+    assert await decline(world, colleague) == "ATTEMPT_SPENT"
+    assert [ending for ending, _ in await endings(world)] == ["CONFIRMED", "DECLINED"]

@@ -7,7 +7,7 @@ import pytest
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.otp.v1 import otp_events_pb2, otp_pb2
 
-from services.otp.clearing import LOCK_UNKNOWN, OWN_LOCK, Cleared, Locks
+from services.otp.clearing import ATTEMPT_SPENT, LOCK_UNKNOWN, OWN_LOCK, Cleared, Locks
 from services.otp.domain.ended_lock import LONGEST_NOTE, ClearReason, Why
 from services.otp.domain.facts import Verdict
 from services.otp.domain.issue import Refusal
@@ -73,6 +73,17 @@ async def test_the_same_attempt_clears_once_and_a_new_one_finds_no_lock(world: W
     assert answers == [Cleared(3, 3)] * 3
     assert await clear(world) == LOCK_UNKNOWN
     assert len(await world.told(otp_events_pb2.LockClearedByRa)) == 1
+
+
+async def test_R48_an_attempt_that_ended_a_lock_is_not_told_to_have_ended_the_next_one(world: World) -> None:
+    await lock(world)
+    attempt = world.attempt()
+    assert await clear(world, attempt) == Cleared(3, 3)
+    await lock(world, "two")
+
+    assert await clear(world, attempt) == ATTEMPT_SPENT
+    assert await world.issue(session_id="three") == Refusal("LOCKED_TO_RA")
+    assert isinstance(await clear(world), Cleared)
 
 
 async def test_F11_many_at_once_clear_once(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.web.ports import CardAct, HolderChange, Refused
 from tests.fakes.web_peers import HOLDER, HOLDER_REF, NOW, World
-from tests.unit.web.conftest import Visitor
+from tests.unit.web.conftest import Visitor, hidden_fields
 from tests.unit.web.test_ra_desk_pages import reach_desk
 
 AT = f"/ra/holders/{HOLDER_REF}"
@@ -129,3 +129,32 @@ async def test_R25_colleagues_read_who_changed_what_and_why(visitor: Visitor, wo
     world.refused_desk = Refused("HOLDER_NOT_FOUND")
     await visitor.open(f"{AT}/changes")
     assert visitor.error_code() == "HOLDER_NOT_FOUND"
+
+
+async def test_R25_two_tabs_are_two_acts_and_one_form_sent_twice_is_one(
+    visitor: Visitor, world: World
+) -> None:
+    await reach_desk(visitor, world)
+    other = FORMS["freeze"].replace(CARD, "d4" * 16)
+    tabs = [
+        (each, (await visitor.open(each)).text) for each in (FORMS["freeze"], other, other, FORMS["address"])
+    ]
+    typed = {"reason": "CARD_LOST", "email": "new@example.org"}
+    pages = [await visitor.submit(at, page=page, **typed) for at, page in tabs[:2]]
+    again = await visitor.submit(other, page=tabs[1][1], **typed)
+    crossed = await visitor.submit(FORMS["freeze"], page=tabs[1][1], **typed)
+
+    assert ["is frozen" in page.text for page in (*pages, again)] == [True] * 3
+    assert len({hidden_fields(page)["attempt_id"] for _, page in tabs}) == 4
+    assert 'data-error-code="ATTEMPT_SPENT"' in crossed.text
+
+
+@pytest.mark.parametrize("card_ref", ["%00", "d4", "D4" * 16])
+@pytest.mark.parametrize("act", ["freeze", "lift", "end-lock"])
+async def test_S42_what_is_no_reference_of_a_card_asks_nobody(
+    visitor: Visitor, world: World, act: str, card_ref: str
+) -> None:
+    await reach_desk(visitor, world)
+    page = await visitor.open(f"{AT}/cards/{card_ref}/{act}")
+
+    assert (page.status_code, visitor.error_code()) == (404, "CARD_NOT_AS_SHOWN")

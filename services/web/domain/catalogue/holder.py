@@ -99,6 +99,12 @@ ENTRIES: tuple[Entry, ...] = (
         "Go back to the holder’s page, and look at the smartcard again.",
     ),
     report(
+        "ATTEMPT_SPENT",
+        "Nothing was done this time",
+        "This form was sent before. It did something else then, or what it did has been changed since.",
+        "Go back to the holder’s page to see what stands. Open the form there again, and send it once.",
+    ),
+    report(
         "REASON_MISSING",
         "Select why",
         "What a Registration Authority does for somebody else is kept with the reason.",

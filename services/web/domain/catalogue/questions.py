@@ -6,7 +6,7 @@ ENTRIES: tuple[Entry, ...] = (
     report(
         "ANSWERS_TOO_OFTEN",
         "Your answers were sent too often",
-        "We keep answers of one person once at a time, and ten times in a row. So nobody waits for somebody else.",
+        "We keep one person’s answers once at a time, and ten times in a row: so nobody holds others up.",
         "Wait a minute. Then send your answers again, once.",
     ),
     ask_ra(

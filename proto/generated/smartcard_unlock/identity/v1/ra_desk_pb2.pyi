@@ -524,7 +524,7 @@ class HolderChange(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """What: ADDRESS_SET, ADDRESS_PROPOSED, ADDRESS_DECLINED, CARD_FROZEN, FREEZE_LIFTED or ANSWERS_CLEARED, by word, so
-    that older pages can say newer ones.
+    that older pages can say newer ones; OTHER: what only a newer version of this service knows.
     """
     by: _builtins.str
     """Who: `import`, `holder` or `ra`."""
@@ -678,7 +678,8 @@ class SetHolderAddressResponse(_message.Message):
     WAITS_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
     """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; EMAIL_MISSING,
-    EMAIL_MALFORMED, EMAIL_DOMAIN_NOT_ALLOWED, RA_DAILY_LIMIT.
+    EMAIL_MALFORMED, EMAIL_DOMAIN_NOT_ALLOWED, RA_DAILY_LIMIT; ATTEMPT_SPENT: the attempt did something else
+    before, or what it did stands no more. So of every act below.
     """
     waits: _builtins.bool
     """True where it stands only once a second RA has confirmed it."""
@@ -745,7 +746,8 @@ class ConfirmHolderAddressResponse(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
     """Empty when it does. HOLDER_NOT_FOUND, OWN_PROFILE, OWN_PROPOSAL; PROPOSAL_GONE: it was confirmed, declined or
-    replaced, its time is up, or the holder's address was changed meanwhile; EMAIL_DOMAIN_NOT_ALLOWED, RA_DAILY_LIMIT.
+    replaced, its time is up, the holder's address was changed meanwhile, or who proposed it is no RA of the
+    organisation any more; EMAIL_DOMAIN_NOT_ALLOWED, RA_DAILY_LIMIT, ATTEMPT_SPENT.
     """
     @_builtins.property
     def refused(self) -> _identity_pb2.HolderRefused:
@@ -818,7 +820,9 @@ class DeclineHolderAddressResponse(_message.Message):
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
-    """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, PROPOSAL_GONE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG."""
+    """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, PROPOSAL_GONE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG,
+    ATTEMPT_SPENT.
+    """
     @_builtins.property
     def refused(self) -> _identity_pb2.HolderRefused:
         """The RA's own card is not good any more: as of SignIn."""
@@ -891,7 +895,7 @@ class FreezeHolderCardResponse(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
     """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; CARD_NOT_AS_SHOWN:
-    it is not ACTIVE, or not the holder's.
+    it is not ACTIVE, or not the holder's; ATTEMPT_SPENT.
     """
     @_builtins.property
     def refused(self) -> _identity_pb2.HolderRefused:
@@ -965,7 +969,7 @@ class LiftFreezeResponse(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
     """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; CARD_NOT_AS_SHOWN:
-    it is not frozen, or not the holder's.
+    it is not frozen, or not the holder's; ATTEMPT_SPENT.
     """
     @_builtins.property
     def refused(self) -> _identity_pb2.HolderRefused:
@@ -1039,7 +1043,7 @@ class ClearAnswersLockResponse(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
     """Empty when it is. HOLDER_NOT_FOUND, OWN_PROFILE, REASON_MISSING, NOTE_MISSING, NOTE_TOO_LONG; CARD_NOT_AS_SHOWN:
-    it is not locked, or not the holder's.
+    it is not locked, or not the holder's; ATTEMPT_SPENT.
     """
     @_builtins.property
     def refused(self) -> _identity_pb2.HolderRefused:

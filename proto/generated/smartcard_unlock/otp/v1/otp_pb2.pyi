@@ -639,8 +639,8 @@ class ClearLockResponse(_message.Message):
     CLEARED_FIELD_NUMBER: _builtins.int
     REFUSED_CODE_FIELD_NUMBER: _builtins.int
     refused_code: _builtins.str
-    """LOCK_UNKNOWN (no such lock in the organisations of this RA), OWN_LOCK, REASON_MISSING, NOTE_MISSING or
-    NOTE_TOO_LONG.
+    """LOCK_UNKNOWN (no such lock in the organisations of this RA), OWN_LOCK, REASON_MISSING, NOTE_MISSING,
+    NOTE_TOO_LONG or ATTEMPT_SPENT (the attempt ended a lock before, and the card is locked again).
     """
     @_builtins.property
     def cleared(self) -> Global___LockCleared:
