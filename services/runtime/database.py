@@ -21,7 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import TypeDecorator
 
-from services.runtime import faults
+from services.runtime import faults, logs
+
+TOO_SLOW = "57014"
+"""SQLSTATE of a statement that ran into its limit: most likely it does so again."""
 
 _PASSING_SQLSTATES = frozenset({
     "40001",  # serialization failure
@@ -33,7 +36,7 @@ _PASSING_SQLSTATES = frozenset({
     "53300",  # too many connections
     "53100",  # disk full: until somebody makes room
     "53200",  # out of memory
-    "57014",  # statement timeout
+    TOO_SLOW,
     "08000", "08001", "08003", "08006",  # connection
 })  # fmt: skip
 
@@ -46,8 +49,16 @@ _PASSING_SQLITE_CODES = frozenset({
 })  # fmt: skip
 
 
+log = logs.logger("database")
+
+
 class TransientDatabaseError(Exception):
     """A fault that may pass: run the whole handler again, which must bear that."""
+
+    def __init__(self, sqlstate: str = "") -> None:
+        """`sqlstate`: of PostgreSQL, or SQLite's name of the fault; empty where there is none."""
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -78,6 +89,7 @@ class Database:
         self.engine = _engine(url)
         self.committed = asyncio.Event()
         """Set at every commit of this process; whoever waits for work clears it first."""
+        self._faults = logs.Seldom(log, "database_fault")
 
     @property
     def is_postgresql(self) -> bool:
@@ -91,7 +103,7 @@ class Database:
         Raises TransientDatabaseError for faults that may pass, also when it is not known
         whether the commit happened: then the handler's second run must find out.
         """
-        with _passing_faults_named():
+        with _passing_faults_named(self._faults):
             async with self.engine.connect() as connection:
                 # SQLAlchemy begins by itself; on SQLite the listener below makes it IMMEDIATE.
                 await connection.begin()
@@ -104,7 +116,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Run reads only; nothing is committed."""
-        with _passing_faults_named():
+        with _passing_faults_named(self._faults):
             async with self.engine.connect() as connection:
                 connection = await connection.execution_options(read_only=True)
                 yield connection
@@ -137,14 +149,28 @@ def sync_url(url: str) -> str:
 
 
 class _passing_faults_named:  # noqa: N801 - reads as a word in `with`
-    """Turn the drivers' many words for "try again" into one."""
+    """Turn the drivers' many words for "try again" into one; log which it was, without the statement."""
+
+    def __init__(self, told: logs.Seldom) -> None:
+        self._told = told
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and may_pass(error):
-            raise TransientDatabaseError from error
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            sqlstate, named = sqlstate_of(error), type(cause).__name__
+            self._told.warn(sqlstate or named, sqlstate=sqlstate, cause=named)
+            raise TransientDatabaseError(sqlstate) from error
+
+
+def sqlstate_of(error: BaseException) -> str:
+    """Return PostgreSQL's SQLSTATE, or SQLite's name such as SQLITE_FULL; empty where there is none."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg.Error):
+        return cause.sqlstate or ""
+    return cause.sqlite_errorname if isinstance(cause, sqlite3.Error) else ""
 
 
 def may_pass(error: BaseException) -> bool:

@@ -5,6 +5,7 @@ without content, and a stable code for every error - never a stack trace.
 """
 
 import asyncio
+import itertools
 import random
 import time
 import traceback
@@ -16,7 +17,7 @@ from google.protobuf.message import Message
 
 from services.runtime import errors, faults, logs, tracing
 from services.runtime.access import AccessTable, allows
-from services.runtime.database import TransientDatabaseError
+from services.runtime.database import TOO_SLOW, TransientDatabaseError
 from services.runtime.freshness import COME_AGAIN, DATABASE_BEHIND
 from services.runtime.grants import GrantRefused
 from services.runtime.limits import within_limits
@@ -25,6 +26,9 @@ from services.runtime.sources import source_of
 
 RUNS = 4
 """A handler's runs in all while the database's faults may pass."""
+
+RUNS_TOO_SLOW = 2
+"""The same where a statement ran into its limit: each run may take 4 s and keep the database busy."""
 
 log = logs.logger("rpc")
 
@@ -67,6 +71,7 @@ class Judge:
         self._access = access
         self._limits = limits or Limits()
         self._may_serve = may_serve
+        self._given_up = logs.Seldom(log, "call_given_up")
 
     def source(self, connected: str, forwarded: str) -> str:
         """The network that a call is counted by."""
@@ -82,6 +87,8 @@ class Judge:
             faults.reach(f"{self._process}.{call.method.rpartition('/')[2]}.answering")
             return answer
         except Exception as error:
+            if isinstance(error, TransientDatabaseError):
+                self._given_up.warn(call.method, method=call.method, sqlstate=error.sqlstate)
             typed = as_typed(error)
             code = typed.code
             raise typed from None
@@ -109,13 +116,15 @@ class Judge:
 
 
 async def again_while_faults_pass(run: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a handler again while the database's faults may pass; at most RUNS times."""
-    for turn in range(1, RUNS):
+    """Run a handler again while the database's faults may pass; at most RUNS times, RUNS_TOO_SLOW if slow."""
+    for turn in itertools.count(1):
         try:
             return await run()
-        except TransientDatabaseError:
-            await asyncio.sleep(random.uniform(0.02, 0.1) * turn)  # noqa: S311 - jitter
-    return await run()
+        except TransientDatabaseError as error:
+            if turn >= (RUNS_TOO_SLOW if error.sqlstate == TOO_SLOW else RUNS):
+                raise
+        await asyncio.sleep(random.uniform(0.02, 0.1) * turn)  # noqa: S311 - jitter
+    return None
 
 
 def as_typed(error: Exception) -> errors.ServiceError:

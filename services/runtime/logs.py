@@ -5,8 +5,11 @@ second line of defence; the first is not to log it.
 """
 
 import logging
+import math
 import sys
-from collections.abc import MutableMapping
+import time
+from collections import Counter
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -43,6 +46,32 @@ def logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """Return a logger; `name` is the part of the process that speaks."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return bound
+
+
+class Seldom:
+    """Warnings of one event, of each kind at most one in so many seconds; a line counts those before it."""
+
+    def __init__(
+        self,
+        log: structlog.typing.FilteringBoundLogger,
+        event: str,
+        seconds: float = 30.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._event = event
+        self._seconds = seconds
+        self._now = now
+        self._said: dict[str, float] = {}
+        self._times: Counter[str] = Counter()
+
+    def warn(self, kind: str, **facts: str) -> None:
+        """Write a line, or only count it. `times`: how often it happened since the last line of its kind."""
+        self._times[kind] += 1
+        if self._now() - self._said.get(kind, -math.inf) < self._seconds:
+            return
+        self._said[kind] = self._now()
+        self._log.warning(self._event, times=self._times.pop(kind), **facts)
 
 
 def _with_trace(process: str) -> structlog.typing.Processor:

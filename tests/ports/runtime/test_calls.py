@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import grpc
 import pytest
+import structlog.testing
 from smartcard_unlock.otp.v1 import otp_pb2, otp_pb2_grpc
 
 from deploy.local.keys import Keys
@@ -15,6 +16,7 @@ from services.runtime.grants import GrantRefused
 from services.runtime.grpc_client import connect, secure_channel
 from services.runtime.grpc_server import build_server
 from services.runtime.grpc_tls import TlsFiles
+from services.runtime.judge import again_while_faults_pass
 
 SERVICE = "/smartcard_unlock.otp.v1.OtpService/"
 ACCESS = {
@@ -168,6 +170,38 @@ async def test_F10_a_passing_database_fault_is_not_seen_by_the_caller(running: R
     await running.stub().IssueCode(otp_pb2.IssueCodeRequest())
 
     assert running.servicer.calls == 3
+
+
+@pytest.mark.parametrize(("sqlstate", "runs"), [("", 4), ("53100", 4), ("57014", 2)])
+async def test_F10_a_handler_is_run_again_and_a_statement_that_is_too_slow_once(
+    sqlstate: str, runs: int
+) -> None:
+    calls = 0
+
+    async def fail() -> None:
+        nonlocal calls
+        calls += 1
+        raise TransientDatabaseError(sqlstate)
+
+    with pytest.raises(TransientDatabaseError):
+        await again_while_faults_pass(fail)
+
+    assert calls == runs
+
+
+async def test_F10_a_database_fault_that_stays_is_told_to_the_caller_and_seldom_to_the_log(
+    running: Running,
+) -> None:
+    """The client asks thrice by itself: a line a while, not a line a call."""
+    running.servicer.raises = [TransientDatabaseError("57014") for _ in range(99)]
+
+    with structlog.testing.capture_logs() as lines:
+        error = await refusal(running.stub().IssueCode(otp_pb2.IssueCodeRequest()))
+
+    told = [line for line in lines if line["event"] == "call_given_up"]
+    assert (error.code, error.retryable) == ("SERVICE_UNAVAILABLE", True)
+    assert running.servicer.calls > 2
+    assert [(line["method"], line["sqlstate"]) for line in told] == [(f"{SERVICE}IssueCode", "57014")]
 
 
 async def test_S42_fields_and_messages_have_limits(running: Running) -> None:

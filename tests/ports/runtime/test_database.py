@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import structlog.testing
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -71,6 +72,24 @@ async def test_F12_a_busy_database_is_a_passing_fault(database: Database) -> Non
         with pytest.raises(TransientDatabaseError):
             async with database.begin("test.second") as second:
                 await second.execute(insert(COUNTS), {"number": 2})
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_F12_a_statement_that_is_too_slow_is_told_once_and_without_its_words(
+    database: Database,
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            with pytest.raises(TransientDatabaseError) as caught:
+                async with database.read() as connection:
+                    await connection.execute(text("set local statement_timeout = 20"))
+                    await connection.execute(text("select pg_sleep(10), :word"), {"word": "canary"})
+
+    (line,) = [line for line in lines if line["event"] == "database_fault"]
+    assert caught.value.sqlstate == "57014"
+    assert (line["sqlstate"], line["cause"], line["times"]) == ("57014", "QueryCanceled", 1)
+    assert "canary" not in str(line)
+    assert "pg_sleep" not in str(line)
 
 
 async def test_a_broken_rule_is_no_passing_fault(database: Database) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog.testing
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy import func, insert, select
 
@@ -66,13 +67,15 @@ async def test_F12_a_full_disk_is_a_passing_fault_and_takes_nothing_that_was_sto
 
     await write(10)
     disk.fill()
-    with pytest.raises(TransientDatabaseError):
+    with structlog.testing.capture_logs() as lines, pytest.raises(TransientDatabaseError):
         for _ in range(20):
             await write(2000)  # what lies ready in pages that are half full is soon used up
     stored = await counted(database)
 
     disk.free()
     await write(2000)
+    told = [line["sqlstate"] for line in lines if line["event"] == "database_fault"]
+    assert told[0].startswith(("53100", "SQLITE_FULL", "SQLITE_IOERR"))
     assert stored >= 10
     assert await counted(database) == stored + 2000
 

@@ -2,6 +2,7 @@ import json
 import logging
 
 import pytest
+import structlog.testing
 
 from services.runtime import logs
 
@@ -43,3 +44,15 @@ def test_a_line_break_in_a_field_makes_no_second_line(capsys: pytest.CaptureFixt
     logs.logger("test").info("happened", topic='x\n{"event":"forged"}')
 
     assert len(lines(capsys)) == 1
+
+
+def test_what_happens_in_numbers_is_a_line_a_while_that_counts() -> None:
+    now = [0.0]
+    seldom = logs.Seldom(logs.logger("test"), "fault", seconds=30, now=lambda: now[0])
+
+    with structlog.testing.capture_logs() as lines:
+        for instant, kind in ((0, "a"), (1, "a"), (2, "b"), (29.9, "a"), (30, "a"), (31, "a")):
+            now[0] = instant
+            seldom.warn(kind, which=kind)
+
+    assert [(line["which"], line["times"]) for line in lines] == [("a", 1), ("b", 1), ("a", 3)]
