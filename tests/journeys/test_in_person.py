@@ -172,7 +172,8 @@ def vouches(stack: Stack) -> dict[str, identity_events_pb2.VouchedInPerson]:
     """What audit stored of the vouches, by session."""
     kind = "smartcard_unlock.identity.v1.VouchedInPerson"
     with closing(sqlite3.connect(stack.folder / "audit.db")) as database:
-        rows = database.execute("select body from records where ce_type = ?", (kind,)).fetchall()
+        stored = "select body from records join bodies using (ce_id) where ce_type = ?"
+        rows = database.execute(stored, (kind,)).fetchall()
     told = [identity_events_pb2.VouchedInPerson.FromString(row[0]) for row in rows]
     return {each.session_id: each for each in told}
 
