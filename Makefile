@@ -7,7 +7,7 @@ WORKERS ?= 4
 # A module stays on one worker, since it shares a stack or a browser; the long ones come first.
 SPREAD = --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup run journey screenshots test soak bench check proto lock release-contracts k8s-check
+.PHONY: help setup run journey screenshots texts test soak bench check proto lock release-contracts k8s-check
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ journey: setup  ## Unlock a blocked card in Chromium, each step with its time; 0
 
 screenshots: setup  ## Every page in each of its states, at 320 and 1280 px, into build/screenshots
 	@$(PY) -m tests.web.screenshots build/screenshots
+
+texts: setup  ## Write services/web/locale/web.pot anew: every text of the pages, for translators
+	@$(PY) -m tests.contract.page_texts
 
 test: setup  ## All tests, small counts
 	@$(PY) -m pytest -n $(WORKERS) $(SPREAD)

@@ -19,6 +19,7 @@ from services.web import texts
 from services.web.domain import entries
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import JOURNEY_LIFE, STOPPED, Journey
+from services.web.domain.language import ENGLISH, Language, gettext, ngettext, speaking
 from services.web.help_dates import last_edited
 from services.web.ports import Peers as Peers
 from services.web.search_limit import SearchLimit
@@ -72,6 +73,7 @@ class House:
     templates: Environment
     searches: SearchLimit = field(default_factory=SearchLimit)
     sites: Sites = field(default_factory=Sites)
+    language: Language = ENGLISH
 
 
 class Elsewhere(Exception):
@@ -87,7 +89,11 @@ def environment() -> Environment:
     built = json.loads((STATIC_FILES / "built.json").read_text())
     loader = ChoiceLoader([PackageLoader("services.web"), PackageLoader("nhsuk_frontend_jinja")])
     # ChainableUndefined: the NHS components ask for parameters of parameters that are not there.
-    templates = Environment(loader=loader, undefined=ChainableUndefined, autoescape=True)
+    templates = Environment(
+        loader=loader, undefined=ChainableUndefined, autoescape=True, extensions=["jinja2.ext.i18n"]
+    )
+    templates.policies["ext.i18n.trimmed"] = True
+    templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.globals.update(built=built, texts=texts, entry_for=entry_for, last_edited=last_edited)
     templates.globals["parts"] = templates.get_template("parts.jinja").module
     for name in loader.list_templates():
@@ -143,17 +149,20 @@ class Visit:
         self.answered(csrf=csrf, spent_csrf=self.journey.csrf, **changes)
 
     def html(self, template: str, **values: Any) -> str:
-        """Return a template's text."""
-        return self.house.templates.get_template(template).render(
-            visit=self,
-            journey=self.journey,
-            fresh_uuid=self.house.randomness.uuid7,
-            settings=self.house.settings,
-            cspNonce=self.request.scope["state"]["nonce"],
-            reference=tracing.trace_id(),
-            report_link=partial(texts.report_link, self.house.settings.REPORT_PROBLEM_URL),
-            **values,
-        )
+        """Return a template's text, in the language of the house."""
+        language = self.house.language
+        with speaking(language):
+            return self.house.templates.get_template(template).render(
+                visit=self,
+                journey=self.journey,
+                fresh_uuid=self.house.randomness.uuid7,
+                settings=self.house.settings,
+                cspNonce=self.request.scope["state"]["nonce"],
+                htmlLang=language.tag,
+                reference=tracing.trace_id(),
+                report_link=partial(texts.report_link, self.house.settings.REPORT_PROBLEM_URL),
+                **values,
+            )
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page."""

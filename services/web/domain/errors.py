@@ -16,18 +16,19 @@ from services.web.domain.catalogue import (
     workstation,
 )
 from services.web.domain.entry import Ask, Entry
+from services.web.domain.language import text
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
-    ("The reader and the workstation", workstation.ENTRIES),
-    ("The unlock program", program.ENTRIES),
-    ("Your smartcard", card.ENTRIES),
-    ("You and your profile", holder.ENTRIES),
-    ("Security questions, where they are asked", questions.ENTRIES),
-    ("The security code", security_code.ENTRIES),
-    ("Your unlock", session.ENTRIES),
-    ("This service", service.ENTRIES),
-    ("Your browser", browser.ENTRIES),
-    ("Another front end", api.ENTRIES),
+    (text("The reader and the workstation"), workstation.ENTRIES),
+    (text("The unlock program"), program.ENTRIES),
+    (text("Your smartcard"), card.ENTRIES),
+    (text("You and your profile"), holder.ENTRIES),
+    (text("Security questions, where they are asked"), questions.ENTRIES),
+    (text("The security code"), security_code.ENTRIES),
+    (text("Your unlock"), session.ENTRIES),
+    (text("This service"), service.ENTRIES),
+    (text("Your browser"), browser.ENTRIES),
+    (text("Another front end"), api.ENTRIES),
 )
 
 CATALOGUE: dict[str, Entry] = {entry.code: entry for _, entries in GROUPS for entry in entries}

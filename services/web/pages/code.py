@@ -7,6 +7,7 @@ from starlette.responses import Response
 from services.web import texts, use_cases
 from services.web.domain import entries
 from services.web.domain.journey import ADDRESS, CODE, PASSCODE
+from services.web.domain.language import filled
 from services.web.pages.steps import held, holder_of, session_at
 from services.web.ports import CodeStatus, Holder, Redemption, SessionView, Verdict
 from services.web.visit import Elsewhere, Stop, Visit
@@ -24,7 +25,7 @@ async def _page(
     status = await use_cases.newest_code(visit.peers, holder)
     if status is None:
         raise Elsewhere(ADDRESS)
-    told: dict[str, Any] = {"error": error.format(digits=status.digits), "error_code": error_code}
+    told: dict[str, Any] = {"error": filled(error, digits=status.digits), "error_code": error_code}
     return visit.page("code.jinja", view=view, holder=holder, **told, **delivery_of(visit, status))
 
 

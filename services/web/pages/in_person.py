@@ -78,7 +78,7 @@ async def vouch(visit: Visit) -> Response:
     """Take the RA's word, have the session authorised by it, and sign the RA out."""
     view = await session_at(visit, VOUCH)
     person, basis = await person_of(visit, view), visit.form.get("basis", "")
-    wrong = {} if basis in texts.VOUCH_BASES else {"basis": texts.BASIS_MISSING}
+    wrong: dict[str, str] = {} if basis in texts.VOUCH_BASES else {"basis": texts.BASIS_MISSING}
     if visit.form.get("words_match") != "yes":
         wrong["words"] = texts.WORDS_NOT_CONFIRMED
     if wrong:

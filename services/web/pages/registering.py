@@ -13,6 +13,7 @@ from services.runtime import errors
 from services.web import texts, use_cases
 from services.web.domain import entries
 from services.web.domain.journey import REGISTER, REGISTER_CODE, REGISTER_EMAIL, REGISTERED, SIGN_IN
+from services.web.domain.language import filled
 from services.web.domain.questions import Answer, AnswersRefused, Offered
 from services.web.pages.code import delivery_of, named_code, sentence
 from services.web.pages.profile import answered, attended, own_profile
@@ -168,7 +169,7 @@ async def show_code(visit: Visit) -> Response:
 
 
 def _code_page(visit: Visit, status: CodeStatus, error: str = "", code: str = "") -> Response:
-    told: dict[str, Any] = {"error": error.format(digits=status.digits), "error_code": code}
+    told: dict[str, Any] = {"error": filled(error, digits=status.digits), "error_code": code}
     shown = told | {"holder": {"masked_address": visit.journey.mailbox}} | delivery_of(visit, status)
     return visit.page("register/code.jinja", **shown)
 

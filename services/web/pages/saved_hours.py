@@ -6,14 +6,19 @@ from dataclasses import asdict, dataclass
 
 from starlette.responses import JSONResponse, Response
 
+from services.web import texts
+from services.web.domain.language import text
 from services.web.ports import Savings, SavingsGroup
 from services.web.visit import Visit
 
 SAVED_HOURS = "/saved-hours"
 
 PUBLISHED_BASELINES = (
-    ("more than 16,000 hours a month", "if everyone who is eligible used this service"),
-    ("around 10,000 hours a month", "what locked smartcards cost the NHS, as told to smartcard users"),
+    (text("more than 16,000 hours a month"), text("if everyone who is eligible used this service")),
+    (
+        text("around 10,000 hours a month"),
+        text("what locked smartcards cost the NHS, as told to smartcard users"),
+    ),
 )
 """Source: S2, which names both. R20 to R22, R29."""
 
@@ -71,13 +76,13 @@ def plots(savings: Savings) -> list[Plot]:
     """Return what is drawn; a plot without a bar is left out."""
     most = sorted(savings.by_organisation, key=lambda group: (-group.unlocks, group.value))[:MOST_BARS]
     drawn = [
-        _plot("months", "Unlocks that saved a visit, by month", savings.by_month[-MOST_BARS:]),
-        _plot("organisations", "Unlocks that saved a visit, by organisation", most),
+        _plot("months", text("Unlocks that saved a visit, by month"), savings.by_month[-MOST_BARS:]),
+        _plot("organisations", text("Unlocks that saved a visit, by organisation"), most),
         Plot(
             "stages",
-            "How far sessions came",
-            "sessions",
-            _bars([(stage.name, stage.sessions) for stage in savings.stages]),
+            text("How far sessions came"),
+            text("sessions"),
+            _bars([(texts.STAGES.get(stage.name, stage.name), stage.sessions) for stage in savings.stages]),
         ),
     ]
     return [plot for plot in drawn if any(bar.value for bar in plot.bars)]
@@ -124,7 +129,10 @@ def _safe(value: str) -> str:
 
 def _plot(plot_id: str, title: str, groups: "list[SavingsGroup] | tuple[SavingsGroup, ...]") -> Plot:
     return Plot(
-        plot_id, title, "unlocks", _bars([(group.value or "not known", group.unlocks) for group in groups])
+        plot_id,
+        title,
+        text("unlocks"),
+        _bars([(group.value or text("not known"), group.unlocks) for group in groups]),
     )
 
 

@@ -1,9 +1,10 @@
 """The pages against fake processes, driven as a browser without JavaScript would."""
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp
 from services.web.routes import build_app
 from services.web.sessions import CookieSealer
 from services.web.settings import WebSettings
-from services.web.visit import House, Peers, environment
+from services.web.visit import House, Peers, Visit, environment
 from tests.fakes.clock import FakeClock
 from tests.fakes.randomness import SeededRandomness
 from tests.fakes.web_peers import (
@@ -30,9 +31,15 @@ from tests.fakes.web_peers import (
     World,
 )
 from tests.unit.web.front_end import FrontEnd
+from tests.unit.web.marked import MARKED, unmarked
 
 ORIGIN = "https://unlock.example.org"
 COOKIE_KEY = bytes(range(32))
+NAMES = re.compile(
+    r"NHS|nginx|Microsoft IIS|Quiet Clinic|Test (Trust|Registrar|Holder (One|Two))|Weekdays, 9 to 5"
+    r"|OF_A_NEWER_SERVICE|Question number \d+\?|\"><script>alert\(1\)</script>"
+)
+"""What pages show and nobody translates: product names, and what the fakes hold."""
 
 
 def web_settings(folder: Path, origin: str = ORIGIN) -> WebSettings:
@@ -168,3 +175,28 @@ async def front_end(app: ASGIApp) -> AsyncIterator[FrontEnd]:
     """Another front end, on a server or in a program: it sends no Origin."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         yield FrontEnd(client)
+
+
+SHOWN: set[int] = set()
+"""What was judged already, so that a page that many tests are shown is judged once."""
+
+
+@pytest.fixture(autouse=True)
+def every_text_can_be_translated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every page that a test is shown is rendered in marked letters too: nothing is said without them."""
+    found: list[str] = []
+    render = Visit.html
+
+    def both(visit: Visit, template: str, **values: Any) -> str:
+        html = render(visit, template, **values)
+        words = hash((template, re.sub(r"<[^>]*>|[0-9a-f]{32}", "", html)))
+        if words not in SHOWN and not template.startswith("help/redirects/"):
+            SHOWN.add(words)
+            house = replace(visit.house, language=MARKED, randomness=SeededRandomness())
+            there = replace(visit, house=house)
+            found.extend(f"{template}: {said}" for said in unmarked(render(there, template, **values), NAMES))
+        return html
+
+    monkeypatch.setattr(Visit, "html", both)
+    yield
+    assert not found, "\n".join(found)
