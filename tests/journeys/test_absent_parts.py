@@ -114,9 +114,11 @@ def test_F4_I6_codes_of_an_outage_are_all_mailed_once_and_told_in_order(
 
 def test_R45_no_agent_the_page_says_so_and_goes_on_when_it_is_back(lame: Stack) -> None:
     lame.slots.remove()
-    person = Person(lame, "spare-3")
+    person, before = Person(lame, "spare-3"), len(lame.agent.text)
     person.open_journey()
     person.say_why()
+    # Until it has heard of its page, an agent that comes back serves the session before.
+    wait_until("an agent that knows its page", lambda: "A page " in lame.agent.text[before:], 40)
     with without(lame, "agent"):
         person.wait_for(lambda page: "AGENT_AWAY" in page.codes, "the missing agent", AGENT_LIMIT)
 
