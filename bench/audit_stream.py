@@ -10,7 +10,6 @@ import asyncio
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from sqlalchemy import MetaData, Select, func, select
 
 from bench.blocks import cpu_seconds
+from bench.server import durable_postgres
 from deploy.local.child import Child
 from deploy.local.kafka import Kafka
 from deploy.local.keys import make_keys
@@ -259,17 +259,13 @@ def main() -> None:
     """Start the servers, measure, print."""
     events = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
     logs.configure("bench", "WARNING")
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        kafka, postgres = Kafka(folder / "kafka"), Postgres(folder / "postgres", durable=True)
+    with durable_postgres() as (folder, postgres):
+        kafka = Kafka(folder / "kafka")
         try:
             kafka.start()
-            postgres.start()
             asyncio.run(create(kafka.bootstrap))
             _print(*asyncio.run(measure(folder, kafka.bootstrap, postgres, events)), events)
         finally:
-            postgres.stop()
             kafka.kill()
 
 

@@ -10,19 +10,16 @@ statements and the commits of A on bare psycopg: A's own floor, since a mail mus
 import asyncio
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiosmtplib
-import psycopg
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from bench.blocks import interleaved, print_table
+from bench.server import Connections, durable_postgres
 from deploy.local.child import free_port, wait_until
-from deploy.local.postgres import Postgres
 from services.notifier.__main__ import MIGRATIONS
 from services.notifier.domain.delivery import Change, Contents, Delivery, News
 from services.notifier.events import event_of
@@ -132,25 +129,17 @@ class Bare:
         await self._clients[at].sendmail(SENDER, [RECIPIENT], self._mail)
 
 
-class Rows:
+class Rows(Connections):
     """B between what a delivery writes: eight are claimed, each is settled with its event in a commit."""
 
     def __init__(self, bare: Bare, url: str) -> None:
+        super().__init__(url, AT_ONCE)
         self._bare = bare
-        self._url = url.replace("postgresql+psycopg:", "postgresql:")
         self._event = event_of(CODE, Change(News.SENT, "", CODE.made_at)).message.SerializeToString()
-        self._idle: list[psycopg.AsyncConnection] = []
-
-    async def open(self) -> None:
-        self._idle = [await psycopg.AsyncConnection.connect(self._url) for _ in range(AT_ONCE)]
-
-    async def close(self) -> None:
-        for connection in self._idle:
-            await connection.close()
 
     async def run(self, count: int) -> None:
         for start in range(0, count, AT_ONCE):
-            now, connection = datetime.now(UTC), self._idle[0]
+            now, connection = datetime.now(UTC), self.idle[0]
             claimed = {"now": now, "until": now + CLAIMED, "most": min(AT_ONCE, count - start)}
             rows = await (await connection.execute(CLAIM, claimed)).fetchall()
             await connection.commit()
@@ -158,7 +147,7 @@ class Rows:
 
     async def _deliver(self, at: int, message_id: str, session_id: str) -> None:
         await self._bare.send(at)
-        connection, now = self._idle[at], datetime.now(UTC)
+        connection, now = self.idle[at], datetime.now(UTC)
         await (await connection.execute(SETTLE, (now, message_id))).fetchall()
         await connection.execute(TELL, (IDS.uuid7(), session_id, self._event, now))
         await connection.commit()
@@ -204,18 +193,13 @@ def main() -> None:
     logs.configure("bench", "WARNING")
     port = free_port()
     sink = subprocess.Popen([sys.executable, "-m", "bench.smtp_sink", str(port)], stdout=subprocess.PIPE)
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        postgres = Postgres(folder / "postgres", durable=True)
-        try:
-            postgres.start()
-            wait_until("the SMTP server", lambda: bool(sink.stdout and sink.stdout.readline()), 20)
+    try:
+        wait_until("the SMTP server", lambda: bool(sink.stdout and sink.stdout.readline()), 20)
+        with durable_postgres() as (_, postgres):
             asyncio.run(measure(postgres.create_database(), port, mails))
-        finally:
-            postgres.stop()
-            sink.terminate()
-            sink.wait()
+    finally:
+        sink.terminate()
+        sink.wait()
 
 
 if __name__ == "__main__":

@@ -9,19 +9,16 @@ codes are issued before, and not timed.
 
 import asyncio
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from bench.blocks import interleaved, print_table
+from bench.server import Connections, durable_postgres
 from deploy.local.keys import Keys, make_keys
-from deploy.local.postgres import Postgres
 from services.otp.__main__ import MIGRATIONS
 from services.otp.domain.code import Use
 from services.otp.domain.facts import CodeEntered, Verdict
@@ -96,25 +93,17 @@ class Subject:
             raise RuntimeError("a code was not redeemed")
 
 
-class Floor:
+class Floor(Connections):
     """The same rows, by as many connections."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.replace("postgresql+psycopg:", "postgresql:")
-        self._idle: list[psycopg.AsyncConnection] = []
-
-    async def open(self) -> None:
-        self._idle = [await psycopg.AsyncConnection.connect(self._url) for _ in range(AT_ONCE)]
-
-    async def close(self) -> None:
-        for connection in self._idle:
-            await connection.close()
+        super().__init__(url, AT_ONCE)
 
     async def redeem(self, grant: HolderGrant, token: str) -> None:
         await self._rows(grant, bytes(100))
 
     async def _rows(self, grant: HolderGrant, event: bytes) -> None:
-        connection, now = self._idle.pop(), datetime.now(UTC)
+        connection, now = self.idle.pop(), datetime.now(UTC)
         async with connection.cursor() as cursor:
             await cursor.execute(LOCK, (grant.holder_ref, Jsonb({}), grant.organisation))
             await cursor.fetchall()
@@ -124,7 +113,7 @@ class Floor:
             await cursor.execute(USE, (IDS.uuid7(), IDS.uuid7(), now, ends, code_id))
             await cursor.execute(TELL, (IDS.uuid7(), grant.session_id, event, now))
         await connection.commit()
-        self._idle.append(connection)
+        self.idle.append(connection)
 
 
 class SignedFloor(Floor):
@@ -210,15 +199,8 @@ def main() -> None:
     """Start the server, measure, print."""
     redeems = int(sys.argv[1]) if len(sys.argv) > 1 else REDEEMS
     logs.configure("bench", "WARNING")
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        postgres = Postgres(folder / "postgres", durable=True)
-        try:
-            postgres.start()
-            asyncio.run(measure(postgres.create_database(), make_keys(folder / "keys"), redeems))
-        finally:
-            postgres.stop()
+    with durable_postgres() as (folder, postgres):
+        asyncio.run(measure(postgres.create_database(), make_keys(folder / "keys"), redeems))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ import math
 import os
 import statistics
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from deploy.local.postgres import Postgres
+from bench.server import durable_postgres
 from services.audit.__main__ import MIGRATIONS
 from services.audit.consumer import eligible_in
 from services.audit.counting import STAGE_TYPES
@@ -145,15 +143,8 @@ def main() -> None:
     """Start the server, measure, print."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
     span = int(sys.argv[2]) if len(sys.argv) > 2 else MONTHS
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        postgres = Postgres(folder / "postgres", durable=True)
-        try:
-            postgres.start()
-            asyncio.run(run(postgres.create_database(), count, span))
-        finally:
-            postgres.stop()
+    with durable_postgres() as (_, postgres):
+        asyncio.run(run(postgres.create_database(), count, span))
 
 
 if __name__ == "__main__":

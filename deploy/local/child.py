@@ -5,11 +5,14 @@ thread that started it ends, so start children from the main thread. `setpriv` a
 becomes the child; a `preexec_fn` would do it too, but hangs now and then beside gRPC's threads.
 """
 
+import fcntl
+import functools
 import os
 import secrets
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +20,8 @@ from pathlib import Path
 
 PORTS = range(15000, 32000)
 """Below Linux's range for outgoing connections (ip_local_port_range, from 32768)."""
+CLAIMS = Path(tempfile.gettempdir()) / f"smartcard-unlock-ports-{os.getuid()}"
+"""A file in which whoever is given a port locks the byte of that number, for as long as it lives."""
 _given: set[int] = set()
 DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
@@ -29,7 +34,8 @@ def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listens on and that no outgoing connection will take.
 
     A port of the system's own choosing would come from the range of outgoing connections, and be gone
-    now and then by the time its process starts.
+    now and then by the time its process starts. One given here is not given again while this process
+    lives, neither here nor in another, though nobody may listen on it for seconds.
     """
     while True:
         port = secrets.choice(PORTS)
@@ -37,8 +43,15 @@ def free_port() -> int:
             continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
             _given.add(port)
             return port
+
+
+@functools.cache
+def _claims() -> int:
+    """Return the file of claims, open for good: a lock of this kind ends with the first close of its file."""
+    return os.open(CLAIMS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def wait_until(what: str, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> None:

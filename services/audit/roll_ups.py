@@ -172,9 +172,10 @@ async def moved(connection: AsyncConnection, ids: Sequence[str] | Select[tuple[s
     }
 
 
-async def covering(connection: AsyncConnection, period: Period) -> Cover:
-    """Cut a period into spans whose roll-ups stand, and the rest."""
-    return cover(period, await standing_spans(connection), await earliest(connection))
+async def covering(connection: AsyncConnection, *periods: Period) -> list[Cover]:
+    """Cut each period into spans whose roll-ups stand, and the rest."""
+    standing, first = await standing_spans(connection), await earliest(connection)
+    return [cover(period, standing, first) for period in periods]
 
 
 async def standing_spans(connection: AsyncConnection) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """The report on saved hours: from roll-ups where they stand, else from the records. Reads only."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, and_, func, select, union
@@ -31,17 +31,20 @@ class SqlSavings:
         """Sum the outcomes of a period by last word."""
         async with self._database.read() as connection:
             await see_one_moment(connection)
-            return (await _Summed.of(connection, await covering(connection, period), period)).counted()
+            [covered] = await covering(connection, period)
+            return (await _Summed.of(connection, covered, period)).counted()
 
     async def savings(self, period: Period, minutes_each: int) -> Savings:
         """Sum everything for a period."""
         async with self._database.read() as connection:
             await see_one_moment(connection)
-            covered = await covering(connection, period)
+            covered, ever = await covering(connection, period, Period())
             rows = await _Summed.of(connection, covered, period)
-            adoption = await self._adoption(connection, covered, period, rows.groups(By.ORGANISATION))
+            eligible = await self._eligible_holders(connection, ever)
+            users = await _users(connection, covered, period)
             stages = await _stages(connection, covered, period)
         groups = {by: rows.groups(by) for by in By}
+        adoption = _adoption(eligible, users, period, groups[By.ORGANISATION])
         by_route = {group.value: group.unlocked for group in groups[By.ROUTE]}
         done = Stage("Smartcard unlocked", sum(by_route.values()))
         saved = SavedTime(rows.counted(), minutes_each)
@@ -60,24 +63,11 @@ class SqlSavings:
                         row.session_id, row.ce_id, row.leaf_index, occurred, said, row.body_of is None
                     )
 
-    async def _adoption(
-        self, connection: AsyncConnection, covered: Cover, period: Period, groups: Sequence[Group]
-    ) -> tuple[Adoption, ...]:
-        eligible = await self._eligible_holders(connection)
-        users = await _users(connection, covered, period)
-        unlocks = {group.value: group.unlocks for group in groups}
-        names = {period.organisation} if period.organisation else eligible.keys() | users.keys()
-        return tuple(
-            Adoption(name, eligible.get(name, 0), users.get(name, 0), unlocks.get(name, 0))
-            for name in sorted(names - {""})
-        )
-
-    async def _eligible_holders(self, connection: AsyncConnection) -> dict[str, int]:
+    async def _eligible_holders(self, connection: AsyncConnection, ever: Cover) -> dict[str, int]:
         """By organisation, as its last import said, whenever that was."""
-        covered = await covering(connection, Period())
-        rolled = select(SPAN_IMPORTS).where(SPAN_IMPORTS.c.span.in_(covered.spans))
+        rolled = select(SPAN_IMPORTS).where(SPAN_IMPORTS.c.span.in_(ever.spans))
         told: list[Row] = [dict(row) for row in (await connection.execute(rolled)).mappings()]
-        for part in covered.ranges:
+        for part in ever.ranges:
             told += (await counting.imports(connection, part, self._eligible)).values()
         return {row["organisation"]: row["eligible"] for row in sorted(told, key=lambda row: row["relayseq"])}
 
@@ -116,6 +106,17 @@ class _Summed:
             sum(row[name] for _, row in sums) for name in ("unlocks", "repeats", "took_ms")
         )
         return Counted(unlocks, repeats, took, words)
+
+
+def _adoption(
+    eligible: Mapping[str, int], users: Mapping[str, int], period: Period, groups: Sequence[Group]
+) -> tuple[Adoption, ...]:
+    unlocks = {group.value: group.unlocks for group in groups}
+    names = {period.organisation} if period.organisation else eligible.keys() | users.keys()
+    return tuple(
+        Adoption(name, eligible.get(name, 0), users.get(name, 0), unlocks.get(name, 0))
+        for name in sorted(names - {""})
+    )
 
 
 async def _users(connection: AsyncConnection, covered: Cover, period: Period) -> dict[str, int]:

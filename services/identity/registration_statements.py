@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain.questions import WAITS_FOR, Attempt, Registration, Tries
+from services.identity.putting import put
 from services.identity.tables import answer_attempts, answer_tries, registrations
 
 _REGISTRATION = select(registrations).where(
@@ -67,7 +67,7 @@ class RegistrationWrites:
         """Keep a registration in place of the one before; a complete one ends what waited."""
         row = {"holder_ref": holder_ref, "complete": complete, "questions": " ".join(kept.questions)}
         row |= {"answers_hash": kept.answers_hash, "session_id": kept.session_id, "at": kept.at}
-        await self._put(registrations, row, ("holder_ref", "complete"))
+        await put(self._connection, registrations, [row])
         if complete:
             await self._connection.execute(delete(registrations).where(_mine(holder_ref, complete=False)))
 
@@ -78,11 +78,11 @@ class RegistrationWrites:
     async def keep_tries(self, holder_ref: str, card_ref: str, tries: Tries) -> None:
         """Keep the failures of a holder with one card."""
         row = {"holder_ref": holder_ref, "card_ref": card_ref, **asdict(tries)}
-        await self._put(answer_tries, row, ("holder_ref", "card_ref"))
+        await put(self._connection, answer_tries, [row])
 
     async def keep_attempt(self, attempt: Attempt) -> None:
         """Keep how an attempt was judged."""
-        await self._put(answer_attempts, asdict(attempt), ("session_id", "attempt_id"))
+        await put(self._connection, answer_attempts, [asdict(attempt)])
 
     async def clear_answers_lock(self, holder_ref: str, card_ref: str) -> bool:
         """End the lock of a holder's card; False where there is none."""
@@ -98,13 +98,6 @@ class RegistrationWrites:
         await self._connection.execute(delete(answer_attempts).where(old))
         waited = and_(registrations.c.complete.is_(False), registrations.c.at <= now - WAITS_FOR)
         await self._connection.execute(delete(registrations).where(waited))
-
-    async def _put(self, table: Any, row: dict[str, Any], key: tuple[str, ...]) -> None:
-        """Insert a row, or change the one of this key."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(table).values(row)
-        changed = {name: new.excluded[name] for name in row if name not in key}
-        await self._connection.execute(new.on_conflict_do_update(index_elements=list(key), set_=changed))
 
 
 def _mine(holder_ref: str, *, complete: bool) -> Any:

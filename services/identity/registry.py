@@ -3,13 +3,11 @@
 A batch is a dozen statements whatever its size, so a million rows pass in bounded memory.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, func, or_, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import approved_domains
@@ -31,6 +29,7 @@ from services.identity.domain.allow_list import ListChange, on_list
 from services.identity.domain.facts import Fact, HoldersImported
 from services.identity.domain.holder import CardStatus
 from services.identity.import_plan import IMPORT, NewAddress, Plan, StoredCard, StoredHolder
+from services.identity.putting import put
 from services.identity.storage import PROCESS
 from services.identity.tables import (
     STANDING,
@@ -133,21 +132,19 @@ class SqlRegistry:
         now = self._clock.now()
         changed = [plan.organisations[code] for code in sorted(plan.changed_organisations)]
         named = [{"code": each.code, "name": each.name, "changed_at": now} for each in changed]
-        await _put(connection, organisations, named)
-        await _put(connection, registration_authorities, [_contact(each) for each in changed])
+        await put(connection, organisations, named)
+        await put(connection, registration_authorities, [_contact(each) for each in changed])
         changes = [ListChange(entry, change, IMPORT, now) for entry, change in plan.list_changes]
         await self._list_changes.write(connection, changes)
-        await _put(
-            connection, holders, [_holder(plan.holders[each]) for each in sorted(plan.changed_holders)]
-        )
-        await _put(connection, addresses, [_address(each) | {"set_at": now} for each in plan.new_addresses])
+        await put(connection, holders, [_holder(plan.holders[each]) for each in sorted(plan.changed_holders)])
+        await put(connection, addresses, [_address(each) | {"set_at": now} for each in plan.new_addresses])
         lifted = plan.changed_cards & plan.lifted
         kept = [vars(plan.cards[each]) for each in sorted(plan.changed_cards - lifted)]
-        await _put(connection, cards, kept, {"status": _stays_frozen})
-        await _put(connection, cards, [vars(plan.cards[each]) for each in sorted(lifted)])
+        await put(connection, cards, kept, {"status": _stays_frozen})
+        await put(connection, cards, [vars(plan.cards[each]) for each in sorted(lifted)])
         for each in sorted(lifted):
             await spend_freeze_tokens(connection, plan.cards[each].holder_ref, each)
-        await _put(connection, roles, [_role(key, plan.roles[key]) for key in sorted(plan.roles)])
+        await put(connection, roles, [_role(key, plan.roles[key]) for key in sorted(plan.roles)])
 
     async def _eligible(self, connection: AsyncConnection) -> dict[str, int]:
         """Return, by organisation, the holders who could unlock a card of theirs today (R15)."""
@@ -219,24 +216,6 @@ def _stays_frozen(new: ColumnElement[str]) -> ColumnElement[str]:
     """The status that stands: what somebody froze is not thawed, whatever this batch knew of it (R64)."""
     frozen, active = CardStatus.FROZEN.value, CardStatus.ACTIVE.value
     return case((and_(cards.c.status == frozen, new == active), frozen), else_=new)
-
-
-async def _put(
-    connection: AsyncConnection,
-    table: Table,
-    rows: Iterable[Mapping[str, Any]],
-    kept: Mapping[str, Callable[[ColumnElement[Any]], ColumnElement[Any]]] = MappingProxyType({}),
-) -> None:
-    """Insert rows, or set what differs where their key is there already; `kept` says what else counts."""
-    rows = list(rows)
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    new = dialect.insert(table)
-    keys = [column.name for column in table.primary_key]
-    others = {name: new.excluded[name] for name in rows[0] if name not in keys}
-    others |= {name: rule(new.excluded[name]) for name, rule in kept.items()}
-    await connection.execute(new.on_conflict_do_update(index_elements=keys, set_=others), rows)
 
 
 def _organisation(row: Any) -> Organisation:

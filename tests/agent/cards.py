@@ -3,7 +3,9 @@
 import secrets
 import time
 
-from deploy.local.pcsc import OwnPcscd
+from smartcard import scard
+
+from deploy.local.pcsc import READERS, OwnPcscd
 from deploy.local.virtual_card import personalise
 from services.agent.holding import CannotHold, Hold
 from services.card_gateway.card.facts import CardFacts
@@ -23,6 +25,15 @@ def new_card(pcsc: OwnPcscd, **wishes: object) -> str:
     name = f"card-{secrets.token_hex(4)}"
     personalise(pcsc.cards, name, **{"pin": OLD_PIN, "puk": "13572468", **wishes})
     return name
+
+
+def cards_seen() -> int:
+    """Return how many cards the service knows of: it looks into its readers every 0.4 s."""
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    unaware = [(reader, scard.SCARD_STATE_UNAWARE) for reader in READERS]
+    _, states = scard.SCardGetStatusChange(context, 0, unaware)
+    scard.SCardReleaseContext(context)
+    return sum(bool(state & scard.SCARD_STATE_PRESENT) for _, state, _ in states)
 
 
 def reset_of(read: Report) -> Script:

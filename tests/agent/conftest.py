@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from deploy.local.child import wait_until
 from deploy.local.pcsc import OwnPcscd
+from tests.agent.cards import cards_seen
 from tests.agent.shown import Shown, x_server
 from tests.fixtures.pcsc import own_pcscd
 
@@ -17,8 +19,9 @@ def pcscd() -> OwnPcscd:
 
 @pytest.fixture
 def pcsc(pcscd: OwnPcscd) -> Iterator[OwnPcscd]:
-    """The service, running, both readers empty."""
+    """The service, running, both readers empty and known to be."""
     _empty(pcscd)
+    wait_until("the service to see that its readers are empty", lambda: cards_seen() == 0, 30)
     yield pcscd
     _empty(pcscd)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.child import free_port
+from deploy.local.child import free_port, wait_until
 from deploy.local.keys import Keys, issue, make_keys
 from deploy.local.pcsc import OwnPcscd
 from services.agent.doctor.examination import LONGEST_SECONDS
@@ -25,7 +25,7 @@ from services.agent.doctor.gateway import GatewayExamination
 from services.agent.settings import AgentSettings
 from services.runtime.clock import SystemClock
 from services.runtime.randomness import SystemRandomness
-from tests.agent.cards import new_card
+from tests.agent.cards import cards_seen, new_card
 from tests.agent.gateway import ScriptedGateway
 from tests.fakes.proxy import ConnectProxy
 
@@ -123,7 +123,7 @@ async def test_R10_a_socket_that_is_not_for_us_is_no_permission(
 async def test_R45_two_cards_are_told(pcsc: OwnPcscd, environment: dict[str, str]) -> None:
     pcsc.insert(new_card(pcsc), 0)
     pcsc.insert(new_card(pcsc), 1)
-    await asyncio.sleep(1)  # the service looks at its readers every 0.4 s
+    wait_until("the service to see two cards", lambda: cards_seen() == 2, 30)
 
     status, found = await doctor(environment)
 

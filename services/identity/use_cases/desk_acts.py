@@ -3,15 +3,18 @@
 Where the deployment asks for a second RA, an address only waits: `second_ra.py`.
 """
 
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from services.identity.domain.acts import ActKind
 from services.identity.domain.contact import AddressTrouble, typed_address
+from services.identity.domain.desk import RegistryCard
 from services.identity.domain.facts import (
     AddressProposalEnded,
     AddressProposed,
     AnswersLockCleared,
     CardFrozen,
+    Fact,
     FreezeLifted,
 )
 from services.identity.domain.holder import CardStatus
@@ -21,6 +24,17 @@ from services.identity.use_cases.acting import ADDRESS_WAITS, RA_DAILY_LIMIT, Ca
 
 CARD_NOT_AS_SHOWN = "CARD_NOT_AS_SHOWN"
 """The card is not this holder's, or has not the status any more that the act is for."""
+
+
+@dataclass(frozen=True)
+class CardAct:
+    """An act for one card."""
+
+    kind: ActKind
+    change: Callable[[Case], Awaitable[bool]]
+    """False: the card is not as the act needs it."""
+    told: Callable[[Case, str], Fact]
+    is_done: Callable[[RegistryCard], bool]
 
 
 class DeskActs:
@@ -82,54 +96,65 @@ class DeskActs:
     async def freeze(self, errand: Errand, card_ref: str) -> Refused | str:
         """Freeze a card that is ACTIVE; empty where it is frozen. Raises GrantRefused."""
 
-        async def act(case: Case) -> str:
+        async def change(case: Case) -> bool:
             holder_ref = case.record.holder_ref
-            if not await case.work.restate(holder_ref, card_ref, CardStatus.ACTIVE, CardStatus.FROZEN):
-                return CARD_NOT_AS_SHOWN
-            await case.keep(self._parts.randomness.uuid7(), ActKind.CARD_FROZEN, card_ref)
-            await case.work.tell(_frozen(case, card_ref))
-            return ""
+            return await case.work.restate(holder_ref, card_ref, CardStatus.ACTIVE, CardStatus.FROZEN)
 
-        async def stands(case: Case) -> bool:
-            return any(card.status is CardStatus.FROZEN for card in case.cards(card_ref))
-
-        errand, kind = replace(errand, card_ref=card_ref), ActKind.CARD_FROZEN
-        return await acting(self._parts, errand, kind, act, stands=stands)
+        return await self._on_card(
+            errand, card_ref, CardAct(ActKind.CARD_FROZEN, change, _frozen, _is_frozen)
+        )
 
     async def lift_freeze(self, errand: Errand, card_ref: str) -> Refused | str:
         """Lift a freeze; what mails could freeze the card until now is spent. Raises GrantRefused."""
 
-        async def act(case: Case) -> str:
+        async def change(case: Case) -> bool:
             holder_ref = case.record.holder_ref
             if not await case.work.restate(holder_ref, card_ref, CardStatus.FROZEN, CardStatus.ACTIVE):
-                return CARD_NOT_AS_SHOWN
+                return False
             await case.work.spend_freeze_tokens(holder_ref, card_ref)
-            await case.keep(self._parts.randomness.uuid7(), ActKind.FREEZE_LIFTED, card_ref)
-            await case.work.tell(_lifted(case, card_ref))
-            return ""
+            return True
 
-        async def stands(case: Case) -> bool:
-            return any(card.status is CardStatus.ACTIVE for card in case.cards(card_ref))
-
-        errand, kind = replace(errand, card_ref=card_ref), ActKind.FREEZE_LIFTED
-        return await acting(self._parts, errand, kind, act, stands=stands)
+        return await self._on_card(
+            errand, card_ref, CardAct(ActKind.FREEZE_LIFTED, change, _lifted, _is_active)
+        )
 
     async def clear_answers_lock(self, errand: Errand, card_ref: str) -> Refused | str:
         """End the lock that three failures led to: three more tries. Raises GrantRefused, QUESTIONS_OFF."""
 
-        async def act(case: Case) -> str:
+        async def change(case: Case) -> bool:
             questions_on(self._parts)
-            if not await case.work.clear_answers_lock(case.record.holder_ref, card_ref):
+            return await case.work.clear_answers_lock(case.record.holder_ref, card_ref)
+
+        act = CardAct(ActKind.ANSWERS_CLEARED, change, _cleared, _is_unlocked)
+        return await self._on_card(errand, card_ref, act)
+
+    async def _on_card(self, errand: Errand, card_ref: str, asked: CardAct) -> Refused | str:
+        """Change one card, keep the act and tell it; CARD_NOT_AS_SHOWN where there is nothing to change."""
+
+        async def act(case: Case) -> str:
+            if not await asked.change(case):
                 return CARD_NOT_AS_SHOWN
-            await case.keep(self._parts.randomness.uuid7(), ActKind.ANSWERS_CLEARED, card_ref)
-            await case.work.tell(_cleared(case, card_ref))
+            await case.keep(self._parts.randomness.uuid7(), asked.kind, card_ref)
+            await case.work.tell(asked.told(case, card_ref))
             return ""
 
         async def stands(case: Case) -> bool:
-            return any(card.answers_locked_at is None for card in case.cards(card_ref))
+            return any(map(asked.is_done, case.cards(card_ref)))
 
-        errand, kind = replace(errand, card_ref=card_ref), ActKind.ANSWERS_CLEARED
-        return await acting(self._parts, errand, kind, act, stands=stands)
+        errand = replace(errand, card_ref=card_ref)
+        return await acting(self._parts, errand, asked.kind, act, stands=stands)
+
+
+def _is_frozen(card: RegistryCard) -> bool:
+    return card.status is CardStatus.FROZEN
+
+
+def _is_active(card: RegistryCard) -> bool:
+    return card.status is CardStatus.ACTIVE
+
+
+def _is_unlocked(card: RegistryCard) -> bool:
+    return card.answers_locked_at is None
 
 
 def _frozen(case: Case, card_ref: str) -> CardFrozen:

@@ -5,6 +5,7 @@ still be.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from services.identity.domain.acts import ActKind
 from services.identity.domain.desk import ROLE
@@ -45,10 +46,7 @@ class SecondRa:
             await confirmed.let_stand(self._parts.randomness.uuid7(), proposal.address)
             return ""
 
-        async def stands(case: Case) -> bool:
-            return await _shown(case, proposal_id) is None
-
-        kind = ActKind.ADDRESS_SET
+        kind, stands = ActKind.ADDRESS_SET, partial(_is_ended, proposal_id=proposal_id)
         return await acting(self._parts, errand, kind, act, stands=stands, needs_reason=False)
 
     async def decline(self, errand: Errand, proposal_id: str) -> Refused | str:
@@ -62,9 +60,7 @@ class SecondRa:
             await case.keep(self._parts.randomness.uuid7(), ActKind.ADDRESS_DECLINED)
             return ""
 
-        async def stands(case: Case) -> bool:
-            return await _shown(case, proposal_id) is None
-
+        stands = partial(_is_ended, proposal_id=proposal_id)
         return await acting(self._parts, errand, ActKind.ADDRESS_DECLINED, act, stands=stands)
 
 
@@ -72,6 +68,10 @@ async def _shown(case: Case, proposal_id: str) -> Proposal | None:
     """Return the proposal that the RA was shown, while it waits."""
     waiting = await case.work.waiting_address(case.record.holder_ref, case.now)
     return waiting.proposal if waiting and waiting.proposal.proposal_id == proposal_id else None
+
+
+async def _is_ended(case: Case, proposal_id: str) -> bool:
+    return await _shown(case, proposal_id) is None
 
 
 async def _end(case: Case, proposal: Proposal, ending: Ending) -> None:

@@ -14,12 +14,21 @@ class Question:
     text: str
 
 
+LONGEST_ANSWER = 200
+"""Characters that are passed on; identity, which takes 100 at a registration, says what is too long."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One answer as typed."""
 
     question: str
     text: str = field(repr=False)
+
+    @classmethod
+    def typed(cls, question: str, text: str) -> "Answer":
+        """Return an answer, cut to what is passed on."""
+        return cls(question, text[:LONGEST_ANSWER])
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,6 @@ from services.web.pages.steps import session_at
 from services.web.ports import SessionView
 from services.web.visit import Elsewhere, Visit
 
-LONGEST_ANSWER = 200
-"""Characters that are passed on; identity takes 100 at a registration."""
-
 
 async def show_questions(visit: Visit) -> Response:
     """Ask the holder's four questions."""
@@ -25,10 +22,7 @@ async def show_questions(visit: Visit) -> Response:
 async def answer_questions(visit: Visit) -> Response:
     """Have the answers judged; right ones open the way to a code."""
     view, asked = await _asked(visit)
-    answers = [
-        Answer(question.code, visit.form.get(question.code, "")[:LONGEST_ANSWER])
-        for question in asked.questions
-    ]
+    answers = [Answer.typed(question.code, visit.form.get(question.code, "")) for question in asked.questions]
     judged = await use_cases.answer_questions(visit.peers, view, answers, visit.attempt_id)
     if judged.verdict is AnswersVerdict.RIGHT:
         visit.step_up()

@@ -21,8 +21,6 @@ from services.web.pages.steps import session_of
 from services.web.ports import Asked, CodeStatus, Refused, SessionView, Verdict
 from services.web.visit import Elsewhere, Stop, Visit
 
-LONGEST_ANSWER = 200
-"""Characters that are passed on; identity says what is too long."""
 PLACES = ("1", "2", "3", "4")
 """Of the form. Source: S1, "4 security questions"."""
 AT_EMAIL = frozenset({"EMAIL_MISSING", "EMAIL_MALFORMED", "EMAIL_DOMAIN_NOT_ALLOWED"})
@@ -67,7 +65,7 @@ async def _offered(visit: Visit) -> Offered:
 
 def _answer(visit: Visit, place: str) -> Answer:
     form = visit.form
-    return Answer(form.get(f"question_{place}", "")[:32], form.get(f"answer_{place}", "")[:LONGEST_ANSWER])
+    return Answer.typed(form.get(f"question_{place}", "")[:32], form.get(f"answer_{place}", ""))
 
 
 def _errors(refused: AnswersRefused, answers: list[Answer]) -> dict[str, str]:
