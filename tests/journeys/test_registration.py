@@ -88,13 +88,16 @@ def test_R41_R42_R43_R48_R57_R58_a_holder_registers_and_later_unlocks_the_locked
     person = PersonInChromium(stack, HOLDER, tab)
     person.come_to_questions()
     assert len(codes_mailed(stack, person.card)) == 1
+    person.answer_questions(WRONG, "/questions")
+    tab.go_back()  # to the form that was sent, and what is typed there now counts
+    expect(tab.locator(".nhsuk-error-summary")).to_have_count(0)
     person.answer_questions(AS_TYPED_LATER, "/address")
     person.unlock_after_answers(older=1)
 
     expect(tab.locator("h1")).to_have_text("Your smartcard is unlocked and ready to use")
     assert Judge(stack.pcsc).pin_verifies(person.new_pin)
     wait_until("the records", lambda: audited(stack, "HolderRegistered") == 1, 20)
-    wait_until("the records", lambda: audited(stack, "QuestionsAnswered") == 1, 20)
+    wait_until("the records", lambda: audited(stack, "QuestionsAnswered") == 2, 20)
 
 
 def test_R48_three_wrong_answers_lead_to_the_ra_who_ends_the_lock(

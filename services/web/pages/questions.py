@@ -1,6 +1,7 @@
 """The security questions before a code: only where the policy is on. R48.
 
-Nothing says which answer was wrong, and what was typed is on no page again.
+Nothing says which answer was wrong, and what was typed is on no page again. Each form is an attempt of its
+own: sent twice it is judged once, and what another tab was told is no answer to it.
 """
 
 from starlette.responses import Response

@@ -1,5 +1,6 @@
 """Security questions on pages and over the JSON API; 404 where they are off."""
 
+import asyncio
 import re
 from dataclasses import replace
 from html import unescape
@@ -212,13 +213,30 @@ async def test_R48_three_failures_lead_to_the_ra_with_how_to_reach_them(asked: V
     assert "issue_code" not in world.names()
 
 
-async def test_R48_a_form_that_is_sent_twice_is_one_attempt(asked: Visitor, world: World) -> None:
+async def test_R48_a_form_that_is_sent_twice_at_once_and_again_later_is_one_attempt(
+    asked: Visitor, world: World
+) -> None:
     await reach_questions(asked, world)
     form = asked.page.text
-    await asked.submit("/questions", **WRONG)
-    await asked.submit("/questions", page=form, **WRONG)
+    twice = await asyncio.gather(*(asked.submit("/questions", page=form, **WRONG) for _ in range(2)))
+    later = await asked.submit("/questions", page=form, **WRONG)
 
+    assert ["You have 2 tries left" in page.text for page in (*twice, later)] == [True] * 3
     assert world.tries_left == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "at", "left"), [(RIGHT, "/address", 2), (WRONG, "/questions", 1)], ids=["right", "wrong"]
+)
+async def test_R48_the_form_of_another_tab_is_judged_by_its_own_answers(
+    asked: Visitor, world: World, typed: dict[str, str], at: str, left: int
+) -> None:
+    await reach_questions(asked, world)
+    tabs = [(await asked.open("/questions")).text for _ in range(2)]
+    await asked.submit("/questions", page=tabs[0], **WRONG)
+    await asked.submit("/questions", page=tabs[1], **typed)
+
+    assert (asked.at(), world.tries_left) == (at, left)
 
 
 @pytest.mark.parametrize("code", ["NOT_REGISTERED", "ANSWERS_LOCKED"])
