@@ -1,13 +1,16 @@
-"""What a killed agent must still know: its session, the step under way, reports not yet acknowledged.
+"""What a killed agent must still know: its session, the one on offer, the step under way, reports not yet
+acknowledged.
 
 One file of JSON lines, 0600, only ever added to, so that a line costs microseconds while a card is held and a
-torn last line loses nothing but itself. It holds the session's token and private key, and of the card's
-answers status words only. A new session replaces it.
+torn line loses nothing but itself. It holds both sessions' tokens and private keys, and of the card's answers
+status words only. A new session replaces it. A line of a later version's is passed over.
 """
 
 import base64
+import errno
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +19,9 @@ from typing import Any
 from services.agent.ports import Session
 from services.agent.sealing import public_key_of
 from services.card_gateway.card.script import Answer, End, Kind, Report
+
+NOT_WRITTEN = "STATE_FOLDER_NOT_WRITABLE"
+"""What the person is told where a line could not be written, by the name that `doctor` gives it."""
 
 _WITHOUT_DATA = frozenset({Kind.RESET.value, Kind.RECOVER.value})
 """Kinds that are judged by status words alone; the end of any other is lost with its data."""
@@ -46,6 +52,8 @@ class Remembered:
     """By step id: every step that was begun."""
     unacknowledged: list[str]
     """Ids of the steps whose report the gateway has not confirmed."""
+    offered: Session | None
+    """The other one that was on offer last: a page may have claimed it."""
 
 
 class Journal:
@@ -58,13 +66,30 @@ class Journal:
         self._file: int | None = None
 
     def begin_session(self, session: Session) -> None:
-        """Forget the earlier session and remember this one, on the disk before we return. Raises OSError."""
+        """Forget all before and remember this session, on the disk before we return.
+
+        Raises OSError: then what was known before is still known, and nobody may be shown this one.
+        """
         fresh = self._path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        self._file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
-        self._write(session=session.session_id, token=session.agent_token, key=_text(session.private_key))
-        os.fsync(self._file)
-        fresh.replace(self._path)
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+        try:
+            _write_line(file, {"session": session.session_id, **_secrets(session)})
+            os.fsync(file)
+            fresh.replace(self._path)
+        except OSError:
+            os.close(file)
+            raise
+        self._go_on_in(file)
+
+    def offer(self, session: Session) -> None:
+        """Remember a session that is to be on offer beside ours, in place of one before, on the disk.
+
+        Raises OSError: then nobody may be shown it.
+        """
+        self._write(offer=session.session_id, **_secrets(session))
+        if self._file is not None:
+            os.fsync(self._file)
 
     def begin_step(self, step_id: str, kind: Kind) -> None:
         """A step begins. Raises OSError: then it must not, for nobody could tell of it after a crash."""
@@ -87,19 +112,23 @@ class Journal:
         self._add(acknowledged=step_id)
 
     def forget(self) -> None:
-        """The session is over."""
+        """The session is over, and no other is on offer."""
         self._path.unlink(missing_ok=True)
-        self._file = None
+        self._go_on_in(None)
 
     def recall(self) -> Remembered | None:
         """Return what an earlier run left, if anything, and go on in the same file."""
         with suppress(FileNotFoundError):
             lines = _lines(self._path.read_bytes())
             if lines and "session" in lines[0]:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-                os.write(self._file, b"\n")  # ends a torn line
+                self._go_on_in(os.open(self._path, os.O_WRONLY | os.O_APPEND))
                 return _remembered(lines)
         return None
+
+    def _go_on_in(self, file: int | None) -> None:
+        if self._file is not None:
+            os.close(self._file)
+        self._file = file
 
     def _add(self, **fact: object) -> None:
         with suppress(OSError):  # a full disk is no reason to stop between two commands
@@ -107,7 +136,14 @@ class Journal:
 
     def _write(self, **fact: object) -> None:
         if self._file is not None:
-            os.write(self._file, json.dumps(fact).encode() + b"\n")
+            _write_line(self._file, fact)
+
+
+def _write_line(file: int, fact: Mapping[str, object]) -> None:
+    """Add a line, which begins anew where the last was torn. Raises OSError, also where it is torn itself."""
+    line = b"\n" + json.dumps(fact).encode() + b"\n"
+    if os.write(file, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _lines(raw: bytes) -> list[dict[str, Any]]:
@@ -121,6 +157,7 @@ def _lines(raw: bytes) -> list[dict[str, Any]]:
 def _remembered(lines: list[dict[str, Any]]) -> Remembered:
     steps: dict[str, Ran] = {}
     confirmed: set[str] = set()
+    offered = None
     ran = Ran("")
     for line in lines[1:]:
         match line:
@@ -135,15 +172,17 @@ def _remembered(lines: list[dict[str, Any]]) -> Remembered:
                 ran.report = Report(tuple(ran.answers), End(end), in_flight, rule)
             case {"acknowledged": step_id}:
                 confirmed.add(step_id)
+            case {"offer": session_id, "token": _, "key": _}:
+                offered = _session(session_id, line)
     reports = {step_id: ran.found() for step_id, ran in steps.items()}
     waiting = [step_id for step_id in steps if step_id not in confirmed]
-    return Remembered(_session(lines[0]), reports, waiting)
+    return Remembered(_session(lines[0]["session"], lines[0]), reports, waiting, offered)
 
 
-def _session(line: dict[str, Any]) -> Session:
+def _session(session_id: str, line: dict[str, Any]) -> Session:
     private_key = base64.b64decode(line["key"])
-    return Session(line["session"], line["token"], private_key, public_key_of(private_key))
+    return Session(session_id, line["token"], private_key, public_key_of(private_key))
 
 
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")
+def _secrets(session: Session) -> dict[str, str]:
+    return {"token": session.agent_token, "key": base64.b64encode(session.private_key).decode("ascii")}

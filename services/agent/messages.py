@@ -34,6 +34,8 @@ PROBLEMS = {
     "Tell IT.",
     "AGENT_CERTIFICATE_EXPIRED": "This computer's certificate for the unlock service has expired. Tell IT.",
     "AGENT_CERTIFICATE_REFUSED": "The unlock service does not accept this computer's certificate. Tell IT.",
+    "STATE_FOLDER_NOT_WRITABLE": "This program cannot write into its folder, and does nothing that it cannot "
+    "write down. Free some space on the disk, or tell IT.",
     "SESSION_LOST": "This session is not known any more. A new one begins.",
     "PAGE_ADDRESS_REFUSED": "The service gave an address that this computer does not trust. Tell IT.",
 }

@@ -76,7 +76,7 @@ async def _serve(settings: AgentSettings, journal: Journal) -> None:
         service, watch, window, journal, settings.GATEWAY_NAME, only_typed_here=settings.PIN_ENTRY == "agent"
     )
     randomness = SystemRandomness()
-    spare = Spare(gateway, window, watch, Backoff(0.5, 15.0, share), randomness)
+    spare = Spare(gateway, window, watch, journal, Backoff(0.5, 15.0, share), randomness)
     agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)
     _on_end(face, agent)
     warner = Warner(service, watch, window, idle=lambda: not spare.is_kept)

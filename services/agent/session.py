@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from services.agent import enrolment
 from services.agent.backoff import Backoff
-from services.agent.journal import Journal
+from services.agent.journal import NOT_WRITTEN, Journal
 from services.agent.polling import POLL_SECONDS, poll
 from services.agent.ports import (
     Doing,
@@ -82,9 +82,8 @@ class Agent:
         log.info("ready", resumed=session is not None)
         while not self._stop.is_set():
             session = session or await self._attach()
-            if session is not None:
-                await self._serve(session)
-            session = await self._next()
+            if session is not None and await self._serve(session):
+                session = await self._next()
         await self._spare.hand_over()
 
     def _recalled(self) -> Session | None:
@@ -93,20 +92,25 @@ class Agent:
             return None
         self._reports, self._unreported = remembered.reports, remembered.unacknowledged
         self._unsure = True
+        if remembered.offered is not None:
+            self._spare.recall(remembered.offered)
         return remembered.session
 
     async def _next(self) -> Session | None:
-        """Return the session that was on offer meanwhile, if there is one."""
+        """Return the session that was on offer meanwhile, if there is one; the one before is forgotten."""
         claimed = self._spare.taken.is_set()
         offer = await self._spare.hand_over()
-        if offer is None or self._stop.is_set():
+        if offer is None:
+            self._journal.forget()
             return None
         session, pairing = offer
-        self._remember_session(session)
+        if not await self._remember_session(session) or self._stop.is_set():
+            return None
+        self._unsure = not claimed  # a page may have claimed it since it was asked last
         if claimed:
             words = matching_words(session.session_id, session.public_key)
             self._window.begun_anew(session.session_id, words)
-        else:
+        elif pairing is not None:
             self._offer(session, pairing)
         return session
 
@@ -121,38 +125,47 @@ class Agent:
                 await self._pause(away)
                 continue
             session = Session(offer[0], offer[1], private_key, public_key)
-            self._begin(session, offer[2])
-            return session
+            log.info("attached", session_id=session.session_id)
+            if await self._remember_session(session):
+                self._offer(session, offer[2])
+                return session
         return None
 
-    def _begin(self, session: Session, pairing: Pairing) -> None:
-        self._remember_session(session)
+    async def _remember_session(self, session: Session) -> bool:
+        """Write it down before anybody is shown it, however long that takes; False where we were stopped."""
+        while True:
+            try:
+                self._journal.begin_session(session)
+                break
+            except OSError:
+                log.warning("session_not_written", session_id=session.session_id)
+                self._window.problem(NOT_WRITTEN)
+            if self._stop.is_set():
+                return False
+            await self._wait()
         self._backoff.reset()
-        log.info("attached", session_id=session.session_id)
-        self._offer(session, pairing)
-
-    def _remember_session(self, session: Session) -> None:
-        self._journal.begin_session(session)
         self._reports, self._unreported, self._unsure = {}, [], False
         self._proven, self._signed_in = None, False
+        return True
 
-    async def _serve(self, session: Session) -> None:
-        """Do what the session asks until it ends, is lost, or we are stopped."""
+    async def _serve(self, session: Session) -> bool:
+        """Do what the session asks; True when it has ended, is lost or is left, False when we are stopped."""
         try:
             while not self._stop.is_set():
                 for step_id in list(self._unreported):
                     await self._do(session, await self._deliver(session, step_id))
                 if await self._polled_to_the_end(session):
-                    self._journal.forget()
-                    return
+                    return True
                 if self._spare.taken.is_set():
                     log.info("session_left", session_id=session.session_id)
-                    return
+                    return True
         except SessionLost as lost:
             log.warning("session_lost", session_id=session.session_id, code=str(lost))
             self._window.problem("SESSION_LOST")
-            self._journal.forget()
-            await self._pause(GatewayAway(str(lost)), tell=False)
+            await self._wait()
+            return True
+        else:
+            return False
         finally:
             await self._steps.release()
 
@@ -263,12 +276,15 @@ class Agent:
         if report.end is not End.COMPLETED:
             self._window.problem(report.rule or report.end.value)
 
-    async def _pause(self, away: GatewayAway, *, tell: bool = True) -> None:
-        """Wait before the next try, or until stopped."""
-        if tell:
-            log.warning("gateway_away", code=away.code)
-            self._window.problem(away.code if away.code in _NAMED else "GATEWAY_AWAY")
-            self._window.doing(Doing.NO_GATEWAY)
+    async def _pause(self, away: GatewayAway) -> None:
+        """Say that the gateway is away, and wait before the next try."""
+        log.warning("gateway_away", code=away.code)
+        self._window.problem(away.code if away.code in _NAMED else "GATEWAY_AWAY")
+        self._window.doing(Doing.NO_GATEWAY)
+        await self._wait(away.retry_after)
+
+    async def _wait(self, at_least: float = 0.0) -> None:
+        """Let some time pass before the next try, or until stopped; `at_least`: seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._backoff.again(away.retry_after)):
+            async with asyncio.timeout(self._backoff.again(at_least)):
                 await self._stop.wait()

@@ -1,14 +1,16 @@
 """A second session on offer while the first is in use: whoever sits down can always begin anew.
 
 A session lives until its deadline, also one that was refused or whose page was closed. Without a second
-offer nobody could use this workstation until then.
+offer nobody could use this workstation until then. It is written down before anybody is shown it: a page may
+claim it while we are dead.
 """
 
 import asyncio
 from contextlib import suppress
 
 from services.agent.backoff import Backoff
-from services.agent.polling import poll
+from services.agent.journal import Journal
+from services.agent.polling import POLL_SECONDS, poll
 from services.agent.ports import (
     Gateway,
     GatewayAway,
@@ -22,7 +24,7 @@ from services.agent.ports import (
 )
 from services.agent.sealing import new_private_key, public_key_of
 from services.agent.watch import Watch
-from services.runtime import logs
+from services.runtime import faults, logs
 from services.runtime.randomness import Randomness
 from services.runtime.words import matching_words
 
@@ -33,14 +35,26 @@ class Spare:
     """At most one session that nobody uses yet."""
 
     def __init__(
-        self, gateway: Gateway, window: Window, watch: Watch, backoff: Backoff, randomness: Randomness
+        self,
+        gateway: Gateway,
+        window: Window,
+        watch: Watch,
+        journal: Journal,
+        backoff: Backoff,
+        randomness: Randomness,
     ) -> None:
         self._gateway, self._window, self._watch = gateway, window, watch
-        self._backoff, self._randomness = backoff, randomness
+        self._journal, self._backoff, self._randomness = journal, backoff, randomness
         self._task: asyncio.Task[None] | None = None
-        self._offer: tuple[Session, Pairing] | None = None
+        self._offer: tuple[Session, Pairing | None] | None = None
+        """Without a pairing: it is of an earlier run, and the gateway has not yet said how it stands."""
+        self._unsure = False
         self.taken = asyncio.Event()
         """A page has claimed it."""
+
+    def recall(self, session: Session) -> None:
+        """Have this one of an earlier run, which a page may have claimed meanwhile."""
+        self._offer, self._unsure = (session, None), True
 
     def keep(self) -> None:
         """Have one on offer from now on; more than once is once."""
@@ -52,7 +66,7 @@ class Spare:
         """Whether one is on offer or about to be: a page uses the first session."""
         return self._task is not None
 
-    async def hand_over(self) -> tuple[Session, Pairing] | None:
+    async def hand_over(self) -> tuple[Session, Pairing | None] | None:
         """Stop offering; return what was on offer, claimed or not."""
         task, self._task = self._task, None
         if task is not None:
@@ -67,7 +81,7 @@ class Spare:
         while not self.taken.is_set():
             try:
                 if self._offer is None:
-                    self._show(await self._attach())
+                    await self._attach()
                 await self._until_taken()
             except SessionLost:
                 self._offer = None
@@ -75,7 +89,7 @@ class Spare:
             except GatewayAway as away:
                 await asyncio.sleep(self._backoff.again(away.retry_after))
 
-    async def _attach(self) -> tuple[Session, Pairing]:
+    async def _attach(self) -> None:
         private_key = new_private_key()
         public_key = public_key_of(private_key)
         session_id, token, pairing = await self._gateway.attach(
@@ -83,32 +97,47 @@ class Spare:
         )
         log.info("attached", session_id=session_id)
         self._backoff.reset()
-        return Session(session_id, token, private_key, public_key), pairing
+        session = Session(session_id, token, private_key, public_key)
+        await self._write_down(session)
+        faults.reach("agent.offer.written")
+        self._show(session, pairing)
+
+    async def _write_down(self, session: Session) -> None:
+        """However long that takes: nobody may be shown it before."""
+        while True:
+            try:
+                self._journal.offer(session)
+                return
+            except OSError:
+                log.warning("offer_not_written", session_id=session.session_id)
+            await asyncio.sleep(self._backoff.again())
 
     async def _until_taken(self) -> None:
         """Poll until a page claims it. Raises GatewayAway, and SessionLost also where it has ended."""
         while self._offer is not None:
             session, _ = self._offer
+            seconds = 0 if self._unsure else POLL_SECONDS
             try:
-                answer = await poll(self._gateway, self._watch, session, self._watch.facts)
+                answer = await poll(self._gateway, self._watch, session, self._watch.facts, seconds=seconds)
             except OrderRefused:
                 self.taken.set()  # the session in use is the one that judges steps
                 return
+            self._unsure = self._unsure and answer is None
             match answer:
                 case Idle(pairing, claimed=False):
                     if pairing is not None:
-                        self._show((session, pairing))
+                        self._show(session, pairing)
                 case None:
                     continue
                 case Over():
                     raise SessionLost("ENDED")
                 case _:
+                    faults.reach("agent.offer.taken")
                     self.taken.set()
                     return
 
-    def _show(self, offer: tuple[Session, Pairing]) -> None:
-        self._offer = offer
-        session, pairing = offer
+    def _show(self, session: Session, pairing: Pairing) -> None:
+        self._offer = session, pairing
         self._window.spare(
             session.session_id, pairing, matching_words(session.session_id, session.public_key)
         )

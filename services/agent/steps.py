@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from services.agent.agreeing import Agreed, ask, is_sealed_against, pins_of, sign_in_pin_of
 from services.agent.holding import CannotHold, Hold
-from services.agent.journal import Journal
+from services.agent.journal import NOT_WRITTEN, Journal
 from services.agent.ports import Doing, Order, ReaderService, Session, Window
 from services.agent.sealing import PinNotOpened
 from services.agent.watch import Watch
@@ -83,7 +83,7 @@ class Steps:
         try:
             self._journal.begin_step(order.step_id, order.script.kind)
         except OSError:
-            return _not_sent(End.NOT_RUN, "AGENT_STATE_NOT_WRITTEN")
+            return _not_sent(End.NOT_RUN, NOT_WRITTEN)
         report = await asyncio.to_thread(self._on_card, session, order.script, fill)
         self._agreed = None  # what was typed lives on only with the handle that its reset needs
         self._journal.end_step(report)

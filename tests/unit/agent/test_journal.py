@@ -1,13 +1,20 @@
 """What a killed agent still knows, wherever it was killed."""
 
+import errno
+import json
+import resource
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from services.agent.journal import Journal
+from services.agent.ports import Session
 from services.card_gateway.card.script import Answer, End, Kind, Report
-from tests.unit.agent.world import SESSION
+from tests.unit.agent.world import OFFERED, SESSION
 
 STEP = "step-1"
 
@@ -116,3 +123,94 @@ def test_S37_the_file_is_for_its_owner_alone_and_holds_no_data_of_a_card(tmp_pat
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert b"identifier" not in file.read_bytes()
+
+
+def offering(folder: Path, *offers: Session) -> Journal:
+    """Return the journal of a run that has put these sessions on offer, one after another."""
+    journal = Journal(folder)
+    journal.begin_session(SESSION)
+    for offer in offers:
+        journal.offer(offer)
+    return journal
+
+
+def test_F15_a_session_on_offer_is_known_again_beside_the_one_in_use(tmp_path: Path) -> None:
+    offering(tmp_path, OFFERED).begin_step(STEP, Kind.RESET)
+
+    remembered = Journal(tmp_path).recall()
+
+    assert remembered is not None
+    assert (remembered.session, remembered.offered) == (SESSION, OFFERED)
+    assert remembered.unacknowledged == [STEP]
+
+
+def test_F15_of_several_sessions_on_offer_the_last_counts(tmp_path: Path) -> None:
+    offering(tmp_path, replace(OFFERED, session_id="lapsed"), OFFERED)
+
+    remembered = Journal(tmp_path).recall()
+
+    assert remembered is not None
+    assert remembered.offered == OFFERED
+
+
+def test_an_offer_that_came_into_use_stands_alone(tmp_path: Path) -> None:
+    offering(tmp_path, OFFERED).begin_session(OFFERED)
+
+    remembered = Journal(tmp_path).recall()
+
+    assert remembered is not None
+    assert (remembered.session, remembered.offered) == (OFFERED, None)
+    assert SESSION.session_id.encode() not in (tmp_path / "session.jsonl").read_bytes()
+
+
+def test_F15_lines_that_we_do_not_know_are_passed_over_as_an_older_version_passes_over_ours(
+    tmp_path: Path,
+) -> None:
+    offering(tmp_path, OFFERED).begin_step(STEP, Kind.RESET)
+    with (tmp_path / "session.jsonl").open("a") as file:
+        file.write(json.dumps({"later": "session-9", "token": "of another", "key": "AAAA"}) + "\n")
+
+    remembered = Journal(tmp_path).recall()
+
+    assert remembered is not None
+    assert (remembered.session, remembered.offered) == (SESSION, OFFERED)
+    assert list(remembered.reports) == [STEP]
+
+
+def test_F12_a_line_torn_by_a_full_disk_is_an_error_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    journal = offering(tmp_path)
+    with at_most((tmp_path / "session.jsonl").stat().st_size + 20), pytest.raises(OSError) as full:
+        journal.offer(OFFERED)
+    journal.begin_step(STEP, Kind.RESET)
+    journal.send("unblock")
+
+    remembered = Journal(tmp_path).recall()
+
+    assert full.value.errno == errno.ENOSPC
+    assert remembered is not None
+    assert remembered.offered is None
+    assert remembered.reports[STEP].in_flight == "unblock"
+
+
+def test_F12_a_session_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    journal = offering(tmp_path, OFFERED)
+    with at_most(20), pytest.raises(OSError):
+        journal.begin_session(OFFERED)
+    journal.begin_step(STEP, Kind.RESET)
+
+    remembered = Journal(tmp_path).recall()
+
+    assert remembered is not None
+    assert (remembered.session, remembered.offered) == (SESSION, OFFERED)
+    assert remembered.unacknowledged == [STEP]
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """No file grows beyond this many bytes, as on a disk with no more room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

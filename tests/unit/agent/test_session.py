@@ -7,9 +7,9 @@ from pathlib import Path
 
 from services.agent.backoff import Backoff
 from services.agent.facts import NO_SERVICE
-from services.agent.journal import Journal
+from services.agent.journal import NOT_WRITTEN, Journal
 from services.agent.polling import POLL_SECONDS
-from services.agent.ports import GatewayAway, Idle, Order, OrderRefused, Over, Question, SessionLost
+from services.agent.ports import GatewayAway, Idle, Order, OrderRefused, Over, Question, Session, SessionLost
 from services.agent.session import Agent
 from services.agent.spare import Spare
 from services.agent.steps import Steps
@@ -18,25 +18,34 @@ from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.script import Answer, End, Kind, Report, Script
 from services.runtime.errors import GATEWAY_BUSY
 from services.runtime.randomness import SystemRandomness
-from tests.unit.agent.world import ONE_CARD, PAIRING, SESSION, FakeGateway, FakeWindow, service_with_card
+from tests.unit.agent.world import (
+    OFFERED,
+    ONE_CARD,
+    PAIRING,
+    SESSION,
+    FakeGateway,
+    FakeWindow,
+    service_with_card,
+)
 
 SOON = 1e12
 READ = Order("read-1", piv.read_script(), bytes(32), SOON)
 
 
 class Life:
-    def __init__(self, folder: Path) -> None:
-        self.gateway, self.window, self.folder = FakeGateway(), FakeWindow(), folder
+    def __init__(self, folder: Path, journal: Journal | None = None) -> None:
+        self.gateway, self.window = FakeGateway(), FakeWindow()
+        self.journal = journal or Journal(folder)
 
     @asynccontextmanager
     async def lived(self) -> AsyncIterator[Agent]:
         """Run the agent until the block ends."""
-        service, randomness, journal = service_with_card(), SystemRandomness(), Journal(self.folder)
+        service, randomness, journal = service_with_card(), SystemRandomness(), self.journal
         self.card = service.card
         watch = Watch(service, quick())
         watch.facts = ONE_CARD
         steps = Steps(service, watch, self.window, journal, "gateway.example.org")
-        spare = Spare(self.gateway, self.window, watch, quick(), randomness)
+        spare = Spare(self.gateway, self.window, watch, journal, quick(), randomness)
         agent = Agent(self.gateway, self.window, watch, steps, journal, quick(), randomness, spare)
         running = asyncio.create_task(agent.run())
         yield agent
@@ -79,6 +88,7 @@ async def test_R31_R56_a_card_that_signed_in_is_told_of_once_it_was_out_for_a_mo
 
     async with life.lived() as agent:
         await life.told("ended SIGNED_IN")
+        await life.gateway.has_nothing.wait()
         agent._watch._insertions.clear()  # pulled
         life.gateway.steps += [SIGNED_IN, Over("SIGNED_IN", "")]
         await agent._watch._publish(NO_SERVICE)
@@ -244,3 +254,148 @@ async def test_a_stop_with_the_gateway_away_leaves_the_report_for_the_next_run(t
 
     assert remembered is not None
     assert remembered.unacknowledged == ["read-1"]
+
+
+CLAIMED = Idle(None, claimed=True)
+
+
+def killed_with_an_offer(folder: Path) -> Life:
+    """The run after one that was killed with a page in its session and another session on offer."""
+    journal = Journal(folder)
+    journal.begin_session(SESSION)
+    journal.offer(OFFERED)
+    return Life(folder)
+
+
+async def test_F15_an_offer_that_was_claimed_while_nobody_heard_it_is_taken_up(tmp_path: Path) -> None:
+    life = killed_with_an_offer(tmp_path)
+    life.gateway.steps, life.gateway.on_offer = [CLAIMED], [CLAIMED, CLAIMED]
+
+    async with life.lived():
+        await life.told(f"anew {OFFERED.session_id}")
+        await life.told("spare session-1")  # and the next is on offer
+        remembered = Journal(tmp_path).recall()
+
+    assert life.gateway.waits[:2] == [0, 0]
+    assert remembered is not None
+    assert remembered.session == OFFERED
+
+
+async def test_F15_an_offer_that_nobody_claimed_is_shown_again(tmp_path: Path) -> None:
+    life = killed_with_an_offer(tmp_path)
+    life.gateway.steps, life.gateway.on_offer = [CLAIMED], [Idle(PAIRING, claimed=False)]
+
+    async with life.lived():
+        await life.told(f"spare {OFFERED.session_id}")
+
+    assert life.gateway.attached == 0
+
+
+async def test_F15_an_offer_that_lapsed_is_followed_by_another(tmp_path: Path) -> None:
+    life = killed_with_an_offer(tmp_path)
+    life.gateway.steps, life.gateway.on_offer = [CLAIMED], [SessionLost("SESSION_NOT_FOUND")]
+
+    async with life.lived():
+        await life.told("spare session-1")
+        remembered = Journal(tmp_path).recall()
+
+    assert remembered is not None
+    assert remembered.offered is not None
+    assert remembered.offered.session_id == "session-1"
+
+
+async def test_F15_an_offer_outlives_the_session_that_was_in_use(tmp_path: Path) -> None:
+    life = killed_with_an_offer(tmp_path)
+    life.gateway.steps, life.gateway.on_offer = [SessionLost("SESSION_NOT_FOUND")], [CLAIMED]
+
+    async with life.lived():
+        await life.told("CLAIMED")
+        await life.told("spare session-1")
+
+    assert life.gateway.waits == [0, 0]
+
+
+async def test_F29_a_stop_at_the_end_of_a_session_leaves_the_offer_for_the_next_run(tmp_path: Path) -> None:
+    life = killed_with_an_offer(tmp_path)
+    async with life.lived() as agent:
+        life.gateway.steps = [Over("SUCCESS", "")]
+        agent.stop()
+
+    remembered = Journal(tmp_path).recall()
+    assert remembered is not None
+    assert OFFERED in (remembered.session, remembered.offered)
+
+
+class FullDisk(Journal):
+    """Has no room for the first so many sessions."""
+
+    def __init__(self, folder: Path, *, sessions: int = 0, offers: int = 0) -> None:
+        super().__init__(folder)
+        self.sessions, self.offers = sessions, offers
+
+    def begin_session(self, session: Session) -> None:
+        self.sessions -= 1
+        if self.sessions >= 0:
+            raise OSError
+        super().begin_session(session)
+
+    def offer(self, session: Session) -> None:
+        self.offers -= 1
+        if self.offers >= 0:
+            raise OSError
+        super().offer(session)
+
+
+async def test_F12_a_session_that_cannot_be_written_down_is_shown_to_nobody_until_it_can(
+    tmp_path: Path,
+) -> None:
+    life = Life(tmp_path, FullDisk(tmp_path, sessions=2))
+
+    async with life.lived():
+        await life.told("offered session-1 True")
+
+    assert life.window.told[:3] == [NOT_WRITTEN, NOT_WRITTEN, "offered session-1 True"]
+    assert life.gateway.attached == 1
+
+
+async def test_F12_an_offer_that_cannot_be_written_down_is_shown_to_nobody_until_it_can(
+    tmp_path: Path,
+) -> None:
+    journal = FullDisk(tmp_path, offers=2)
+    life = Life(tmp_path, journal)
+    life.gateway.steps = [CLAIMED]
+
+    async with life.lived():
+        await life.told("spare session-2")
+
+    assert journal.offers == -1
+    assert life.gateway.attached == 2
+
+
+async def test_F12_a_stop_while_nothing_can_be_written_is_a_stop(tmp_path: Path) -> None:
+    life = Life(tmp_path, FullDisk(tmp_path, sessions=1_000_000))
+
+    async with life.lived():
+        await life.told(NOT_WRITTEN)
+
+    assert Journal(tmp_path).recall() is None
+
+
+async def test_S13_an_offer_is_on_the_disk_before_anybody_is_shown_it(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.steps = [CLAIMED]
+    known: list[Session | None] = []
+
+    def look(session_id: str, *_: object) -> None:
+        remembered = Journal(tmp_path).recall()
+        known.append(remembered and remembered.offered)
+
+    life.window.spare = look  # type: ignore[method-assign, assignment]
+    async with life.lived():
+        async with asyncio.timeout(10):
+            while not known:
+                await asyncio.sleep(0.005)
+
+    [offered] = known
+    assert offered is not None
+    assert offered.session_id == "session-2"

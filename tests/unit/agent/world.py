@@ -28,6 +28,8 @@ ONE_CARD = Facts(service_up=True, readers=(Reader(READER, Presence.PRESENT),))
 PIN, NEW_PIN, PUK = "927461", "583920", "13572468"
 PRIVATE_KEY = bytes(range(32))
 SESSION = Session("0198c0de-0000-7000-8000-00000000000a", "token", PRIVATE_KEY, public_key_of(PRIVATE_KEY))
+OTHER_KEY = bytes(reversed(range(32)))
+OFFERED = Session("0198c0de-0000-7000-8000-00000000000b", "other token", OTHER_KEY, public_key_of(OTHER_KEY))
 PAIRING = Pairing("https://unlock.example.org/open/abc", "ABCD-EFGH", "2026-11-21T12:00:00+00:00")
 
 
@@ -157,6 +159,9 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.steps: list[Order | Idle | Over | Exception] = []
+        """Of the first session."""
+        self.on_offer: list[Order | Idle | Over | Exception] = []
+        """Of OFFERED."""
         self.replies: list[Order | Exception | None] = []
         self.reports: list[tuple[str, str, Report]] = []
         self.attached = 0
@@ -164,6 +169,8 @@ class FakeGateway:
         """How the first Attach calls are answered; None as any other."""
         self.asked_at: list[float] = []
         self.left: list[bool] = []
+        self.has_nothing = asyncio.Event()
+        """The first session's poll waits."""
         self.waits: list[int] = []
         """How long it was allowed to wait with each answer; seconds."""
 
@@ -178,11 +185,15 @@ class FakeGateway:
     async def next_step(
         self, session: Session, facts: Facts, wait_seconds: int, *, card_left: bool = False
     ) -> Order | Idle | Over:
-        if session.session_id not in (SESSION.session_id, "session-1") or not self.steps:
+        is_first = session.session_id in (SESSION.session_id, "session-1")
+        steps = self.steps if is_first else self.on_offer if session == OFFERED else []
+        if not steps:
+            if is_first:
+                self.has_nothing.set()
             await asyncio.Event().wait()
         self.waits.append(wait_seconds)
         self.left.append(card_left)
-        step = self.steps.pop(0)
+        step = steps.pop(0)
         if isinstance(step, Exception):
             raise step
         return step
