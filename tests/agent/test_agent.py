@@ -17,11 +17,13 @@ from deploy.local.agent_window import AgentWindow
 from deploy.local.keys import Keys
 from deploy.local.pcsc import READERS, OwnPcscd
 from deploy.local.virtual_card import Eeprom
+from services.agent.journal import NOT_WRITTEN
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.script import End, Report
 from services.runtime.words import matching_words
 from tests.agent.cards import NEW_PIN, OLD_PIN, new_card, proof_of, reset_of
 from tests.agent.gateway import PAGE, ScriptedGateway
+from tests.fixtures.small_disk import small_disk
 
 pytestmark = pytest.mark.pcsc
 QUESTION = pb.Question(last_four="1234", reason="LOCKED")
@@ -370,6 +372,60 @@ async def test_a_page_that_begins_anew_takes_over_a_session_that_stands_still(
     assert status["words"] == list(words)
     await says(window, "A page began anew. It must show these words: " + " ".join(words))
     await gateway.until(lambda: len(gateway.attached) == 3)  # and the next is on offer
+
+
+async def test_F15_a_page_that_claimed_an_offer_while_the_agent_was_dead_goes_on(
+    card: str, gateway: ScriptedGateway, window: AgentWindow, tmp_path: Path
+) -> None:
+    spare = await on_offer_beside(gateway, tmp_path)
+    window.kill()
+    gateway.claimed.add(spare)
+    window.start()
+
+    await status_becomes(tmp_path, "session_id", spare)
+    gateway.session_id = spare  # gives it the steps from now on
+    assert (await read(gateway)).end is End.COMPLETED
+    await gateway.until(lambda: len(gateway.attached) == 3)
+
+
+async def test_F15_an_offer_that_nobody_claimed_while_the_agent_was_dead_is_shown_again(
+    gateway: ScriptedGateway, window: AgentWindow, tmp_path: Path
+) -> None:
+    spare = await on_offer_beside(gateway, tmp_path)
+    window.kill()
+    before = len(window.text)
+    window.start()
+
+    await says(window, f"To begin again from the start: {PAGE}{spare}", after=before)
+    assert len(gateway.attached) == 2
+
+
+async def on_offer_beside(gateway: ScriptedGateway, tmp_path: Path) -> str:
+    """Let a page claim the first session; return the one that is shown beside it then."""
+    await gateway.until(lambda: bool(gateway.polled))
+    gateway.claimed.add(gateway.session_id)
+    await gateway.until(lambda: len(gateway.attached) == 2)
+    spare = list(gateway.attached)[1]
+    await written(tmp_path / "status.json", PAGE + spare)
+    return spare
+
+
+async def test_F12_with_a_full_disk_no_address_is_shown_and_with_room_again_it_is(
+    gateway: ScriptedGateway, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with small_disk(1) as disk:
+        disk.fill()
+        state = {"AGENT_STATE_DIR": str(disk.folder / "state")}
+        window = AgentWindow(environment | state, tmp_path / "agent.log")
+        window.start()
+        try:
+            await says(window, f"[{NOT_WRITTEN}]")
+            assert PAGE not in window.text
+            disk.free()
+            await says(window, PAGE + gateway.session_id)
+        finally:
+            await asyncio.to_thread(window.stop)
+    assert len(gateway.attached) == 1
 
 
 async def test_a_restarted_reader_service_needs_no_restart_of_the_agent(

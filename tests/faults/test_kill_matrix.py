@@ -94,6 +94,9 @@ THEMES = {
 
 AGENT_POINTS = tuple(f"agent.{name}.{when}" for name in AGENT_STEPS for when in ("sending", "answered"))
 
+OFFER_POINTS = ("agent.offer.written", "agent.offer.taken")
+"""On the disk and shown to nobody; claimed by a page, and the agent has done nothing about it."""
+
 JOURNEYS = 3
 """Cards a theme has: a point that another kill came before is armed again in a journey of its own."""
 
@@ -101,6 +104,7 @@ THEME_CARDS = {
     theme: [f"theme-{number}-{journey}" for journey in range(JOURNEYS)] for number, theme in enumerate(THEMES)
 }
 AGENT_CARDS = {point: [f"agent-{number}"] for number, point in enumerate(AGENT_POINTS)}
+OFFER_CARDS = {point: [f"offer-{number}"] for number, point in enumerate(OFFER_POINTS)}
 KAFKA_CARD = "kafka-killed"
 CHANGED_CARD = Plan("change-killed", "Card whose passcode is changed", "SUCCESS", blocked=False)
 CHANGE_STEPS = (*(("select", "chuid", "clear", "tries") if os.environ.get("SOAK") else ()), "change")
@@ -112,7 +116,13 @@ ADMIN_KEY_CARDS = [f"admin-key-{number}" for number in range(ADMIN_KEY_RUNS)]
 
 PLANS = [
     Plan(card, f"Card {card} of the kill matrix", "SUCCESS")
-    for cards in (*THEME_CARDS.values(), *AGENT_CARDS.values(), [KAFKA_CARD], RANDOM_CARDS)
+    for cards in (
+        *THEME_CARDS.values(),
+        *AGENT_CARDS.values(),
+        *OFFER_CARDS.values(),
+        [KAFKA_CARD],
+        RANDOM_CARDS,
+    )
     for card in cards
 ] + [
     CHANGED_CARD,
@@ -174,6 +184,19 @@ def test_F15_the_agent_killed_at_a_command_to_the_card(
     stack: ArmedStack, point: str, record_property: Callable[[str, object], None]
 ) -> None:
     unlock_among_kills(stack, AGENT_CARDS[point], (point,), record_property)
+
+
+@pytest.mark.pcsc
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", OFFER_POINTS)
+def test_F15_the_agent_killed_with_an_offer_beside_the_session_in_use(
+    stack: ArmedStack, point: str, record_property: Callable[[str, object], None]
+) -> None:
+    left = StubbornPerson(stack, OFFER_CARDS[point][0])
+    left.open_journey()
+    left.say_why()
+
+    unlock_among_kills(stack, OFFER_CARDS[point], (point,), record_property)
 
 
 @pytest.mark.pcsc
