@@ -381,7 +381,7 @@ async def test_F12_a_stop_while_nothing_can_be_written_is_a_stop(tmp_path: Path)
     assert Journal(tmp_path).recall() is None
 
 
-async def test_S13_an_offer_is_on_the_disk_before_anybody_is_shown_it(tmp_path: Path) -> None:
+async def test_F15_an_offer_is_on_the_disk_before_anybody_is_shown_it(tmp_path: Path) -> None:
     life = Life(tmp_path)
     life.gateway.steps = [CLAIMED]
     known: list[Session | None] = []
