@@ -388,7 +388,7 @@ async def test_F15_an_offer_is_on_the_disk_before_anybody_is_shown_it(tmp_path: 
 
     def look(session_id: str, *_: object) -> None:
         remembered = Journal(tmp_path).recall()
-        known.append(remembered and remembered.offered)
+        known.append(remembered.offered if remembered else None)
 
     life.window.spare = look  # type: ignore[method-assign, assignment]
     async with life.lived():
