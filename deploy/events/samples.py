@@ -33,7 +33,7 @@ class Sample:
 
 def samples(folder: Path = FOLDER) -> list[Sample]:
     """Return what the folder holds, by name."""
-    return [_read(path) for path in sorted(folder.glob("*.json"))]
+    return [_read(path) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
 
 
 def samples_of(event: str, topic: str = "") -> list[Sample]:

@@ -150,6 +150,7 @@ def _registered(fact: HolderRegistered) -> Event:
         card_ref=fact.card_ref,
         actor=common.Actor(kind=common.ACTOR_KIND_HOLDER, ref=fact.holder_ref),
         occurred_at=timestamp_of(fact.at),
+        address_version=fact.address_version,
     )
     return Event(EVENTS, fact.holder_ref, message, fact.at)
 
@@ -165,6 +166,7 @@ def _answered(fact: QuestionsAnswered) -> Event:
         right=attempt.right,
         tries_left=attempt.tries_left,
         occurred_at=timestamp_of(attempt.at),
+        address_version=fact.address_version,
     )
     return Event(EVENTS, attempt.session_id, message, attempt.at)
 

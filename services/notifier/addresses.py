@@ -10,7 +10,10 @@ _KIND = {
     Template.ADDRESS_CHANGED: identity_pb2.MESSAGE_KIND_ADDRESS_CHANGED,
     Template.WAS_THIS_YOU: identity_pb2.MESSAGE_KIND_UNLOCKED,
     Template.CARD_FROZEN: identity_pb2.MESSAGE_KIND_CARD_FROZEN,
+    Template.REGISTERED: identity_pb2.MESSAGE_KIND_UNLOCKED,
+    Template.ANSWERS_LOCKED: identity_pb2.MESSAGE_KIND_UNLOCKED,
     Template.ADDRESS_SET_BY_RA: identity_pb2.MESSAGE_KIND_RA_TEAM,
+    Template.ADDRESS_WAITS: identity_pb2.MESSAGE_KIND_RA_TEAM,
 }
 
 

@@ -1,14 +1,15 @@
 """Topics to use cases: sealed codes, and what its holder should hear of. No rules."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from smartcard_unlock.common.v1 import common_pb2
-from smartcard_unlock.identity.v1 import identity_events_pb2
+from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 from smartcard_unlock.otp.v1 import otp_events_pb2
 
 from services.notifier.domain.delivery import Delivery, Template
-from services.notifier.use_cases import AddressChange, Deliveries, Freeze, Notice, Stop
+from services.notifier.use_cases import AddressChange, Deliveries, Notice
 from services.runtime.cloud_events import Received, Unreadable
 
 CODES_TOPIC = "otp.code-issued.v1"
@@ -20,6 +21,8 @@ PROFILES_GROUP = "notifier-profiles"
 
 LONGEST_WORD = 64
 LARGEST_SEALED_CODE = 256
+
+_OfACard = told.CardFrozen | told.FreezeLifted | told.HolderRegistered | told.QuestionsAnswered
 
 
 class CodeConsumer:
@@ -68,6 +71,7 @@ class OutcomeConsumer:
             return
         notice = Notice(
             event_id=event.ce_id,
+            template=Template.WAS_THIS_YOU,
             session_id=_word(outcome.session_id),
             holder_ref=_word(outcome.holder_ref),
             address_version=_version(outcome.address_version),
@@ -79,50 +83,22 @@ class OutcomeConsumer:
 
 
 class ProfileConsumer:
-    """Takes changes of an address and frozen cards; leaves everything else alone."""
+    """Takes what was done with an address, a card or security questions; leaves everything else alone."""
 
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
 
     async def handle(self, event: Received) -> None:
         """Queue the mails of a change. Raises Unreadable for a message that is not one."""
-        if event.ce_type == identity_events_pb2.CardFrozen.DESCRIPTOR.full_name:
-            await self._frozen(event)
-        if event.ce_type == identity_events_pb2.FreezeLifted.DESCRIPTOR.full_name:
-            await self._stopped(event, event.parse(identity_events_pb2.FreezeLifted), lifted=True)
-        if event.ce_type == identity_events_pb2.ContactChanged.DESCRIPTOR.full_name:
+        if event.ce_type == told.ContactChanged.DESCRIPTOR.full_name:
             await self._address_changed(event)
-
-    async def _frozen(self, event: Received) -> None:
-        frozen = event.parse(identity_events_pb2.CardFrozen)
-        if frozen.actor.kind == common_pb2.ACTOR_KIND_RA:
-            await self._stopped(event, frozen, lifted=False)
-            return
-        holder, card = _word(frozen.holder_ref), _word(frozen.card_ref)
-        await self._deliveries.take_freeze(Freeze(event.ce_id, holder, card, _instant(frozen.occurred_at)))
-
-    async def _stopped(
-        self,
-        event: Received,
-        told: identity_events_pb2.CardFrozen | identity_events_pb2.FreezeLifted,
-        *,
-        lifted: bool,
-    ) -> None:
-        """What an RA did with a card goes to its holder, where there is an address."""
-        if not told.address_version:
-            return
-        stop = Stop(
-            event_id=event.ce_id,
-            holder_ref=_word(told.holder_ref),
-            card_ref=_word(told.card_ref),
-            address_version=_version(told.address_version),
-            lifted=lifted,
-            occurred_at=_instant(told.occurred_at),
-        )
-        await self._deliveries.take_stop(stop)
+        if read := _NOTICES.get(event.ce_type):
+            notice = read(event)
+            if notice is not None:
+                await self._deliveries.take_notice(notice)
 
     async def _address_changed(self, event: Received) -> None:
-        changed = event.parse(identity_events_pb2.ContactChanged)
+        changed = event.parse(told.ContactChanged)
         if changed.old_address_version == changed.address_version:
             return
         change = AddressChange(
@@ -135,6 +111,68 @@ class ProfileConsumer:
             by_ra=changed.actor.kind == common_pb2.ACTOR_KIND_RA,
         )
         await self._deliveries.take_address_change(change)
+
+
+def _frozen(event: Received) -> Notice | None:
+    """What a holder froze goes to their RA team, what an RA froze to the holder."""
+    frozen = event.parse(told.CardFrozen)
+    if frozen.actor.kind == common_pb2.ACTOR_KIND_RA:
+        return _to_the_holder(event, frozen, Template.CARD_STOPPED, "FROZEN")
+    card_ref, at = _word(frozen.card_ref), _instant(frozen.occurred_at)
+    return Notice(event.ce_id, Template.CARD_FROZEN, _word(frozen.holder_ref), at, card_ref=card_ref)
+
+
+def _lifted(event: Received) -> Notice | None:
+    return _to_the_holder(event, event.parse(told.FreezeLifted), Template.CARD_STOPPED, "LIFTED")
+
+
+def _registered(event: Received) -> Notice | None:
+    registered = event.parse(told.HolderRegistered)
+    return _to_the_holder(event, registered, Template.REGISTERED, session_id=_word(registered.session_id))
+
+
+def _answered(event: Received) -> Notice | None:
+    """Only the failure that locked the card names an address."""
+    answered = event.parse(told.QuestionsAnswered)
+    return _to_the_holder(event, answered, Template.ANSWERS_LOCKED, session_id=_word(answered.session_id))
+
+
+def _proposed(event: Received) -> Notice | None:
+    """The RA team hears of an address that waits, for as long as it does."""
+    proposed = event.parse(told.AddressProposed)
+    holder_ref, at = _word(proposed.holder_ref), _instant(proposed.occurred_at)
+    ends_at = _instant(proposed.expires_at)
+    return Notice(event.ce_id, Template.ADDRESS_WAITS, holder_ref, at, ends_at=ends_at)
+
+
+def _to_the_holder(
+    event: Received, said: _OfACard, template: Template, reason: str = "", session_id: str = ""
+) -> Notice | None:
+    """Return what goes to the holder, where there is an address."""
+    if not said.address_version:
+        return None
+    return Notice(
+        event_id=event.ce_id,
+        template=template,
+        holder_ref=_word(said.holder_ref),
+        occurred_at=_instant(said.occurred_at),
+        address_version=_version(said.address_version),
+        session_id=session_id,
+        reason=reason,
+        card_ref=_word(said.card_ref),
+    )
+
+
+_NOTICES: dict[str, Callable[[Received], Notice | None]] = {
+    kind.DESCRIPTOR.full_name: read
+    for kind, read in (
+        (told.CardFrozen, _frozen),
+        (told.FreezeLifted, _lifted),
+        (told.HolderRegistered, _registered),
+        (told.QuestionsAnswered, _answered),
+        (told.AddressProposed, _proposed),
+    )
+}
 
 
 def _unlocked(outcome: common_pb2.SessionOutcome) -> bool:

@@ -41,7 +41,7 @@ class TemplateLetters:
         )
 
     def _words(self, delivery: Delivery, contents: Contents) -> dict[str, str | int]:
-        made = delivery.made_at.astimezone(self._zone)
+        made, ends = (each.astimezone(self._zone) for each in (delivery.made_at, delivery.expires_at))
         return {
             "code": contents.code,
             "card": contents.card_last_four,
@@ -50,9 +50,10 @@ class TemplateLetters:
             "holder_ref": delivery.holder_ref,
             "freeze_page": f"{self._origin}/freeze/{contents.freeze_token}" if contents.freeze_token else "",
             "reason": delivery.reason,
-            "valid_until": _time(delivery.expires_at.astimezone(self._zone)),
+            "valid_until": _time(ends),
+            "valid_until_day": _day(ends),
             "minutes": (delivery.expires_at - delivery.made_at) // timedelta(minutes=1),
-            "made_on": f"{made.day} {made:%B %Y}",
+            "made_on": _day(made),
             "made_at": _time(made),
         }
 
@@ -70,6 +71,10 @@ def _template(path: Path, *, escape: bool) -> Template:
     # Unescaped only for text/plain, where an escape would be shown as it is.
     environment = Environment(autoescape=escape, undefined=StrictUndefined)  # noqa: S701
     return environment.from_string(path.read_text("utf-8"))
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant.day} {instant:%B %Y}"
 
 
 def _time(instant: datetime) -> str:

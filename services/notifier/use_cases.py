@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 
 from services.notifier.domain.bounce import Report
 from services.notifier.domain.delivery import (
@@ -79,15 +80,20 @@ class Parts:
 
 @dataclass(frozen=True)
 class Notice:
-    """An unlock that its holder should hear of."""
+    """What one mailbox should hear of: the holder's, or the RA team's. R25, R41, R48, R64."""
 
     event_id: str
-    session_id: str
+    template: Template
     holder_ref: str
-    address_version: int
-    reason: str
     occurred_at: datetime
+    address_version: int = 0
+    """Of the holder's address; 0: the RA team's."""
+    session_id: str = ""
+    """Empty: in no session, so that the news of the mail go under its own id."""
+    reason: str = ""
     card_ref: str = ""
+    ends_at: datetime | None = None
+    """From then on nobody needs to hear of it; None: after `NOTICE_LIFETIME`."""
 
 
 class Taking(Enum):
@@ -115,28 +121,6 @@ class AddressChange:
     """The RA team hears of it too. R25."""
 
 
-@dataclass(frozen=True)
-class Freeze:
-    """A card that its holder froze, of which the RA team should hear. R64."""
-
-    event_id: str
-    holder_ref: str
-    card_ref: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A card that an RA froze or released, of which its holder should hear. R64."""
-
-    event_id: str
-    holder_ref: str
-    card_ref: str
-    address_version: int
-    lifted: bool
-    occurred_at: datetime
-
-
 class Deliveries:
     """Every message to a holder goes through here."""
 
@@ -160,36 +144,19 @@ class Deliveries:
         self.queued.set()
 
     async def take_notice(self, notice: Notice) -> None:
-        """Queue the mail "was this you?"."""
-        async with self._parts.store.begin("notifier.take_notice") as work:
-            now = self._parts.clock.now()
-            if await work.first_time(notice.event_id, now):
-                await work.add(_delivery_of(notice, self._return_token(), now))
-        self.queued.set()
+        """Queue one mail."""
+        await self._take("notifier.take_notice", notice.event_id, [notice])
 
     async def take_address_change(self, change: AddressChange) -> None:
         """Queue the mails to the address before and to the one that stands now."""
-        async with self._parts.store.begin("notifier.take_address_change") as work:
-            now = self._parts.clock.now()
-            if await work.first_time(change.event_id, now):
-                for delivery in _deliveries_of(change, now):
-                    await work.add(replace(delivery, return_token=self._return_token()))
-        self.queued.set()
+        await self._take("notifier.take_address_change", change.event_id, _notices_of(change))
 
-    async def take_freeze(self, freeze: Freeze) -> None:
-        """Queue the mail to the RA team."""
-        async with self._parts.store.begin("notifier.take_freeze") as work:
+    async def _take(self, name: str, event_id: str, notices: Sequence[Notice]) -> None:
+        async with self._parts.store.begin(name) as work:
             now = self._parts.clock.now()
-            if await work.first_time(freeze.event_id, now):
-                await work.add(_alert_of(freeze, self._return_token(), now))
-        self.queued.set()
-
-    async def take_stop(self, stop: Stop) -> None:
-        """Queue the mail to the holder."""
-        async with self._parts.store.begin("notifier.take_stop") as work:
-            now = self._parts.clock.now()
-            if await work.first_time(stop.event_id, now):
-                await work.add(_stop_of(stop, self._return_token(), now))
+            if await work.first_time(event_id, now):
+                for notice in notices:
+                    await work.add(_delivery_of(notice, self._return_token(), now))
         self.queued.set()
 
     async def claim(self, limit: int) -> Sequence[Delivery]:
@@ -291,82 +258,34 @@ class Deliveries:
 def _delivery_of(notice: Notice, return_token: str, now: datetime) -> Delivery:
     return Delivery(
         message_id=notice.event_id,
-        template=Template.WAS_THIS_YOU,
-        card_ref=notice.card_ref,
-        session_id=notice.session_id,
+        template=notice.template,
+        session_id=notice.session_id or notice.event_id,
         holder_ref=notice.holder_ref,
         address_version=notice.address_version,
         reason=notice.reason,
         made_at=notice.occurred_at,
-        expires_at=now + NOTICE_LIFETIME,
+        expires_at=notice.ends_at or now + NOTICE_LIFETIME,
         due_at=now,
         return_token=return_token,
+        card_ref=notice.card_ref,
     )
 
 
-def _deliveries_of(change: AddressChange, now: datetime) -> list[Delivery]:
+def _notices_of(change: AddressChange) -> list[Notice]:
     """A message has one recipient: neither address learns of the other one."""
     by = "_BY_RA" if change.by_ra else ""
-    versions = {f"OLD{by}": change.old_version, f"NEW{by}": change.new_version}
-    team = [_to_the_team(change, now)] if change.by_ra else []
+    changed = partial(
+        Notice, holder_ref=change.holder_ref, occurred_at=change.occurred_at, session_id=change.session_id
+    )
+    team = [changed(f"{change.event_id}.team", Template.ADDRESS_SET_BY_RA)] if change.by_ra else []
+    versions = {"OLD": change.old_version, "NEW": change.new_version}
     return team + [
-        Delivery(
-            message_id=f"{change.event_id}.{which[:3].lower()}",
-            template=Template.ADDRESS_CHANGED,
-            session_id=change.session_id,
-            holder_ref=change.holder_ref,
+        changed(
+            f"{change.event_id}.{which.lower()}",
+            Template.ADDRESS_CHANGED,
             address_version=version,
-            reason=which,
-            made_at=change.occurred_at,
-            expires_at=now + NOTICE_LIFETIME,
-            due_at=now,
+            reason=f"{which}{by}",
         )
         for which, version in versions.items()
         if version
     ]
-
-
-def _to_the_team(change: AddressChange, now: datetime) -> Delivery:
-    return Delivery(
-        message_id=f"{change.event_id}.team",
-        template=Template.ADDRESS_SET_BY_RA,
-        session_id=change.session_id,
-        holder_ref=change.holder_ref,
-        address_version=0,
-        reason="",
-        made_at=change.occurred_at,
-        expires_at=now + NOTICE_LIFETIME,
-        due_at=now,
-    )
-
-
-def _stop_of(stop: Stop, return_token: str, now: datetime) -> Delivery:
-    return Delivery(
-        message_id=stop.event_id,
-        template=Template.CARD_STOPPED,
-        session_id=stop.event_id,  # no session: as with the alert
-        holder_ref=stop.holder_ref,
-        address_version=stop.address_version,
-        reason="LIFTED" if stop.lifted else "FROZEN",
-        made_at=stop.occurred_at,
-        expires_at=now + NOTICE_LIFETIME,
-        due_at=now,
-        return_token=return_token,
-        card_ref=stop.card_ref,
-    )
-
-
-def _alert_of(freeze: Freeze, return_token: str, now: datetime) -> Delivery:
-    return Delivery(
-        message_id=freeze.event_id,
-        template=Template.CARD_FROZEN,
-        session_id=freeze.event_id,  # no session: the news of it go under the event's own id
-        holder_ref=freeze.holder_ref,
-        address_version=0,
-        reason="",
-        made_at=freeze.occurred_at,
-        expires_at=now + NOTICE_LIFETIME,
-        due_at=now,
-        return_token=return_token,
-        card_ref=freeze.card_ref,
-    )

@@ -161,8 +161,8 @@ ADDRESS_SET_TOLD = text(
 ADDRESS_WAITS = text("The email address waits for a colleague")
 ADDRESS_WAITS_TOLD = text(
     "It counts once another Registration Authority of your organisation has confirmed it at this desk, within"
-    " 24 hours. Ask a colleague to do so. Until then the holder cannot unlock a smartcard by it, and is told"
-    " to ask you."
+    " 24 hours. We tell the mailbox of your team, but ask a colleague all the same. Until then the holder"
+    " cannot unlock a smartcard by it, and is told to ask you."
 )
 ADDRESS_DECLINED = text("The email address is declined")
 ADDRESS_DECLINED_TOLD = text("It does not count. The address that was there before stays as it is.")

@@ -1,6 +1,7 @@
 """One fact of every sort, made up, with what its service tells of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,6 +37,7 @@ CODE_ID = "0197c19f-0000-7000-8000-0000000000cc"
 HOLDER, CARD, RA, COLLEAGUE = "a" * 32, "c" * 32, "b" * 32, "d" * 32
 ORGANISATION = "X26"
 LATER = NOON + timedelta(minutes=3)
+WRONG = Attempt(SESSION, CODE_ID, HOLDER, CARD, right=False, tries_left=2, at=NOON)
 
 Told = tuple[str, str, Event]
 """Name of the sample, the process that tells it, and the event."""
@@ -63,6 +65,8 @@ def told() -> Iterator[Told]:
         _proposal(), ORGANISATION, Ending.DECLINED, COLLEAGUE, LATER, ActReason.ADDRESS_WRONG
     )
     yield "AddressProposalEnded", "identity", identity.event_of(declined)
+    locked = identity_facts.QuestionsAnswered(replace(WRONG, tries_left=0), ORGANISATION, 3)
+    yield "QuestionsAnswered.LOCKED", "identity", identity.event_of(locked)
 
 
 def _vouched() -> identity_facts.VouchedInPerson:
@@ -91,10 +95,9 @@ def _of_identity() -> dict[str, identity_facts.Fact]:
 
 
 def _of_questions() -> dict[str, identity_facts.Fact]:
-    attempt = Attempt(SESSION, CODE_ID, HOLDER, CARD, right=False, tries_left=2, at=NOON)
     return {
-        "HolderRegistered": identity_facts.HolderRegistered(HOLDER, ORGANISATION, SESSION, CARD, NOON),
-        "QuestionsAnswered": identity_facts.QuestionsAnswered(attempt, ORGANISATION),
+        "HolderRegistered": identity_facts.HolderRegistered(HOLDER, ORGANISATION, SESSION, CARD, 3, NOON),
+        "QuestionsAnswered": identity_facts.QuestionsAnswered(WRONG, ORGANISATION),
         "AnswersLockCleared": identity_facts.AnswersLockCleared(
             HOLDER, ORGANISATION, CARD, RA, ActReason.HOLDER_CHECKED, LATER
         ),

@@ -112,6 +112,8 @@ class HolderRegistered:
     organisation: str
     session_id: str
     card_ref: str
+    address_version: int
+    """Who is told."""
     at: datetime
 
 
@@ -121,6 +123,8 @@ class QuestionsAnswered:
 
     attempt: Attempt
     organisation: str
+    address_version: int = 0
+    """Who is told that this failure locked the card; 0 where it did not."""
 
 
 @dataclass(frozen=True)

@@ -103,17 +103,16 @@ class Answering:
             before = await work.attempt_of(card.session_id, attempt_id)
             if before is not None:
                 return before
-            now, tries = self._parts.clock.now(), await work.tries_of(holder_ref, card.card_ref)
+            now, known = self._parts.clock.now(), await work.tries_of(holder_ref, card.card_ref)
             same = await work.registration_of(holder_ref) == case.registration
-            if tries.left > 0:
-                tries = after(tries, right=right and same, now=now)
+            tries = after(known, right=right and same, now=now) if known.left > 0 else known
             counted = right and same and tries.left > 0
             attempt = Attempt(
                 card.session_id, attempt_id, holder_ref, card.card_ref, counted, tries.left, now
             )
             await work.keep_tries(holder_ref, card.card_ref, tries)
             await work.keep_attempt(attempt)
-            await work.tell(QuestionsAnswered(attempt, case.held.organisation))
+            await work.tell(_told_of(attempt, case.held, locked_now=known.left > tries.left == 0))
         return attempt
 
     async def _told(self, card: CardGrant, attempt: Attempt) -> Judged | Refused:
@@ -123,3 +122,9 @@ class Answering:
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
         return await refuse(self._parts, card, held, Refusal.ANSWERS_LOCKED, self._parts.clock.now())
+
+
+def _told_of(attempt: Attempt, held: HeldCard, *, locked_now: bool) -> QuestionsAnswered:
+    """The holder hears of the lock once: not of what failed beside it."""
+    address = held.address if locked_now else None
+    return QuestionsAnswered(attempt, held.organisation, address.version if address else 0)

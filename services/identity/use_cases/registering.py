@@ -209,10 +209,7 @@ class Registering:
         if not is_for_these or address.version != grant.address_version:
             return REGISTRATION_OVER
         await work.keep_registration(grant.holder_ref, replace(waiting, at=now), complete=True)
-        organisation = known.held.organisation
-        await work.tell(
-            HolderRegistered(grant.holder_ref, organisation, grant.session_id, grant.card_ref, now)
-        )
+        await work.tell(_registered(grant, known.held.organisation, now))
         return ""
 
     def _signed_in(self, token: str) -> ProfileGrant:
@@ -228,3 +225,14 @@ class Registering:
         if waiting is None or waiting.session_id != session_id:
             return False
         return self._parts.clock.now() < waiting.at + WAITS_FOR
+
+
+def _registered(grant: MailboxGrant, organisation: str, now: datetime) -> HolderRegistered:
+    return HolderRegistered(
+        holder_ref=grant.holder_ref,
+        organisation=organisation,
+        session_id=grant.session_id,
+        card_ref=grant.card_ref,
+        address_version=grant.address_version,
+        at=now,
+    )

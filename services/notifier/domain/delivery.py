@@ -17,14 +17,14 @@ LONGEST_PAUSE_OF_A_CODE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
 
 NOTICE_LIFETIME = timedelta(hours=24)
-"""After which "was this you?" is no news any more."""
+"""After which "was this you?" is no news any more; what waits for less is news for as long."""
 
 KEPT = timedelta(days=30)
 """Ended deliveries. Source: architecture §7."""
 
 
 class Template(StrEnum):
-    """Which message; CARD_FROZEN and ADDRESS_SET_BY_RA go to the RA team."""
+    """Which message; CARD_FROZEN, ADDRESS_SET_BY_RA and ADDRESS_WAITS go to the RA team."""
 
     CODE = "code"
     WAS_THIS_YOU = "was-this-you"
@@ -32,6 +32,9 @@ class Template(StrEnum):
     CARD_FROZEN = "card-frozen"
     ADDRESS_SET_BY_RA = "address-set-by-ra"
     CARD_STOPPED = "card-stopped"
+    REGISTERED = "registered"
+    ANSWERS_LOCKED = "answers-locked"
+    ADDRESS_WAITS = "address-waits"
 
 
 class State(StrEnum):

@@ -94,6 +94,7 @@ async def test_R41_R57_R58_answers_wait_as_a_hash_for_the_code_that_completes_th
     assert await asking.registering.questions(grant) == Offered(asking.clock.now())
     (event,) = await told(asking, identity_events_pb2.HolderRegistered)
     assert (event.card_ref, event.actor.kind) == (CARD_REF, common_pb2.ACTOR_KIND_HOLDER)
+    assert event.address_version == 1
 
 
 async def test_R58_completing_twice_is_once_and_nothing_waits_in_another_session(asking: World) -> None:
@@ -254,7 +255,8 @@ async def test_R48_three_failures_lock_the_card_whatever_the_session_and_tell_it
     right = await answer(asking, FOUR, 4, session_id=sessions[3])
     assert isinstance(right, Refused)
     events = await told(asking, identity_events_pb2.QuestionsAnswered)
-    assert [(each.right, each.tries_left) for each in events] == [(False, 2), (False, 1), (False, 0)]
+    counted = [(each.right, each.tries_left, each.address_version) for each in events]
+    assert counted == [(False, 2, 0), (False, 1, 0), (False, 0, 1)]
     outcomes = await told(asking, common_pb2.SessionOutcome)
     assert {(each.session_id, each.code) for each in outcomes} == {
         (sessions[2], "ANSWERS_LOCKED"),
@@ -297,6 +299,8 @@ async def test_R48_ten_failures_at_once_are_counted_one_by_one(asking: World) ->
 
     assert judged == [1, 2]
     assert len(await told(asking, common_pb2.SessionOutcome)) == 1
+    events = await told(asking, identity_events_pb2.QuestionsAnswered)
+    assert sorted(each.address_version for each in events if not each.tries_left)[-2:] == [0, 1]
     assert isinstance(await answer(asking, FOUR, 11), Refused)
 
 

@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import inspect
 
+from services.notifier.domain.delivery import Template
 from services.notifier.ports import AddressChanged, MaybeTaken, NoAddress, Refused, Unreachable
 from services.notifier.tables import METADATA
-from services.notifier.use_cases import CLAIMED, AddressChange, Notice, Stop
+from services.notifier.use_cases import CLAIMED, AddressChange, Notice
 from services.runtime import faults
 from tests.ports.notifier.world import ADDRESS, DIGITS, FakeMail, World
 from tests.unit.notifier.deliveries import CODE, NOON
@@ -201,8 +202,11 @@ async def test_S41_a_code_opens_in_its_own_context_only(world: World, other: dic
     assert await world.told() == [("NOT_SENT", "CODE_UNREADABLE")]
 
 
+UNLOCKED = Notice(EVENT, Template.WAS_THIS_YOU, CODE.holder_ref, NOON, 3, CODE.session_id, "LOCKED")
+
+
 async def test_R64_an_unlock_is_told_to_its_holder(world: World) -> None:
-    await world.deliveries.take_notice(Notice(EVENT, CODE.session_id, CODE.holder_ref, 3, "LOCKED", NOON))
+    await world.deliveries.take_notice(UNLOCKED)
     await world.send_due()
 
     (letter,) = world.mail.sent
@@ -332,16 +336,3 @@ async def test_R25_what_an_ra_set_is_told_to_both_addresses_and_to_the_team(worl
         ("address-set-by-ra", "", 0),
     ]
     assert len({letter.message_id for letter in world.mail.sent}) == 3
-
-
-@pytest.mark.parametrize(("lifted", "reason"), [(True, "LIFTED"), (False, "FROZEN")])
-async def test_R64_what_an_ra_did_with_a_card_is_told_to_its_holder_once(
-    world: World, lifted: bool, reason: str
-) -> None:
-    stop = Stop(EVENT, CODE.holder_ref, "c1" * 16, 3, lifted, NOON)
-    await world.deliveries.take_stop(stop)
-    await world.deliveries.take_stop(stop)
-    assert await world.send_due() == 1
-
-    (row,) = await world.rows()
-    assert (row.template, row.reason, row.address_version) == ("card-stopped", reason, 3)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from services.identity.domain.questions import MOST_FAILURES
 from services.notifier.domain.delivery import Contents, Delivery, Template
 from services.notifier.letters import TemplateLetters
 from services.notifier.mime import mail_of
@@ -21,6 +22,7 @@ TO = "test-holder-0001@example.org"
 DIGITS = "40718263"
 SAID = Contents(DIGITS, "4F2A", "Example Hospital")
 NOTICE = replace(CODE, template=Template.WAS_THIS_YOU, sealed_code=None)
+EVERY = [replace(CODE, template=template) for template in Template]
 
 
 def test_R50_the_code_stands_in_both_parts_and_not_in_the_subject() -> None:
@@ -93,7 +95,7 @@ def test_R64_the_notice_says_when_and_whom_to_tell() -> None:
     assert "was this you?" in letter.subject
 
 
-@pytest.mark.parametrize("delivery", [CODE, NOTICE])
+@pytest.mark.parametrize("delivery", EVERY, ids=lambda each: each.template)
 def test_S10_no_mail_has_a_link(delivery: Delivery) -> None:
     letter = LETTERS.write(delivery, TO, SAID)
 
@@ -113,8 +115,9 @@ def test_values_are_escaped_in_html_only() -> None:
     assert "<b>1&2</b>" in letter.text
 
 
-def test_nothing_of_the_templates_language_is_left() -> None:
-    for letter in (LETTERS.write(CODE, TO, SAID), LETTERS.write(NOTICE, TO, Contents())):
+@pytest.mark.parametrize("contents", [SAID, replace(SAID, freeze_token="t" * 22)])
+def test_nothing_of_the_templates_language_is_left(contents: Contents) -> None:
+    for letter in (LETTERS.write(each, TO, contents) for each in EVERY):
         assert "{{" not in letter.text + letter.html
         assert "{%" not in letter.text + letter.html
 
@@ -249,7 +252,13 @@ PAGE = "https://unlock.example.org/freeze/" + "t" * 22
 
 @pytest.mark.parametrize(
     ("template", "reason"),
-    [(Template.WAS_THIS_YOU, "LOCKED"), (Template.ADDRESS_CHANGED, "OLD"), (Template.ADDRESS_CHANGED, "NEW")],
+    [
+        (Template.WAS_THIS_YOU, "LOCKED"),
+        (Template.ADDRESS_CHANGED, "OLD"),
+        (Template.ADDRESS_CHANGED, "NEW"),
+        (Template.REGISTERED, ""),
+        (Template.ANSWERS_LOCKED, ""),
+    ],
 )
 def test_R64_the_mail_names_the_page_that_freezes_the_card(template: Template, reason: str) -> None:
     notice = replace(NOTICE, template=template, reason=reason)
@@ -300,3 +309,45 @@ def test_R64_the_holder_is_told_what_an_ra_did_with_the_card(reason: str, said: 
     for text in (letter.text, letter.html):
         assert said in text
     assert ("released" in letter.subject) is (reason == "LIFTED")
+
+
+def said_by(letter: Letter) -> tuple[str, str]:
+    """The words of both parts, each on one line."""
+    parts = (letter.text, re.sub(r"(?s)<style.*?</style>|<[^>]+>", "", letter.html))
+    return tuple(" ".join(part.replace("’", "'").split()) for part in parts)  # type: ignore[return-value]
+
+
+def test_R41_R64_a_holder_hears_that_they_registered_and_what_to_do_if_they_did_not() -> None:
+    letter = LETTERS.write(replace(NOTICE, template=Template.REGISTERED), TO, Contents())
+
+    assert letter.subject == "Security questions were registered for your smartcard: was this you?"
+    for words in said_by(letter):
+        assert "registered on your smartcard profile on 21 November 2026 at 12:00." in words
+        assert "knows its passcode and can read this mailbox" in words
+        assert "Tell your Registration Authority (RA) at once" in words
+        assert "Change the password of this mailbox too." in words
+
+
+def test_R48_R64_a_holder_hears_that_wrong_answers_locked_their_card_and_who_can_help() -> None:
+    letter = LETTERS.write(replace(NOTICE, template=Template.ANSWERS_LOCKED), TO, Contents())
+
+    assert (
+        letter.subject
+        == f"Your security questions were answered wrongly {MOST_FAILURES} times: was this you?"
+    )
+    for words in said_by(letter):
+        assert f"wrongly {MOST_FAILURES} times in a row, the last time on 21 November 2026 at 12:00." in words
+        assert "If this was you, contact your Registration Authority" in words
+        assert "If it was not you, somebody else has your smartcard. Tell your Registration" in words
+
+
+def test_R25_the_ra_team_hears_of_an_address_that_waits_until_when_and_where_it_is_confirmed() -> None:
+    waits = replace(NOTICE, template=Template.ADDRESS_WAITS, expires_at=NOON.replace(month=7, day=3))
+    letter = LETTERS.write(waits, "ra@example.org", Contents())
+
+    assert letter.subject == "An email address waits for a second Registration Authority"
+    for words in said_by(letter):
+        assert "On 21 November 2026 at 12:00 a member of your team proposed" in words
+        assert "possible until 13:00 on 3 July 2026; after that it has to be proposed again" in words
+        assert f"The holder's reference is {NOTICE.holder_ref}." in words
+        assert "If nobody in your team did this, decline the address there" in words

@@ -398,7 +398,7 @@ class AddressProposed(_message.Message):
     """An RA proposed an address for a holder where the deployment asks for a second RA: it counts once one has
     confirmed it. Neither the address nor what the RA wrote is told.
 
-    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: audit.
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: notifier, audit.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -567,7 +567,7 @@ Global___VouchedInPerson: _TypeAlias = VouchedInPerson  # noqa: Y015
 class HolderRegistered(_message.Message):
     """A holder registered with security questions; which ones and what they answered stays in identity. R41, R58.
 
-    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: audit.
+    Topic identity.events.v1, key holder_ref, kept 30 days. Consumers: notifier, audit.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -578,6 +578,7 @@ class HolderRegistered(_message.Message):
     CARD_REF_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
     holder_ref: _builtins.str
     """The holder, by random reference."""
     organisation: _builtins.str
@@ -586,6 +587,8 @@ class HolderRegistered(_message.Message):
     """The session in which the holder had signed in."""
     card_ref: _builtins.str
     """The card that was used for it, by random reference."""
+    address_version: _builtins.int
+    """Version of the holder's address, to which the code of the registration went: who is told."""
     @_builtins.property
     def actor(self) -> _common_pb2.Actor:
         """Who acted: the holder."""
@@ -603,10 +606,11 @@ class HolderRegistered(_message.Message):
         card_ref: _builtins.str = ...,
         actor: _common_pb2.Actor | None = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        address_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address_version", b"address_version", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -616,7 +620,7 @@ Global___HolderRegistered: _TypeAlias = HolderRegistered  # noqa: Y015
 class QuestionsAnswered(_message.Message):
     """Security questions were answered before an unlock, rightly or wrongly. R48.
 
-    Topic identity.events.v1, key session_id, kept 30 days. Consumers: audit.
+    Topic identity.events.v1, key session_id, kept 30 days. Consumers: notifier, audit.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -629,6 +633,7 @@ class QuestionsAnswered(_message.Message):
     RIGHT_FIELD_NUMBER: _builtins.int
     TRIES_LEFT_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    ADDRESS_VERSION_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The unlock session."""
     holder_ref: _builtins.str
@@ -641,6 +646,8 @@ class QuestionsAnswered(_message.Message):
     """True where all answers were right."""
     tries_left: _builtins.int
     """Failures that remain; 0: locked until the RA clears it."""
+    address_version: _builtins.int
+    """Version of the holder's address that stands, where this failure locked the card: who is told; else 0."""
     @_builtins.property
     def actor(self) -> _common_pb2.Actor:
         """Who acted: whoever has the card."""
@@ -660,10 +667,11 @@ class QuestionsAnswered(_message.Message):
         right: _builtins.bool = ...,
         tries_left: _builtins.int = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        address_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "right", b"right", "session_id", b"session_id", "tries_left", b"tries_left"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "address_version", b"address_version", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "right", b"right", "session_id", b"session_id", "tries_left", b"tries_left"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

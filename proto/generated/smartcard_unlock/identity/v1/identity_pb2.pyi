@@ -32,7 +32,9 @@ class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKi
     MESSAGE_KIND_ADDRESS_CHANGED: _MessageKind.ValueType  # 1
     """That an address was changed: goes to the version before, too, for 7 days from its end. R64."""
     MESSAGE_KIND_UNLOCKED: _MessageKind.ValueType  # 2
-    """That a card was unlocked, or its passcode changed: goes only to the address that stands. R64."""
+    """What somebody did by a card: unlocked it, changed its passcode, registered or failed at security questions.
+    Asks "was this you?", and goes only to the address that stands. R64.
+    """
     MESSAGE_KIND_CARD_FROZEN: _MessageKind.ValueType  # 3
     """That a holder froze a card: goes to the mailbox of the holder's RA team, whatever the version. R64."""
     MESSAGE_KIND_RA_TEAM: _MessageKind.ValueType  # 4
@@ -46,7 +48,9 @@ MESSAGE_KIND_UNSPECIFIED: MessageKind.ValueType  # 0
 MESSAGE_KIND_ADDRESS_CHANGED: MessageKind.ValueType  # 1
 """That an address was changed: goes to the version before, too, for 7 days from its end. R64."""
 MESSAGE_KIND_UNLOCKED: MessageKind.ValueType  # 2
-"""That a card was unlocked, or its passcode changed: goes only to the address that stands. R64."""
+"""What somebody did by a card: unlocked it, changed its passcode, registered or failed at security questions.
+Asks "was this you?", and goes only to the address that stands. R64.
+"""
 MESSAGE_KIND_CARD_FROZEN: MessageKind.ValueType  # 3
 """That a holder froze a card: goes to the mailbox of the holder's RA team, whatever the version. R64."""
 MESSAGE_KIND_RA_TEAM: MessageKind.ValueType  # 4
