@@ -93,7 +93,7 @@ READERS: dict[str, Reads] = {
     "audit's own rebuild": rebuild_reads,
     "anybody who wants to hold the log to it": holds_the_log_to_it,
 }
-TAKEN = {
+TAKEN: dict[str, dict[str, list[str]]] = {
     "CodeIssued": {"notifier": ["take_code"]},
     "SessionOutcome.SUCCESS": {"notifier": ["take_notice"]},
     "SessionOutcome.RESOLVED": {"notifier": ["take_notice"]},

@@ -191,6 +191,7 @@ def test_R7_R25_where_two_ras_look_at_an_address_the_holder_unlocks_once_the_sec
     shows(holder.tab, "ADDRESS_WAITS")
     expect(holder.tab.get_by_role("link", name=TEAM)).to_be_visible()
     assert mails_at(two_ras, CONFIRMED_ADDRESS) == []
+    wait_until("the mail to the team", lambda: any(_waits(mail) for mail in mails_at(two_ras, TEAM)), 20)
     two_ras.slots.remove()
 
     second.confirm_address(holder, CONFIRMED_ADDRESS)
@@ -203,6 +204,10 @@ def test_R7_R25_where_two_ras_look_at_an_address_the_holder_unlocks_once_the_sec
     assert recorded(two_ras, holder.session_id) == [UNLOCKED]
     for tab in (holder.tab, second.tab):
         tab.close()
+
+
+def _waits(mail: dict[str, str]) -> bool:
+    return "It does not count until another member of your team confirms it" in mail["text"]
 
 
 def _reference(ra: RaAtDesk) -> str:

@@ -19,7 +19,7 @@ from services.identity.domain.questions import normalised
 from tests.journeys.in_chromium import PersonInChromium, chromium
 from tests.journeys.judge import Judge
 from tests.journeys.leaks import files_under, records_on, search
-from tests.journeys.person import codes_mailed
+from tests.journeys.person import codes_mailed, mails_at
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -73,6 +73,18 @@ def lock(stack: Stack) -> None:
         assert not judge.pin_verifies("00000000")
 
 
+def mailed(person: PersonInChromium, said: str) -> str:
+    """The text of the one mail to the holder that says so, once it has come."""
+
+    def found() -> list[str]:
+        texts = [mail["text"] for mail in mails_at(person.stack, person.card.address)]
+        return [text for text in texts if said in text]
+
+    wait_until("the mail", lambda: bool(found()), 20)
+    (text,) = found()
+    return text
+
+
 def audited(stack: Stack, event: str) -> int:
     with closing(sqlite3.connect(stack.folder / "audit.db")) as database:
         wanted = f"smartcard_unlock.identity.v1.{event}"
@@ -84,6 +96,7 @@ def test_R41_R42_R43_R48_R57_R58_a_holder_registers_and_later_unlocks_the_locked
     stack: Stack, tab: Page, registered: PersonInChromium
 ) -> None:
     expect(tab.locator("h1")).to_have_text("You are registered")
+    assert "/freeze/" in mailed(registered, "Security questions were registered")
     lock(stack)
     person = PersonInChromium(stack, HOLDER, tab)
     person.come_to_questions()
@@ -111,6 +124,7 @@ def test_R48_three_wrong_answers_lead_to_the_ra_who_ends_the_lock(
     person.answer_questions(WRONG, "/questions")
     expect(tab.locator("[data-error-code=ANSWERS_LOCKED]")).to_be_visible()
     expect(tab.get_by_role("link", name="ra@example.org")).to_be_visible()
+    assert "/freeze/" in mailed(person, "Your security questions were answered wrongly 3 times")
 
     ra = PersonInChromium(stack, RA, tab)
     ra.sign_in_in_browser()
