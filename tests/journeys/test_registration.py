@@ -77,7 +77,7 @@ def mailed(person: PersonInChromium, said: str) -> str:
     """The text of the one mail to the holder that says so, once it has come."""
 
     def found() -> list[str]:
-        texts = [mail["text"] for mail in mails_at(person.stack, person.card.address)]
+        texts = [mail["text"] for mail in mails_at(person.stack, person.card.address or "")]
         return [text for text in texts if said in text]
 
     wait_until("the mail", lambda: bool(found()), 20)
