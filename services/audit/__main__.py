@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from smartcard_unlock.audit.v1 import audit_pb2_grpc
 
@@ -17,7 +18,7 @@ from services.audit.domain.record import Origin
 from services.audit.domain.saved_time import PUBLISHED_BASELINES, Period, as_hours
 from services.audit.domain.savings import Figure, Savings
 from services.audit.domain.segment import Segment
-from services.audit.events import SOURCE, event_of
+from services.audit.events import HEADS_TOPIC, SOURCE, event_of
 from services.audit.heads_file import HeadsFolder, heads_in
 from services.audit.log_storage import SqlLog
 from services.audit.receipts import SqlReceipts
@@ -43,6 +44,7 @@ from services.audit.tables import OUTBOX, OUTBOX_POSITION
 from services.audit.tail_command import tail
 from services.audit.use_cases import KeepRecords, ReadCards, ReadRecords
 from services.audit.verify import audit_verify
+from services.audit.verifying import Verification
 from services.runtime import database, logs, process, settings
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
@@ -211,17 +213,38 @@ async def verify(options: argparse.Namespace) -> int:
     records = open_read_only(settings.load(DatabaseSettings).AUDIT_DATABASE_URL)
     try:
         key = audit_verify.read_key(Path(options.public_key))
-        kept = heads_in(Path(options.heads)) if options.heads else {}
-        done = await verifying.verify(records, partial(_signed, key), outcome_in, eligible_in, kept)
-    except (audit_verify.NotVerified, OSError) as error:
+        kept = await _heads_kept(options)
+        now = SystemClock().now()
+        done = await verifying.verify(records, partial(_signed, key), outcome_in, eligible_in, kept, now)
+    except (audit_verify.NotVerified, KafkaError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     finally:
         await records.close()
     age = f" ({done.retired} without a body, dropped by age)" if done.retired else ""
     found = f"{done.records} records{age} and {done.heads} heads: {len(done.wrong)} wrong"
-    print("\n".join([*done.wrong, found]))
+    print("\n".join([*done.wrong, *_not_seen(done, kept), found]))
     return 1 if done.wrong else 0
+
+
+async def _heads_kept(options: argparse.Namespace) -> dict[str, str]:
+    """Heads outside of the database, by where they are: of a folder, and of their topic."""
+    found = heads_in(Path(options.heads)) if options.heads else {}
+    if options.told:
+        brokers = settings.load(RepairSettings).brokers
+        async for number, head in rebuilding.heads_told(brokers):
+            found[f"{HEADS_TOPIC}, number {number}"] = head.note
+    return found
+
+
+def _not_seen(done: Verification, kept: Mapping[str, str]) -> list[str]:
+    """Say what this look cannot find."""
+    said = []
+    if done.unsigned:
+        said.append(f"not signed yet: the last {done.unsigned} records")
+    if not kept:
+        said.append("no heads from elsewhere (--heads, --told): an end cut off with its heads is not seen")
+    return said
 
 
 def _signed(key: Ed25519PublicKey, note: str) -> verifying.Signed:
@@ -335,7 +358,7 @@ if __name__ == "__main__":
             "tail": tail,
         },
         {
-            "verify": ("public_key", "--heads FOLDER"),
+            "verify": ("public_key", "--heads FOLDER", "--told"),
             "explain": ("figure", "--organisation CODE"),
             "export": ("folder",),
             "tail": ("--session ID", "--follow"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
+from smartcard_unlock.card_gateway.v1 import card_gateway_events_pb2
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import identity_events_pb2
 from smartcard_unlock.otp.v1 import otp_events_pb2
@@ -36,6 +37,18 @@ CARD_FACTS: dict[str, tuple[Any, str]] = {
     )
 }
 """What somebody did with a card and is no outcome, with the one process that can know it."""
+
+COUNTED: dict[str, Any] = {
+    kind.DESCRIPTOR.full_name: kind
+    for kind in (
+        card_gateway_events_pb2.SessionStarted,
+        card_gateway_events_pb2.CardRead,
+        card_gateway_events_pb2.SessionAuthorised,
+        otp_events_pb2.CodeRequested,
+        identity_events_pb2.HoldersImported,
+    )
+}
+"""What reports count by when it happened, and is no outcome."""
 
 TOPICS = ("identity.events.v1", "otp.events.v1", "card_gateway.events.v1", "notifier.events.v1")
 """Every `*.events.v1`."""
@@ -105,6 +118,16 @@ def card_fact_in(ce_type: str, source: str, body: bytes) -> CardFact | None:
         actor_kind=word_of(common_pb2.ActorKind, told.actor.kind),
         actor_ref=_word(told.actor.ref),
     )
+
+
+def counted_at(ce_type: str, body: bytes) -> datetime | None:
+    """Return when it happened, as a kept body says, of what reports count; None for others.
+
+    Raises DecodeError or ValueError.
+    """
+    kind = COUNTED.get(ce_type)
+    told = kind.FromString(body) if kind else None
+    return _instant(told.occurred_at) if told is not None and told.HasField("occurred_at") else None
 
 
 def eligible_in(body: bytes) -> int | None:

@@ -61,9 +61,8 @@ class SqlLogWork:
         """How many leaves the log has."""
         return await size_of(self._connection)
 
-    async def edge(self) -> RightEdge:
-        """Read the tiles that are not full."""
-        size = await self.size()
+    async def edge(self, size: int) -> RightEdge:
+        """Read the tiles that are not full in the tree of the first `size` leaves."""
         levels = [
             (await read_tile(self._connection, level, number))[:width]
             for level, number, width in levels_of(size)

@@ -108,8 +108,8 @@ class LogWork(Protocol):
         """How many leaves it has."""
         ...
 
-    async def edge(self) -> RightEdge:
-        """Read what the tree needs in order to grow."""
+    async def edge(self, size: int) -> RightEdge:
+        """Read what the tree of the first `size` leaves needs in order to grow."""
         ...
 
     async def waiting(self, limit: int) -> Sequence[Stored]:
@@ -166,7 +166,7 @@ class Signer(Protocol):
     """Signs heads."""
 
     def head(self, size: int, root: bytes) -> Head:
-        """Return the signed head of a tree."""
+        """Return the signed head of a tree; of the same tree always the same note."""
         ...
 
 

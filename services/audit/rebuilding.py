@@ -24,7 +24,6 @@ from services.audit.storage import body_row, insert_new, microseconds, record_ro
 from services.audit.tables import BODIES, HEADS, LEAVES, OUTBOX_POSITION, RECORDS, TILES
 from services.runtime import told
 from services.runtime.brokers import Brokers
-from services.runtime.cloud_events import Received
 from services.runtime.database import Database
 from services.runtime.timestamps import instant_of
 
@@ -58,9 +57,9 @@ async def rebuild(database: Database, brokers: Brokers | str) -> Rebuilt:
             await _store(database, batch)
             batch.clear()
     await _store(database, batch)
-    heads = [head async for head in _heads(brokers)]
+    heads = await _heads(brokers)
     async with database.begin("audit.rebuild.heads") as connection:
-        kept = await _grow(connection, size, sorted(heads, key=lambda each: each[1].tree_size))
+        kept = await _grow(connection, size, heads)
         numbers = {
             events.RECORDS_TOPIC: told_records,
             events.HEADS_TOPIC: max((n for n, _ in heads), default=0),
@@ -196,11 +195,18 @@ async def _sequenced(brokers: Brokers | str) -> AsyncIterator[tuple[int, audit_e
         yield event.relayseq, event.parse(audit_events_pb2.RecordSequenced)
 
 
-async def _heads(brokers: Brokers | str) -> AsyncIterator[tuple[int, audit_events_pb2.HeadSigned]]:
-    seen = set[int]()
-    event: Received
+async def heads_told(brokers: Brokers | str) -> AsyncIterator[tuple[int, audit_events_pb2.HeadSigned]]:
+    """Give every head of the topic with its number, repeats included. Raises KafkaError, OSError."""
     async for event in told.every(brokers, events.HEADS_TOPIC, events.SOURCE):
-        message = event.parse(audit_events_pb2.HeadSigned)
-        if message.tree_size not in seen:
-            seen.add(message.tree_size)
-            yield event.relayseq, message
+        yield event.relayseq, event.parse(audit_events_pb2.HeadSigned)
+
+
+async def _heads(brokers: Brokers | str) -> list[tuple[int, audit_events_pb2.HeadSigned]]:
+    """Return each head once, the smallest first. Raises NotTheSame where there are two of one size."""
+    found = dict[int, tuple[int, audit_events_pb2.HeadSigned]]()
+    async for number, head in heads_told(brokers):
+        _, known = found.get(head.tree_size, (0, head))
+        if known.note != head.note:
+            raise NotTheSame(f"two heads of {head.tree_size} records")
+        found[head.tree_size] = number, head
+    return [found[size] for size in sorted(found)]

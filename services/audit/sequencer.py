@@ -1,18 +1,21 @@
 """The sequencer's loop: one at a time, never on a copy that is older than what was told.
 
 A log that was restored from an older copy would sign a second head of a size that was signed before: a
-fork, which nobody could tell from a forgery. So it looks first, at the topics and at the folder of heads.
+fork, which nobody could tell from a forgery. So it looks first, at the topics and at the folder of heads;
+and what it reads anew of the tree must lead to the newest head.
 """
 
 import asyncio
 
 from aiokafka.errors import KafkaError
+from google.protobuf.message import DecodeError
+from smartcard_unlock.audit.v1 import audit_events_pb2
 from sqlalchemy import select
 
 from services.audit.events import HEADS_TOPIC, RECORDS_TOPIC, SOURCE
 from services.audit.heads_file import HeadsFolder
 from services.audit.ports import Log, StoreBusy
-from services.audit.sequencing import SequenceRecords
+from services.audit.sequencing import NotWhatWasSigned, SequenceRecords
 from services.audit.tables import OUTBOX_POSITION
 from services.runtime import logs, told
 from services.runtime.brokers import Brokers
@@ -64,6 +67,9 @@ class Sequencer:
                         await self._lead()
             except (StoreBusy, TransientDatabaseError, KafkaError, OSError) as error:
                 log.warning("sequencer_waits", cause=type(error).__name__)
+            except NotWhatWasSigned:
+                log.error("log_is_not_what_was_signed")
+                pause = LONGEST_PAUSE
             except NotLeader:
                 pause = 1.0
             await asyncio.sleep(pause)
@@ -106,6 +112,21 @@ class Sequencer:
             if highest > (known := await self._position(topic)):
                 log.error("log_behind_what_it_told", topic=topic, told=highest, known=known)
                 return False
+        return await self._has_told_head()
+
+    async def _has_told_head(self) -> bool:
+        """Tell whether the newest head that was told is one of this log."""
+        last = await told.last_told(self._brokers, HEADS_TOPIC, SOURCE)
+        if last is None:
+            return True
+        try:
+            head = audit_events_pb2.HeadSigned.FromString(last.value or b"")
+        except DecodeError:
+            head = audit_events_pb2.HeadSigned()
+        known = await self._log.head_at(head.tree_size)
+        if known is None or known.note != head.note:
+            log.error("log_is_not_that_of_its_heads", size=head.tree_size)
+            return False
         return True
 
     async def _position(self, topic: str) -> int:

@@ -7,25 +7,30 @@ all three no longer leads to the signed heads.
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.consumer import card_fact_in
+from services.audit.consumer import card_fact_in, counted_at
 from services.audit.counting import Eligible
 from services.audit.domain.leaf import leaf_of
 from services.audit.domain.merkle import TILE_WIDTH, RightEdge, Tile, hash_leaf
 from services.audit.domain.record import Outcome
+from services.audit.domain.retiring import is_due
 from services.audit.domain.span import month_of
 from services.audit.log_storage import read_tile, stored_of
 from services.audit.roll_ups import differing
-from services.audit.storage import CARD_COLUMNS, card_columns, instant_of, outcome_columns
+from services.audit.storage import CARD_COLUMNS, card_columns, instant_of, microseconds, outcome_columns
 from services.audit.tables import BODIES, HEADS, LEAVES, RECORDS, RETIRED, SAME_BODY, TILES, UNSEQUENCED
 from services.runtime.database import Database
 
 PAGE = 1000
 """Rows read at once."""
+
+SIGNED_WITHIN = timedelta(minutes=1)
+"""Of its storing a record is under a signed head, as long as the sequencer runs."""
 
 Found = Callable[[str], None]
 
@@ -57,6 +62,8 @@ class Verification:
     wrong: list[str] = field(default_factory=list)
     retired: int = 0
     """Records whose bodies were dropped by age: their places are judged, by row and tile."""
+    unsigned: int = 0
+    """Records at the end that no signed head covers yet."""
 
 
 async def verify(
@@ -65,14 +72,17 @@ async def verify(
     read_outcome: ReadOutcome,
     eligible: Eligible,
     kept: Mapping[str, str],
+    now: datetime,
 ) -> Verification:
     """Look at everything, and recount every roll-up. `kept`: notes that somebody kept elsewhere, by name."""
     done = Verification()
     async with database.read() as connection:
-        retired = set(await connection.scalars(select(RETIRED.c.month)))
+        retired = await _months_retired(connection, now, done.wrong.append)
         walk = _Walk(connection, done.wrong.append, read_outcome, retired)
         outside = _heads_outside(kept, read_head, done.wrong.append)
+        signed = 0
         async for head in _pages(connection, select(HEADS), HEADS.c.size):
+            signed = head.size
             await _judge_outside(outside, head.size, walk, done.wrong.append)
             await walk.up_to(head.size)
             _judge_head(head, walk, read_head, done.wrong.append)
@@ -80,6 +90,8 @@ async def verify(
         await _judge_outside(outside, None, walk, done.wrong.append)
         await walk.up_to(None)
         done.records, done.retired = walk.edge.size, walk.retired
+        done.unsigned = max(0, walk.edge.size - signed)
+        await _judge_end(connection, signed, done, now)
         await _judge_places(connection, done.wrong.append)
         done.wrong += await differing(connection, eligible)
     return done
@@ -163,8 +175,10 @@ class _Walk:
         except Exception:
             return True
         if outcome is None:
-            return row.kind is not None or self._card_differs(row)
-        said = outcome_columns(outcome)
+            at = counted_at(row.ce_type, bytes(row.body))
+            moved = at is not None and microseconds(at) != row.occurred_us
+            return row.kind is not None or moved or self._card_differs(row)
+        said = outcome_columns(outcome) | {"occurred_us": microseconds(outcome.occurred_at)}
         return any(row._mapping[name] != value for name, value in said.items())
 
     @staticmethod
@@ -268,6 +282,26 @@ async def _judge_outside(
                 found(f"{name}: signed over {signed.size} records, more than the log has")
             elif signed.root != root:
                 found(f"{name}: forked: signed over other records than these {signed.size}")
+
+
+async def _months_retired(connection: AsyncConnection, now: datetime, found: Found) -> set[str]:
+    """Return the months whose bodies may be missing; name those that were dropped before their time."""
+    retired = set(await connection.scalars(select(RETIRED.c.month)))
+    early = {month for month in retired if not is_due(month, now)}
+    for month in sorted(early):
+        found(f"month {month}: its bodies were dropped before they were 400 days old")
+    return retired - early
+
+
+async def _judge_end(connection: AsyncConnection, signed: int, done: Verification, now: datetime) -> None:
+    """What comes is signed each second; what was not, has lost its head, or nobody signs."""
+    stored = select(RECORDS.c.stored_us).join(LEAVES, LEAVES.c.ce_id == RECORDS.c.ce_id)
+    first = await connection.scalar(stored.where(LEAVES.c.leaf_index == signed))
+    if first is not None and instant_of(first) < now - SIGNED_WITHIN:
+        done.wrong.append(
+            f"the last {done.unsigned} records: under no signed head. "
+            "Where audit_sequencer runs, heads were removed"
+        )
 
 
 async def _judge_places(connection: AsyncConnection, found: Found) -> None:

@@ -29,13 +29,22 @@ async def highest_told(brokers: Brokers | str, topic: str, source: str) -> int:
 
     Raises KafkaError or OSError where the broker cannot be asked.
     """
-    highest = 0
+    last = await last_told(brokers, topic, source)
+    return _numbered(last)[1] if last else 0
+
+
+async def last_told(brokers: Brokers | str, topic: str, source: str) -> "ConsumerRecord[bytes, bytes] | None":
+    """Return the message of the highest `relayseq` of this source; None where the topic holds none.
+
+    Raises KafkaError or OSError where the broker cannot be asked.
+    """
+    found = None
     async with asyncio.timeout(ASK_SECONDS), _reader(brokers, topic) as consumer:
         async for record in _records(consumer, tail=TAIL):
             teller, number = _numbered(record)
-            if teller == source:
-                highest = max(highest, number)
-    return highest
+            if teller == source and (found is None or number > _numbered(found)[1]):
+                found = record
+    return found
 
 
 async def read_back(brokers: Brokers | str, topic: str, source: str) -> list[Received]:

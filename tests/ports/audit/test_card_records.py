@@ -175,7 +175,7 @@ async def test_D1_verify_names_a_fact_that_was_put_to_another_card(records: Data
     sequence = sequencer_of(records)
     await append_all(sequence)
     await sequence.sign()
-    assert (await verify(records, read_head, outcome_in, eligible_in, {})).wrong == []
+    assert (await verify(records, read_head, outcome_in, eligible_in, {}, NOON)).wrong == []
     off = (
         "ALTER TABLE records DISABLE TRIGGER ALL"
         if records.is_postgresql
@@ -185,7 +185,7 @@ async def test_D1_verify_names_a_fact_that_was_put_to_another_card(records: Data
         await connection.execute(text(off))
         await connection.execute(text("UPDATE records SET card_ref = 'd' WHERE ce_id = 'e-0001'"))
 
-    assert (await verify(records, read_head, outcome_in, eligible_in, {})).wrong == [
+    assert (await verify(records, read_head, outcome_in, eligible_in, {}, NOON)).wrong == [
         "place 1, record e-0001: its columns no longer say what its body says"
     ]
 

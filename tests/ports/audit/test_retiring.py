@@ -80,7 +80,7 @@ async def test_old_bodies_go_and_all_that_was_proven_stays_so(log: Database, tmp
 
     assert done == [Retirement(MONTH, 21, 51)]
     assert await bodies_left(log) == 35
-    seen = await verifying.verify(log, read_head, outcome_in, eligible_in, {})
+    seen = await verifying.verify(log, read_head, outcome_in, eligible_in, {}, NOON)
     assert (seen.records, seen.wrong, seen.retired) == (56, [], 21)
     assert audit_verify.verify(receipt.text, KEY.public_key())[1].size == 51
     assert await SqlReceipts(log).receipt("old-7") is NotReady.RETIRED

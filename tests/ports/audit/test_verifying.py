@@ -1,19 +1,28 @@
-"""`audit verify` on SQLite and PostgreSQL: a changed byte, a removed record, a forked head: each is named."""
+"""`audit verify` on SQLite and PostgreSQL: a changed byte, a removed record, a forked head: each is named.
+
+And the sequencer signs no more of a log that is not what it has signed.
+"""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from smartcard_unlock.card_gateway.v1 import card_gateway_events_pb2
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit import verifying
 from services.audit.consumer import eligible_in, outcome_in
 from services.audit.domain.merkle import hash_leaf
+from services.audit.sequencing import NotWhatWasSigned, SequenceRecords
 from services.audit.signing import NoteSigner
 from services.audit.verify import audit_verify
 from services.audit.verifying import BadHead, Signed, Verification
 from services.runtime.database import Database
-from tests.ports.audit.log import KEY, ORIGIN, grow
+from services.runtime.timestamps import timestamp_of
+from tests.ports.audit.log import KEY, ORIGIN, append_all, grow, keep, log_of, messages, sequencer_of
+from tests.unit.audit.outcomes import NOON, message
 
 SIZE = 700
 
@@ -27,7 +36,7 @@ def read_head(note: str) -> Signed:
 
 
 async def verified(records: Database, kept: Mapping[str, str] | None = None) -> Verification:
-    return await verifying.verify(records, read_head, outcome_in, eligible_in, kept or {})
+    return await verifying.verify(records, read_head, outcome_in, eligible_in, kept or {}, NOON)
 
 
 @pytest.fixture
@@ -96,6 +105,52 @@ async def test_D1_a_column_that_says_otherwise_than_its_body_is_named(log: Datab
 
     assert (await verified(log)).wrong == [
         "place 300, record e-00000300: its columns no longer say what its body says"
+    ]
+
+
+async def test_D1_an_outcome_moved_to_another_month_is_named(log: Database) -> None:
+    await act(log, "UPDATE records SET occurred_us = occurred_us - 3000000000000 WHERE ce_id = 'e-00000300'")
+
+    assert (await verified(log)).wrong == [
+        "place 300, record e-00000300: its columns no longer say what its body says"
+    ]
+
+
+async def test_D1_a_stage_of_the_journey_moved_to_another_month_is_named(log: Database) -> None:
+    told = card_gateway_events_pb2.CardRead(
+        session_id="s-1", card_ref="c" * 32, occurred_at=timestamp_of(NOON)
+    )
+    await keep(log, [message(told, ce_id="e-read", offset=9000, relayseq=9000)])
+    sequence = sequencer_of(log)
+    await append_all(sequence)
+    await sequence.sign()
+    assert (await verified(log)).wrong == []
+    await act(log, "UPDATE records SET occurred_us = occurred_us - 3000000000000 WHERE ce_id = 'e-read'")
+
+    assert (await verified(log)).wrong == [
+        "place 700, record e-read: its columns no longer say what its body says"
+    ]
+
+
+async def test_D1_an_end_rewritten_without_its_heads_is_named(log: Database) -> None:
+    """Somebody takes the head away that the change contradicts: then nothing signed covers it."""
+    await act(log, "DELETE FROM heads WHERE size = 700")
+    now, later = await verified(log), NOON + timedelta(minutes=2)
+    seen = await verifying.verify(log, read_head, outcome_in, eligible_in, {}, later)
+
+    assert (now.unsigned, now.wrong) == (100, [])
+    assert seen.wrong == [
+        "the last 100 records: under no signed head. Where audit_sequencer runs, heads were removed"
+    ]
+
+
+async def test_a_month_said_to_be_retired_before_its_time_excuses_nothing(log: Database) -> None:
+    await act(log, "INSERT INTO retired VALUES ('2026-11', 700, 700, 0)")
+    await act(log, "DELETE FROM bodies WHERE ce_id = 'e-00000255'")
+
+    assert (await verified(log)).wrong == [
+        "month 2026-11: its bodies were dropped before they were 400 days old",
+        "place 255, record e-00000255: its body was removed",
     ]
 
 
@@ -207,3 +262,55 @@ async def test_D1_a_record_without_a_place_is_missed(log: Database) -> None:
 
     wrong = (await verified(log)).wrong
     assert "1 records have no place and wait for none" in wrong
+
+
+async def _forge_the_end(log: Database) -> None:
+    """Change place 690 and its hash: what only heads contradict."""
+    await act(log, "UPDATE records SET subject = 's-forged' WHERE ce_id = 'e-00000690'")
+    await act(log, "UPDATE leaves SET leaf_hash = :hash WHERE leaf_index = 690", hash=bytes(32))
+
+
+async def test_I13_a_changed_log_is_not_signed_by_a_sequencer_that_reads_it_anew(log: Database) -> None:
+    await _forge_the_end(log)
+    await keep(log, messages(SIZE, 5))
+    sequence = sequencer_of(log)
+
+    with pytest.raises(NotWhatWasSigned):
+        await sequence.append()
+    with pytest.raises(NotWhatWasSigned):
+        await sequence.sign()
+    assert await sizes_of_heads(log) == [600, SIZE]
+
+
+async def test_I13_a_changed_tile_of_the_tree_is_not_signed_on(log: Database) -> None:
+    await act(log, "UPDATE tiles SET root = :root WHERE level = 0 AND number = 1", root=bytes(32))
+
+    with pytest.raises(NotWhatWasSigned):
+        await sequencer_of(log).sign()
+
+
+async def test_I13_an_end_cut_off_with_its_head_is_missed_by_the_sequencer_that_signed_it(
+    log: Database,
+) -> None:
+    sequence = sequencer_of(log)
+    assert not await sequence.sign()
+    for statement in ("records WHERE ce_id", "leaves WHERE ce_id", "bodies WHERE ce_id"):
+        await act(log, f"DELETE FROM {statement} > 'e-00000649'")
+    await act(log, "DELETE FROM heads WHERE size = 700")
+    await keep(log, messages(800, 90))
+
+    with pytest.raises(NotWhatWasSigned):
+        await sequence.append()
+    assert await sizes_of_heads(log) == [600]
+
+
+async def test_I13_another_key_or_name_does_not_sign_on(log: Database) -> None:
+    await keep(log, messages(SIZE, 5))
+    for signer in (NoteSigner(ORIGIN, Ed25519PrivateKey.generate()), NoteSigner("other.example.org", KEY)):
+        with pytest.raises(NotWhatWasSigned):
+            await SequenceRecords(log_of(log), signer).append()
+
+
+async def sizes_of_heads(log: Database) -> list[int]:
+    async with log.read() as connection:
+        return list(await connection.scalars(text("SELECT size FROM heads ORDER BY size")))
