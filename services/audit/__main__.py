@@ -52,6 +52,7 @@ from services.runtime.grants import GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
+from services.runtime.unanswered import words_of
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -111,10 +112,9 @@ async def reader(_: argparse.Namespace) -> int:
 async def migrate(_: argparse.Namespace) -> int:
     """Bring the tables to their newest form."""
     url = settings.load(DatabaseSettings).AUDIT_DATABASE_URL
-    await database.migrate(url, MIGRATIONS)
     owned = Database(url)
     try:
-        await rights.grant(owned)
+        await database.migrate(url, MIGRATIONS, partial(rights.grant, owned))
     finally:
         await owned.close()
     return 0
@@ -364,4 +364,5 @@ if __name__ == "__main__":
             "tail": ("--session ID", "--follow"),
             "retire": ("--months-only",),
         },
+        unanswered=words_of,
     )

@@ -37,7 +37,9 @@ class HeadsFolder:
 
 
 def heads_in(folder: Path) -> dict[str, str]:
-    """Return every head below a folder, by its path there. Raises OSError."""
+    """Return every head below a folder, by its path there. Raises OSError, also where there is no folder."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: no such folder")
     return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.head"))}
 
 

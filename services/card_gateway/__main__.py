@@ -51,6 +51,7 @@ from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
 from services.runtime.rates import Rates
 from services.runtime.told import read_back
+from services.runtime.unanswered import words_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -302,4 +303,5 @@ if __name__ == "__main__":
         SOURCE,
         known,
         {"import": ["file", "--dry-run", "--report FILE"], "reconcile": ["file"], "vault new-key": ["kid"]},
+        unanswered=words_of,
     )

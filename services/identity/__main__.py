@@ -54,6 +54,7 @@ from services.runtime.grants import GrantSigner, GrantVerifier
 from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
+from services.runtime.unanswered import words_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -262,4 +263,5 @@ if __name__ == "__main__":
             "allow-list add": ["domain", "--exact", "--organisation CODE", "--by NAME"],
             "allow-list remove": ["domain", "--organisation CODE", "--by NAME"],
         },
+        unanswered=words_of,
     )

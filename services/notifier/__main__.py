@@ -37,6 +37,7 @@ from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
 from services.runtime.replay import replay
+from services.runtime.unanswered import words_of
 
 SMTP, NOTIFY = "smtp", "notify"
 
@@ -179,4 +180,5 @@ if __name__ == "__main__":
             "replay": replay_dead_letters,
             **commands(catch_up),
         },
+        unanswered=words_of,
     )

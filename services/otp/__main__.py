@@ -33,6 +33,7 @@ from services.runtime.grpc_server import build_server
 from services.runtime.outbox import OutboxRelay
 from services.runtime.randomness import SystemRandomness
 from services.runtime.replay import replay
+from services.runtime.unanswered import words_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -161,4 +162,5 @@ if __name__ == "__main__":
             "replay": replay_dead_letters,
             **commands(catch_up),
         },
+        unanswered=words_of,
     )

@@ -6,14 +6,14 @@ pass becomes TransientDatabaseError, on which the whole handler is run again.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import DateTime, Dialect, Select, event
+from sqlalchemy import DateTime, Dialect, Select, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -48,6 +48,7 @@ _PASSING_SQLITE_CODES = frozenset({
     sqlite3.SQLITE_IOERR,  # what a full disk looks like to the log of changes
 })  # fmt: skip
 
+_MIGRATES = text("SELECT pg_try_advisory_lock(hashtext('migrate'))")
 
 log = logs.logger("database")
 
@@ -132,15 +133,44 @@ def for_update(statement: Select[Any], connection: AsyncConnection) -> Select[An
     return statement.with_for_update() if connection.dialect.name == "postgresql" else statement
 
 
-async def migrate(url: str, migrations: Path) -> None:
-    """Bring the schema to its newest revision (Alembic)."""
+async def migrate(url: str, migrations: Path, then: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Bring the schema to its newest revision (Alembic), and do `then` what else belongs to it.
+
+    One process at a time: replicas that start side by side all migrate.
+    """
     from alembic import command  # a tenth of what a process loads, and no other command needs it
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["url"] = url
-    await asyncio.to_thread(command.upgrade, config, "head")
+    async with _only_one(url):
+        await asyncio.to_thread(command.upgrade, config, "head")
+        if then is not None:
+            await then()
+
+
+@asynccontextmanager
+async def _only_one(url: str) -> AsyncIterator[None]:
+    """Wait until no other process migrates this database, and keep all others waiting within the block.
+
+    Asked again and again, outside a transaction: a statement that waits would hold up a step that waits for
+    all others' statements to end.
+    """
+    if make_url(url).get_backend_name() == "sqlite":
+        yield
+        return
+    engine = _engine(url)
+    try:
+        async with engine.connect() as connection:
+            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            while True:
+                if await connection.scalar(_MIGRATES):
+                    break
+                await asyncio.sleep(0.2)
+            yield
+    finally:
+        await engine.dispose()  # the lock ends with its connection
 
 
 def sync_url(url: str) -> str:

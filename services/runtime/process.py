@@ -5,6 +5,7 @@ import asyncio
 import inspect
 import resource
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -87,20 +88,29 @@ def _tell_what_ended(running: Sequence[asyncio.Task[None]]) -> int:
 
 
 def main(
-    process: str, commands: Mapping[str, Command], arguments: Mapping[str, Sequence[str]] | None = None
+    process: str,
+    commands: Mapping[str, Command],
+    arguments: Mapping[str, Sequence[str]] | None = None,
+    unanswered: Callable[[Exception], str] = lambda _: "",
 ) -> None:
     """Run one command of a process: `python -m services.<process> <command> [argument …]`.
 
     A command of two words belongs to a group: `vault keys`. `arguments` names what a command takes: `file`
     must be given, `--dry-run` may be, and `--report FILE` may be with a value. Core files are off, since
-    memory holds secrets.
+    memory holds secrets. `unanswered`: who did not answer a command, in words; then it ends with 2.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     options = _parser(process, commands, arguments or {}).parse_args()
     logs.configure(process)
-    outcome = commands[options.command](options)
-    if inspect.isawaitable(outcome):
-        outcome = asyncio.run(_awaited(outcome))
+    try:
+        outcome = commands[options.command](options)
+        if inspect.isawaitable(outcome):
+            outcome = asyncio.run(_awaited(outcome))
+    except Exception as error:
+        if not (words := unanswered(error)):
+            raise
+        print(words, file=sys.stderr)
+        outcome = 2
     raise SystemExit(outcome)
 
 

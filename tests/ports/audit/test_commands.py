@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, insert
 
+from deploy.local.child import free_port
+from deploy.local.keys import Keys
 from services.audit.tables import LEDGER
 from services.runtime.database import sync_url
 from tests.fixtures.in_place import run_in_place
@@ -68,3 +70,33 @@ def test_every_missing_setting_is_named_at_once() -> None:
     assert done.returncode == 2
     assert {"AUDIT_DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "TLS_CA_FILE", "LOG_LEVEL"} <= named
     assert "LOUD" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["gaps", "saved", "replay", "retire"])
+def test_a_database_that_does_not_answer_is_no_finding(command: str) -> None:
+    nobody = f"postgresql+psycopg://audit@127.0.0.1:{free_port()}/audit"
+    done = audit(command, AUDIT_DATABASE_URL=nobody)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "the database does not answer: OperationalError"
+
+
+@pytest.mark.parametrize("command", ["repair", "rebuild"])
+def test_a_broker_that_does_not_answer_is_no_finding(command: str, url: str) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    done = audit(command, AUDIT_DATABASE_URL=url, KAFKA_BOOTSTRAP_SERVERS=nobody)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Kafka does not answer: KafkaConnectionError"
+
+
+def test_heads_that_are_not_there_are_not_taken_for_heads_that_agree(url: str, keys: Keys) -> None:
+    key = str(keys.audit_log_public)
+    done = audit("verify", key, "--heads", "/no/such/folder", AUDIT_DATABASE_URL=url)
+    without = audit("verify", key, AUDIT_DATABASE_URL=url)
+
+    assert (done.returncode, done.stderr) == (2, "/no/such/folder: no such folder\n")
+    assert without.stdout.splitlines() == [
+        "no heads from elsewhere (--heads, --told): an end cut off with its heads is not seen",
+        "0 records and 0 heads: 0 wrong",
+    ]
