@@ -1,16 +1,15 @@
 """Consumers of topics: in order by partition, committed by hand, retried in place.
 
 A handler that fails is run again with back-off while its partition is paused and the others
-go on. What can never be read goes to `<topic>.dlq`; more than ten an hour end the consumer,
-since then the fault is not in the messages.
+go on. What can never be read goes to `<topic>.dlq`; with ten there in an hour, the next one waits,
+and all behind it, since then the fault is not in the messages.
 """
 
 import asyncio
 import random
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from aiokafka import (
     AIOKafkaConsumer,
@@ -23,12 +22,17 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from services.runtime import logs, tracing
 from services.runtime.brokers import Brokers, client_options
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.cloud_events import Received, Unreadable, received
 
 DEAD_LETTERS = ".dlq"
 """Ends the name of the topic of what could never be read."""
 
 DEAD_LETTERS_AN_HOUR = 10
+"""Of one topic, by all replicas. Source: architecture §4."""
+
+HOLD_SECONDS = 30.0
+"""Between two looks whether the last hour has become calmer."""
 
 LARGEST_DEAD_LETTER = 2**20 + 2**16
 """Bytes: a message of 1 MiB, and why it is dead. Source: `max.message.bytes` in deploy/k8s/topics.yaml."""
@@ -38,10 +42,6 @@ SESSION_TIMEOUT_MS = 10_000
 log = logs.logger("broker")
 
 Handler = Callable[[Received], Awaitable[None]]
-
-
-class TooManyDeadLetters(Exception):
-    """Messages cannot be read in numbers: stop, and let a person look."""
 
 
 class Consumer:
@@ -59,13 +59,15 @@ class Consumer:
         handle: Handler,
         *,
         dead_letters: bool = True,
+        clock: Clock | None = None,
     ) -> None:
+        """`dead_letters`: False where what cannot be read is left out, and nobody misses it."""
         self._brokers = brokers
         self._group = group
         self._topics = topics
         self._handle = handle
         self._dead_letters = dead_letters
-        self._recent_dead: deque[float] = deque(maxlen=DEAD_LETTERS_AN_HOUR + 1)
+        self._clock = clock or SystemClock()
         self._at_work: dict[TopicPartition, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -119,21 +121,24 @@ class Consumer:
         partition: TopicPartition,
         records: Sequence[ConsumerRecord[bytes, bytes]],
     ) -> None:
-        for record in records:
-            await self._take(record)
         with suppress(CommitFailedError, IllegalStateError):
-            await consumer.commit({partition: records[-1].offset + 1})
+            for record in records:
+                if not await self._take(record) or record is records[-1]:
+                    await consumer.commit({partition: record.offset + 1})
             consumer.resume(partition)
 
-    async def _take(self, record: ConsumerRecord[bytes, bytes]) -> None:
+    async def _take(self, record: ConsumerRecord[bytes, bytes]) -> bool:
+        """Return True once it was handled, False once it was put aside: that is committed at once."""
         pause = 0.1
         while True:
             try:
                 event = received(record.topic, record.partition, record.offset, record.headers, record.value)
                 tracing.start(event.traceparent)
-                return await self._handle(event)
+                await self._handle(event)
+                return True
             except Unreadable as error:
-                return await self._put_aside(record, str(error))
+                await self._put_aside(record, str(error))
+                return False
             except Exception as error:
                 log.warning(
                     "event_retried", topic=record.topic, offset=record.offset, cause=type(error).__name__
@@ -143,11 +148,19 @@ class Consumer:
 
     async def _put_aside(self, record: ConsumerRecord[bytes, bytes], cause: str) -> None:
         log.error("event_unreadable", topic=record.topic, offset=record.offset, cause=cause)
-        self._recent_dead.append(time.monotonic())
-        if len(self._recent_dead) > DEAD_LETTERS_AN_HOUR and time.monotonic() - self._recent_dead[0] < 3600:
-            raise TooManyDeadLetters(record.topic)
         if self._dead_letters:
+            await self._wait_for_calm(record.topic)
             await self._dead_letter(record, cause)
+
+    async def _wait_for_calm(self, topic: str) -> None:
+        """Return once the last hour has room for one more dead letter, over restarts too."""
+        while await self._dead_lately(topic) >= DEAD_LETTERS_AN_HOUR:
+            log.error("too_many_dead_letters", topic=topic, limit_an_hour=DEAD_LETTERS_AN_HOUR)
+            await asyncio.sleep(HOLD_SECONDS)
+
+    async def _dead_lately(self, topic: str) -> int:
+        since = self._clock.now() - timedelta(hours=1)
+        return await count_since(self._brokers, topic + DEAD_LETTERS, since)
 
     async def _dead_letter(self, record: ConsumerRecord[bytes, bytes], cause: str) -> None:
         producer = AIOKafkaProducer(
@@ -165,6 +178,21 @@ class Consumer:
             )
         finally:
             await producer.stop()
+
+
+async def count_since(brokers: Brokers | str, topic: str, instant: datetime) -> int:
+    """Count the messages of a topic from an instant on. Raises KafkaError or OSError."""
+    consumer = AIOKafkaConsumer(
+        topic, **client_options(brokers), group_id=None, enable_auto_commit=False, request_timeout_ms=5000
+    )
+    try:
+        await consumer.start()
+        partitions = list(consumer.assignment())
+        ends = await consumer.end_offsets(partitions)
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(instant.timestamp() * 1000)))
+    finally:
+        await consumer.stop()
+    return sum(ends[at] - first.offset for at, first in found.items() if first is not None)
 
 
 class _FinishFirst(ConsumerRebalanceListener):  # type: ignore[misc]

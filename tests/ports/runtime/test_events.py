@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -12,15 +13,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from smartcard_unlock.otp.v1 import otp_events_pb2
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
-from services.runtime import faults
-from services.runtime.broker import LARGEST_DEAD_LETTER, Consumer, TooManyDeadLetters
+from services.runtime import broker, faults
+from services.runtime.broker import LARGEST_DEAD_LETTER, Consumer
+from services.runtime.clock import SystemClock
 from services.runtime.cloud_events import Received, Unreadable
 from services.runtime.database import Database
 from services.runtime.inbox import first_time
 from services.runtime.outbox import OutboxRelay, tell
 from services.runtime.replay import replay
-from tests.fakes.clock import NOON
+from tests.fakes.clock import NOON, FakeClock
 from tests.ports.runtime.world import INBOX, OUTBOX, POSITION, event
 
 Take = Callable[[Received], Awaitable[None]]
@@ -243,15 +246,54 @@ async def test_F25_poison_goes_to_the_dead_letters_with_its_cause_and_holds_nobo
     assert dict(record.headers)["dlq_cause"] in (b"headers", b"type", b"body")
 
 
-async def test_F25_more_than_ten_dead_letters_an_hour_end_the_consumer(kafka: str, topic: str) -> None:
+async def unreadable(received: Received) -> None:
+    raise Unreadable("body")
+
+
+async def dead_letters(kafka: str, topic: str) -> int:
+    return await broker.count_since(kafka, f"{topic}.dlq", datetime(2020, 1, 1, tzinfo=UTC))
+
+
+async def test_F25_more_than_ten_dead_letters_an_hour_wait_for_a_calmer_one_over_restarts(
+    kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "HOLD_SECONDS", 0.1)
+    clock = FakeClock(SystemClock().now())
+    await send(kafka, topic, b"x", GOOD, times=13)
+    seen = []
+    for _ in range(3):  # killed and started again: the count stays
+        with capture_logs() as said:
+            async with running(Consumer(kafka, f"g-{topic}", [topic], unreadable, clock=clock).run):
+                await until(lambda: "too_many_dead_letters" in [each["event"] for each in said])
+                seen.append(await dead_letters(kafka, topic))
+    clock.advance(minutes=61)
+    await send(kafka, topic, b"", GOOD)
+    taken: list[Received] = []
+
     async def take(received: Received) -> None:
-        raise Unreadable("body")
+        if received.value:
+            raise Unreadable("body")
+        taken.append(received)
 
-    await send(kafka, topic, b"x", GOOD, times=11)
+    async with running(Consumer(kafka, f"g-{topic}", [topic], take, clock=clock).run):
+        await until(lambda: len(taken) == 1)
 
-    with pytest.raises(TooManyDeadLetters):
-        async with asyncio.timeout(30):
-            await Consumer(kafka, f"g-{topic}", [topic], take, dead_letters=False).run()
+    assert seen == [10, 10, 10]
+    assert await dead_letters(kafka, topic) == 13
+
+
+async def test_what_nobody_misses_never_holds_up_those_behind_it(kafka: str, topic: str) -> None:
+    taken: list[Received] = []
+
+    async def take(received: Received) -> None:
+        if received.value:
+            raise Unreadable("body")
+        taken.append(received)
+
+    await send(kafka, topic, b"x", GOOD, times=25)
+    await send(kafka, topic, b"", GOOD)
+    async with running(Consumer(kafka, f"g-{topic}", [topic], take, dead_letters=False).run):
+        await until(lambda: len(taken) == 1)
 
 
 async def test_F25_dead_letters_are_taken_again_once_each_and_the_rest_is_counted(
