@@ -31,6 +31,7 @@ CARD_FACTS: dict[str, tuple[Any, str]] = {
         (identity_events_pb2.CardFrozen, "identity"),
         (identity_events_pb2.FreezeLifted, "identity"),
         (identity_events_pb2.VouchedInPerson, "identity"),
+        (identity_events_pb2.ColleagueVouched, "identity"),
         (identity_events_pb2.HolderRegistered, "identity"),
         (identity_events_pb2.AnswersLockCleared, "identity"),
         (otp_events_pb2.LockClearedByRa, "otp"),

@@ -19,6 +19,7 @@ _FACTS: dict[str, tuple[Any, str]] = {
         (identity.CardFrozen, "CARD_FROZEN"),
         (identity.FreezeLifted, "FREEZE_LIFTED"),
         (identity.VouchedInPerson, "VOUCHED_IN_PERSON"),
+        (identity.ColleagueVouched, "COLLEAGUE_VOUCHED"),
         (identity.HolderRegistered, "HOLDER_REGISTERED"),
         (identity.AnswersLockCleared, "ANSWERS_LOCK_CLEARED"),
         (otp.LockClearedByRa, "LOCK_CLEARED_BY_RA"),

@@ -184,6 +184,15 @@ def _vouched(told: identity.VouchedInPerson) -> str:
     return f"vouched in person for the holder of card {told.card_ref[:SHOWN]}: {basis}"
 
 
+_COLLEAGUE_BASIS = {"PHONE": "knows the voice", "VIDEO": "sees them", "IN_PERSON": "stands beside them"}
+
+
+def _colleague(told: identity.ColleagueVouched) -> str:
+    basis = _COLLEAGUE_BASIS.get(told.basis, told.basis)
+    words = f"{told.words_given} of {told.words_needed} words"
+    return f"vouched from afar for the holder of card {told.card_ref[:SHOWN]}: {basis}; {words}"
+
+
 _Told = tuple[type[Message], Callable[[Any], str]]
 
 _TELLERS: dict[str, _Told] = {
@@ -208,6 +217,7 @@ _TELLERS: dict[str, _Told] = {
         (identity.QuestionsAnswered, _answered),
         (identity.AnswersLockCleared, _answers_cleared),
         (identity.VouchedInPerson, _vouched),
+        (identity.ColleagueVouched, _colleague),
         (identity.AddressProposed, _proposed),
         (identity.AddressProposalEnded, _proposal_ended),
     )

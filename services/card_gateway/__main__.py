@@ -86,7 +86,8 @@ def gateway_of(read: Settings, opened: Database, vault: MasterVault, freshness: 
     )
     return compose(
         opened, vault, grants, clock, SystemRandomness(), freshness, read.GATEWAY_NAME,
-        change_needs_code=read.CHANGE_NEEDS_CODE, pin_at_agent=read.PIN_ENTRY == "agent",
+        change_needs_code=read.CHANGE_NEEDS_CODE, remote_vouch=read.remote_vouch,
+        pin_at_agent=read.PIN_ENTRY == "agent",
         most_on_offer=read.MOST_ON_OFFER, budget=read.budget,
     )  # fmt: skip
 

@@ -75,6 +75,7 @@ def compose(
     gateway_name: str,
     *,
     change_needs_code: bool = False,
+    remote_vouch: bool = False,
     pin_at_agent: bool = False,
     most_on_offer: int = MOST_ON_OFFER,
     budget: Budget = BUDGET,
@@ -96,6 +97,7 @@ def compose(
         budget=budget,
         gateway_name=gateway_name,
         change_needs_code=change_needs_code,
+        remote_vouch=remote_vouch,
         pin_at_agent=pin_at_agent,
     )
     return Gateway(

@@ -392,5 +392,7 @@ class Outside:
     """Goes into every digest a card signs; the agents are configured with the same."""
     change_needs_code: bool = False
     """Reason CHANGE asks for a mailed code too, as the letter of S2 has it. R2."""
+    remote_vouch: bool = False
+    """Two colleagues may vouch from afar: the gateway holds to it besides identity (ADR 0024)."""
     pin_at_agent: bool = False
     """PINs are typed in the agent's own window; no page seals one."""

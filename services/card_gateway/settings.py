@@ -112,6 +112,9 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
     WEB_ORIGIN: str = Field(pattern=r"^https?://[^/]+$", description="what an agent opens, without a path")
     PIN_ENTRY: Literal["page", "agent"] = Field("page", description="where the person types passcodes")
     CHANGE_NEEDS_CODE: bool = Field(False, description="a CHANGE needs a mailed code too; as in identity")
+    REMOTE_VOUCH: Literal["off", "two-colleagues"] = Field(
+        "off", description="two colleagues may vouch for a holder without usable mail; as in identity"
+    )
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path
 
@@ -120,6 +123,11 @@ class Settings(VaultSettings, ProcessSettings, KafkaSettings):
         if self.AGENTS == "enrolled" and self.AGENT_CA_FILE is None:
             raise ValueError("AGENTS=enrolled needs AGENT_CA_FILE")
         return self
+
+    @property
+    def remote_vouch(self) -> bool:
+        """Whether colleagues may vouch from afar."""
+        return self.REMOTE_VOUCH == "two-colleagues"
 
     @property
     def agent_ca(self) -> Path | None:

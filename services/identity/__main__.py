@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 from smartcard_unlock.identity.v1 import (
+    colleagues_pb2_grpc,
     identity_pb2_grpc,
     in_person_pb2_grpc,
     ra_desk_pb2_grpc,
@@ -22,6 +23,8 @@ from services.identity.access import ACCESS
 from services.identity.answer_hashes import Argon2Answers
 from services.identity.approved_domains import ApprovedDomains
 from services.identity.card_refs import write_refs
+from services.identity.colleague_codes import ColleagueCodes
+from services.identity.colleague_servicer import ColleagueServicer
 from services.identity.desk_servicer import RaDeskServicer
 from services.identity.events import EVENTS, event_of
 from services.identity.feeds import FIRST, Feeds
@@ -38,6 +41,8 @@ from services.identity.storage import PROCESS, SqlStore
 from services.identity.tables import outbox, outbox_position
 from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.answering import Answering
+from services.identity.use_cases.asking_colleagues import Asking
+from services.identity.use_cases.colleagues import Colleagues
 from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles
@@ -74,7 +79,14 @@ def compose(read: IdentitySettings, opened: Database) -> Parts:
         signer=GrantSigner.from_file(PROCESS, read.GRANT_SIGNING_KEY_FILE),
         change_needs_code=read.CHANGE_NEEDS_CODE,
         questions=read.SECURITY_QUESTIONS == "required",
+        remote_vouch=read.remote_vouch,
     )
+
+
+def compose_colleagues(read: IdentitySettings, parts: Parts) -> ColleagueServicer:
+    """Put together what colleagues vouch by. Raises ValueError or OSError for a bad key file."""
+    codes = ColleagueCodes.from_file(read.GRANT_SIGNING_KEY_FILE)
+    return ColleagueServicer(Asking(parts, codes), Colleagues(parts, codes))
 
 
 async def serve(_: argparse.Namespace) -> int:
@@ -100,6 +112,10 @@ async def serve(_: argparse.Namespace) -> int:
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
         (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, desk),
         (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, in_person),
+        (
+            colleagues_pb2_grpc.add_ColleagueServiceServicer_to_server,
+            compose_colleagues(read, parts),
+        ),
         (registration_pb2_grpc.add_RegistrationServiceServicer_to_server, registering),
     ]
     freshness = TopicFreshness(opened, read.brokers, outbox_position, EVENTS, PROCESS)
@@ -219,7 +235,7 @@ async def check_config(_: argparse.Namespace) -> int:
     read = settings.load(IdentitySettings)
     opened = Database(read.IDENTITY_DATABASE_URL)
     try:
-        compose(read, opened)
+        compose_colleagues(read, compose(read, opened))
     except (OSError, ValueError) as error:
         print(f"{type(error).__name__}: {error}")
         return 2

@@ -3,6 +3,7 @@
 _SERVICE = "/smartcard_unlock.identity.v1.IdentityService"
 _DESK = "/smartcard_unlock.identity.v1.RaDeskService"
 _IN_PERSON = "/smartcard_unlock.identity.v1.InPersonService"
+_COLLEAGUES = "/smartcard_unlock.identity.v1.ColleagueService"
 _REGISTRATION = "/smartcard_unlock.identity.v1.RegistrationService"
 
 ACCESS: dict[str, frozenset[str]] = {
@@ -19,6 +20,9 @@ ACCESS: dict[str, frozenset[str]] = {
     f"{_DESK}/GetHolder": frozenset({"web"}),
     f"{_IN_PERSON}/ShowPerson": frozenset({"web"}),
     f"{_IN_PERSON}/VouchInPerson": frozenset({"web"}),
+    f"{_COLLEAGUES}/AskColleagues": frozenset({"web"}),
+    f"{_COLLEAGUES}/ShowAsker": frozenset({"web"}),
+    f"{_COLLEAGUES}/VouchForColleague": frozenset({"web"}),
     f"{_DESK}/ListHolderChanges": frozenset({"web"}),
     f"{_DESK}/AllowCardRecords": frozenset({"web"}),
     f"{_DESK}/ListWaiting": frozenset({"web"}),

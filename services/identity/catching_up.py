@@ -5,6 +5,8 @@ the holder or an RA, under the version that was told: mail goes to nobody rather
 address that waited for a second RA has to be proposed anew.
 """
 
+from dataclasses import replace
+
 from smartcard_unlock.common.v1 import common_pb2 as common
 from smartcard_unlock.identity.v1 import identity_events_pb2 as told
 from sqlalchemy import select, update
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.approved_domains import change_again
 from services.identity.domain.allow_list import AllowedDomain, Change, ListChange
+from services.identity.domain.colleagues import Basis, Request, Word
 from services.identity.domain.holder import Address, CardStatus
 from services.identity.domain.questions import MOST_FAILURES, Attempt, Tries
 from services.identity.events import EVENTS, event_of
@@ -28,6 +31,11 @@ CAUGHT_UP = "catch-up"
 """Who set an address, or changed the list, in the words of the database."""
 _PROPOSALS: dict[str, type[told.AddressProposed | told.AddressProposalEnded]] = {
     kind.DESCRIPTOR.full_name: kind for kind in (told.AddressProposed, told.AddressProposalEnded)
+}
+
+_OF_QUESTIONS = {
+    kind.DESCRIPTOR.full_name
+    for kind in (told.HolderRegistered, told.QuestionsAnswered, told.AnswersLockCleared)
 }
 
 
@@ -51,18 +59,40 @@ class Recalling:
                 return await _proposal_gone(work, event.parse(_PROPOSALS[name]))
             case told.AllowListChanged.DESCRIPTOR.full_name:
                 return await _list_changed(connection, event)
-            case told.HolderRegistered.DESCRIPTOR.full_name:
-                return await _registered(work, event.parse(told.HolderRegistered))
-            case told.QuestionsAnswered.DESCRIPTOR.full_name:
-                return await _answered(work, event.parse(told.QuestionsAnswered), event.ce_id)
-            case told.AnswersLockCleared.DESCRIPTOR.full_name:
-                cleared = event.parse(told.AnswersLockCleared)
-                return await work.clear_answers_lock(cleared.holder_ref, cleared.card_ref)
+            case name if name in _OF_QUESTIONS:
+                return await _of_questions(work, event)
+            case told.ColleagueVouched.DESCRIPTOR.full_name:
+                return await self._colleague_vouched(work, event.parse(told.ColleagueVouched))
             case common.SessionOutcome.DESCRIPTOR.full_name:
                 outcome = event.parse(common.SessionOutcome)
                 kind = common.OutcomeKind.Name(outcome.kind).removeprefix("OUTCOME_KIND_")
                 return await work.first_outcome(outcome.session_id, kind, instant_of(outcome.occurred_at))
         return False
+
+    async def _colleague_vouched(self, work: SqlWork, message: told.ColleagueVouched) -> bool:
+        """The limits of colleague and card count on; a code that is not in the copy is over."""
+        now = instant_of(message.occurred_at)
+        if any(word.colleague_ref == message.actor.ref for word in await work.words_of(message.session_id)):
+            return False
+        try:
+            basis = Basis(message.basis)
+        except ValueError:
+            raise Unreadable("basis") from None
+        card_ref = message.actor_card_ref
+        await work.keep_word(Word(message.session_id, message.actor.ref, card_ref, basis, now))
+        known = await work.colleague_request(message.session_id)
+        request = known or Request(
+            session_id=message.session_id,
+            grant_id=self._randomness.uuid7(),
+            card_ref=message.card_ref,
+            holder_ref=message.holder_ref,
+            code_digest=b"",
+            expires_at=now,
+        )
+        if message.words_given >= message.words_needed and request.completed_at is None:
+            request = replace(request, completed_at=now)
+        await work.keep_request(request)
+        return True
 
 
 async def _frozen(connection: AsyncConnection, message: told.CardFrozen) -> bool:
@@ -95,6 +125,16 @@ async def _contact_changed(connection: AsyncConnection, work: SqlWork, message: 
     gone = Address(message.address_version, None, instant_of(message.occurred_at), CAUGHT_UP)
     await work.set_address(message.holder_ref, gone)
     return True
+
+
+async def _of_questions(work: SqlWork, event: Received) -> bool:
+    match event.ce_type:
+        case told.HolderRegistered.DESCRIPTOR.full_name:
+            return await _registered(work, event.parse(told.HolderRegistered))
+        case told.QuestionsAnswered.DESCRIPTOR.full_name:
+            return await _answered(work, event.parse(told.QuestionsAnswered), event.ce_id)
+    cleared = event.parse(told.AnswersLockCleared)
+    return await work.clear_answers_lock(cleared.holder_ref, cleared.card_ref)
 
 
 async def _registered(work: SqlWork, message: told.HolderRegistered) -> bool:

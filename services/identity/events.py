@@ -13,6 +13,7 @@ from services.identity.domain.facts import (
     AllowListChanged,
     AnswersLockCleared,
     CardFrozen,
+    ColleagueVouched,
     ContactChanged,
     Fact,
     FreezeLifted,
@@ -74,6 +75,24 @@ def _vouched(fact: VouchedInPerson) -> Event:
         occurred_at=timestamp_of(vouch.vouched_at),
     )
     return Event(EVENTS, vouch.session_id, message, vouch.vouched_at)
+
+
+def _colleague(fact: ColleagueVouched) -> Event:
+    word, request = fact.word, fact.request
+    message = told.ColleagueVouched(
+        session_id=request.session_id,
+        card_ref=request.card_ref,
+        holder_ref=request.holder_ref,
+        organisation=fact.organisation,
+        actor=common.Actor(kind=common.ACTOR_KIND_COLLEAGUES, ref=word.colleague_ref),
+        basis=word.basis.value,
+        signed_in_by=fact.signed_in_by,
+        actor_card_ref=word.colleague_card_ref,
+        words_given=fact.given,
+        words_needed=fact.needed,
+        occurred_at=timestamp_of(word.at),
+    )
+    return Event(EVENTS, request.session_id, message, word.at)
 
 
 def _imported(fact: HoldersImported) -> Event:
@@ -221,6 +240,7 @@ def _why(reason: ActReason | None) -> told.ActReason.ValueType:
 _TELLERS: dict[type, Callable[[Any], Event]] = {
     HolderRefused: _refused,
     VouchedInPerson: _vouched,
+    ColleagueVouched: _colleague,
     HoldersImported: _imported,
     AllowListChanged: _list_changed,
     ContactChanged: _contact_changed,

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from services.identity.domain.acts import Act, ActKind, Change, Done
 from services.identity.domain.allow_list import AllowedDomain
+from services.identity.domain.colleagues import Request, Word
 from services.identity.domain.desk import FoundHolder, HolderRecord
 from services.identity.domain.facts import Fact
 from services.identity.domain.holder import (
@@ -155,7 +156,51 @@ class RegistrationWork(Protocol):
         ...
 
 
-class View(DeskView, RegistrationView, Protocol):
+class ColleagueView(Protocol):
+    """What is known of holders who ask colleagues, and of these."""
+
+    async def colleague_request(self, session_id: str) -> Request | None:
+        """Return the request of a session; None where its holder asked nobody."""
+        ...
+
+    async def requests_by_code(self, digest: bytes) -> Sequence[Request]:
+        """Return the requests whose code has this digest, also those that are over."""
+        ...
+
+    async def words_of(self, session_id: str) -> Sequence[Word]:
+        """Return what colleagues said in a session, one word each."""
+        ...
+
+    async def times_let_through(self, card_ref: str, besides: str, since: datetime) -> int:
+        """Return in how many sessions, besides one, colleagues have let a card through since then."""
+        ...
+
+    async def words_given(self, colleague_ref: str, besides: str, since: datetime) -> int:
+        """Return in how many sessions, besides one, a colleague has given their word since then."""
+        ...
+
+    async def wrong_codes(self, colleague_ref: str, since: datetime) -> int:
+        """Return how many wrong codes a colleague has typed since then."""
+        ...
+
+
+class ColleagueWork(Protocol):
+    """Requests and words, in one transaction with what is told of them."""
+
+    async def keep_request(self, request: Request) -> None:
+        """Keep a session's request as it stands now."""
+        ...
+
+    async def keep_word(self, word: Word) -> None:
+        """Keep what a colleague said in a session, in place of what they said before."""
+        ...
+
+    async def keep_wrong_code(self, attempt_id: str, colleague_ref: str, now: datetime) -> None:
+        """Note that a colleague typed a wrong code."""
+        ...
+
+
+class View(DeskView, RegistrationView, ColleagueView, Protocol):
     """What can be read."""
 
     async def held_card(self, card_ref: str) -> HeldCard | None:
@@ -211,7 +256,7 @@ class View(DeskView, RegistrationView, Protocol):
         ...
 
 
-class Work(View, DeskWork, RegistrationWork, Protocol):
+class Work(View, DeskWork, RegistrationWork, ColleagueWork, Protocol):
     """One transaction: all of it is stored and told, or none."""
 
     async def lock_holder(self, holder_ref: str) -> None:
@@ -251,7 +296,7 @@ class Work(View, DeskWork, RegistrationWork, Protocol):
         ...
 
     async def forget(self, now: datetime) -> None:
-        """Delete notes of outcomes, vouches and answers that no session can ask for again."""
+        """Delete notes of outcomes, vouches, words and answers that no session can ask for again."""
         ...
 
 
@@ -280,6 +325,18 @@ class GrantWriter(Protocol):
 
     def sign(self, grant: Grant) -> str:
         """Return the grant as a token."""
+        ...
+
+
+class Codes(Protocol):
+    """Makes the codes that holders read out, and the digests that are kept of them."""
+
+    def code_of(self, session_id: str, expires_at: datetime) -> str:
+        """Return the code of a session that ends then: always the same."""
+        ...
+
+    def digest_of(self, code: str) -> bytes:
+        """Return what is kept in the place of a code."""
         ...
 
 

@@ -149,7 +149,9 @@ def refused_message(answer: Refused) -> identity.HolderRefused:
     """Return why a card is not good, with whom to ask."""
     known = answer.registration_authority
     return identity.HolderRefused(
-        code=answer.code, registration_authority=_authority(known) if known else None
+        code=answer.code,
+        registration_authority=_authority(known) if known else None,
+        can_ask_colleagues=answer.can_ask_colleagues,
     )
 
 

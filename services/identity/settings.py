@@ -34,5 +34,13 @@ class IdentitySettings(DatabaseSettings, ProcessSettings, KafkaSettings):
     SECOND_RA: Literal["off", "required"] = Field(
         "off", description="an address that an RA adds waits for another RA to confirm it"
     )
+    REMOTE_VOUCH: Literal["off", "two-colleagues"] = Field(
+        "off", description="two colleagues may vouch for a holder without usable mail; as in card_gateway"
+    )
     GRANT_SIGNING_KEY_FILE: Path
     GRANT_VERIFY_KEYS_DIR: Path
+
+    @property
+    def remote_vouch(self) -> bool:
+        """Whether colleagues may vouch from afar."""
+        return self.REMOTE_VOUCH == "two-colleagues"

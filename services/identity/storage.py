@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, delete, insert, literal, select, union_a
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.colleague_statements import ColleagueReads, ColleagueWrites
 from services.identity.desk_changes import DeskRecords, DeskWrites
 from services.identity.desk_statements import DeskReads
 from services.identity.domain.address import domain_of
@@ -141,7 +142,7 @@ _AUTHORITIES = (
 )
 
 
-class SqlView(DeskReads, DeskRecords, RegistrationReads, ProposalReads):
+class SqlView(DeskReads, DeskRecords, RegistrationReads, ProposalReads, ColleagueReads):
     """Reads; each is one statement by primary keys."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -217,7 +218,7 @@ class SqlView(DeskReads, DeskRecords, RegistrationReads, ProposalReads):
         return {row.code: _authority(row.code, row) for row in rows}
 
 
-class SqlWork(SqlView, DeskWrites, RegistrationWrites, ProposalWrites):
+class SqlWork(SqlView, DeskWrites, RegistrationWrites, ProposalWrites, ColleagueWrites):
     """One write transaction."""
 
     def __init__(
@@ -286,8 +287,9 @@ class SqlWork(SqlView, DeskWrites, RegistrationWrites, ProposalWrites):
         await tell_all(self._connection, outbox, PROCESS, events)
 
     async def forget(self, now: datetime) -> None:
-        """Delete notes of outcomes, vouches and answers that no session can ask for again."""
+        """Delete notes of outcomes, vouches, words and answers that no session can ask for again."""
         await self.forget_registrations(now - OUTCOMES_KEPT, now)
+        await self.forget_colleagues(now - OUTCOMES_KEPT)
         old = told_outcomes.c.told_at < now - OUTCOMES_KEPT
         await self._connection.execute(delete(told_outcomes).where(old))
         await self._connection.execute(delete(vouches).where(vouches.c.vouched_at < now - OUTCOMES_KEPT))

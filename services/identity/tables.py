@@ -197,6 +197,42 @@ vouches = Table(
 )
 """What RAs said of whom they saw; the audit log keeps it for good."""
 
+colleague_requests = Table(
+    "colleague_requests",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("grant_id", String(36), nullable=False),
+    Column("card_ref", String(32), nullable=False),
+    Column("holder_ref", String(32), nullable=False),
+    Column("code_digest", LargeBinary, nullable=False, index=True),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("completed_at", UtcDateTime, nullable=True),
+    Index("ix_colleague_requests_card_ref", "card_ref", "completed_at"),
+)
+"""Sessions whose holders ask colleagues; `completed_at` counts how often they let a card through."""
+
+colleague_words = Table(
+    "colleague_words",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("colleague_ref", String(32), primary_key=True),
+    Column("colleague_card_ref", String(32), nullable=False),
+    Column("basis", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Index("ix_colleague_words_colleague_ref", "colleague_ref", "at"),
+)
+"""What colleagues said, one word each in a session; the audit log keeps it for good."""
+
+wrong_colleague_codes = Table(
+    "wrong_colleague_codes",
+    metadata,
+    Column("attempt_id", String(36), primary_key=True),
+    Column("colleague_ref", String(32), nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Index("ix_wrong_colleague_codes_colleague_ref", "colleague_ref", "at"),
+)
+"""That somebody typed a code that let them vouch for nobody; never which."""
+
 registrations = Table(
     "registrations",
     metadata,

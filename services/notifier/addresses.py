@@ -14,6 +14,7 @@ _KIND = {
     Template.ANSWERS_LOCKED: identity_pb2.MESSAGE_KIND_UNLOCKED,
     Template.ADDRESS_SET_BY_RA: identity_pb2.MESSAGE_KIND_RA_TEAM,
     Template.ADDRESS_WAITS: identity_pb2.MESSAGE_KIND_RA_TEAM,
+    Template.LET_THROUGH: identity_pb2.MESSAGE_KIND_RA_TEAM,
 }
 
 

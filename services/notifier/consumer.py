@@ -145,6 +145,21 @@ def _proposed(event: Received) -> Notice | None:
     return Notice(event.ce_id, Template.ADDRESS_WAITS, holder_ref, at, ends_at=ends_at)
 
 
+def _colleague_vouched(event: Received) -> Notice | None:
+    """The RA team hears of the word that lets a card through."""
+    vouched = event.parse(told.ColleagueVouched)
+    if not vouched.words_needed or vouched.words_given < vouched.words_needed:
+        return None
+    return Notice(
+        event_id=event.ce_id,
+        template=Template.LET_THROUGH,
+        holder_ref=_word(vouched.holder_ref),
+        occurred_at=_instant(vouched.occurred_at),
+        session_id=_word(vouched.session_id),
+        card_ref=_word(vouched.card_ref),
+    )
+
+
 def _to_the_holder(
     event: Received, said: _OfACard, template: Template, reason: str = "", session_id: str = ""
 ) -> Notice | None:
@@ -171,6 +186,7 @@ _NOTICES: dict[str, Callable[[Received], Notice | None]] = {
         (told.HolderRegistered, _registered),
         (told.QuestionsAnswered, _answered),
         (told.AddressProposed, _proposed),
+        (told.ColleagueVouched, _colleague_vouched),
     )
 }
 

@@ -112,7 +112,7 @@ class HolderGrant(Grant):
 
 @dataclass(frozen=True)
 class UnlockGrant(Grant):
-    """otp (route SELF) or identity (route RA_IN_PERSON) to card_gateway: one reset, once."""
+    """otp, or identity where an RA or two colleagues vouched, to card_gateway: one reset, once."""
 
     typ = "unlock-grant+jwt"
     audiences = frozenset({"card_gateway"})
@@ -120,11 +120,11 @@ class UnlockGrant(Grant):
 
     holder_ref: str
     actor_kind: str
-    """HOLDER or RA."""
+    """HOLDER, RA or COLLEAGUES."""
     actor_ref: str
 
     def may_come_from(self, issuer: str) -> bool:
-        """Only otp lets a holder through alone; only identity lets an RA vouch in person."""
+        """Only otp lets a holder through alone; only identity lets others vouch for them."""
         return issuer == _ISSUER_OF.get((self.route, self.actor_kind))
 
 
@@ -182,7 +182,11 @@ class MailboxGrant(Grant):
     address_version: int
 
 
-_ISSUER_OF = {("SELF", "HOLDER"): "otp", ("RA_IN_PERSON", "RA"): "identity"}
+_ISSUER_OF = {
+    ("SELF", "HOLDER"): "otp",
+    ("SELF", "COLLEAGUES"): "identity",
+    ("RA_IN_PERSON", "RA"): "identity",
+}
 
 G = TypeVar("G", bound=Grant)
 

@@ -19,6 +19,8 @@ from services.identity.domain import facts as identity_facts
 from services.identity.domain.acts import ActReason, Why
 from services.identity.domain.allow_list import AllowedDomain
 from services.identity.domain.allow_list import Change as ListChange
+from services.identity.domain.colleagues import Basis as ColleagueBasis
+from services.identity.domain.colleagues import Request, Word
 from services.identity.domain.proposal import Ending, Proposal
 from services.identity.domain.questions import Attempt
 from services.identity.domain.vouch import Basis, Vouch
@@ -67,11 +69,19 @@ def told() -> Iterator[Told]:
     yield "AddressProposalEnded", "identity", identity.event_of(declined)
     locked = identity_facts.QuestionsAnswered(replace(WRONG, tries_left=0), ORGANISATION, 3)
     yield "QuestionsAnswered.LOCKED", "identity", identity.event_of(locked)
+    yield "ColleagueVouched", "identity", identity.event_of(_colleague_vouched())
 
 
 def _vouched() -> identity_facts.VouchedInPerson:
     vouch = Vouch(SESSION, CODE_ID, CARD, HOLDER, RA, Basis.PHOTO_ID, NOON)
     return identity_facts.VouchedInPerson(vouch, ORGANISATION, "0197c19f-0000-7000-8000-0000000000bb")
+
+
+def _colleague_vouched() -> identity_facts.ColleagueVouched:
+    request = Request(SESSION, CODE_ID, CARD, HOLDER, b"", LATER)
+    word = Word(SESSION, COLLEAGUE, "e" * 32, ColleagueBasis.PHONE, NOON)
+    signed_in_by = "0197c19f-0000-7000-8000-0000000000bb"
+    return identity_facts.ColleagueVouched(word, request, ORGANISATION, signed_in_by, 2, 2)
 
 
 def _proposal() -> Proposal:

@@ -104,6 +104,7 @@ TAKEN: dict[str, dict[str, list[str]]] = {
     "HolderRegistered-0": {"notifier": []},
     "QuestionsAnswered.LOCKED": {"notifier": ["take_notice"]},
     "AddressProposed": {"notifier": ["take_notice"]},
+    "ColleagueVouched": {"notifier": ["take_notice"]},
     "DeliveryChanged.SENT": {"otp": ["delivery_changed"]},
     "DeliveryChanged.BOUNCED": {"otp": ["delivery_changed"]},
 }

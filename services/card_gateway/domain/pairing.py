@@ -1,7 +1,7 @@
 """How a page finds its agent: a one-time address or a 10-character code, and how often one may guess.
 
-Pure: callers bring the MAC that addresses and codes are made of. Nothing here is ever stored in
-clear; the database keeps digests. Source: quality S13.
+Pure: what a code looks like is in `runtime/spoken_codes.py`. Nothing here is ever stored in clear; the
+database keeps digests. Source: quality S13.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,6 @@ LIFETIME = timedelta(seconds=120)
 
 RENEW_WITHIN = timedelta(seconds=30)
 """A poll lasts up to 25 s, so a pairing with less than this is renewed at the start of one."""
-
-CODE_LENGTH = 10
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""32 characters nobody mixes up; 10 of them are 50 bits (ADR 0017)."""
-
-_LIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "U": "V"})
 
 GUESS_WINDOW = timedelta(minutes=10)
 GUESSES_PER_SOURCE = 10
@@ -41,25 +35,6 @@ class Pairing:
     def is_good(self, now: datetime) -> bool:
         """True before `expires_at`."""
         return now < self.expires_at
-
-
-def code_of(mac: bytes) -> str:
-    """Ten characters out of a MAC of at least 8 bytes; 50 bits, uniform."""
-    value = int.from_bytes(mac[:7], "big") >> 6
-    return "".join(ALPHABET[value >> shift & 31] for shift in range(45, -1, -5))
-
-
-def shown(code: str) -> str:
-    """The code as people read it: `ABCDE-FGHJK`."""
-    return f"{code[:5]}-{code[5:]}"
-
-
-def typed(text: str) -> str | None:
-    """The code a person meant; case, spaces, hyphens and look-alikes do not matter. None: not a code."""
-    plain = "".join(text.upper().replace("-", "").split()).translate(_LIKE)
-    if len(plain) != CODE_LENGTH or any(character not in ALPHABET for character in plain):
-        return None
-    return plain
 
 
 def window_of(now: datetime) -> datetime:

@@ -22,7 +22,7 @@ class Route(Enum):
 
 
 VOUCHED_FOR = frozenset({Reason.LOCKED, Reason.FORGOTTEN})
-"""Reasons for which an RA may vouch: whoever knows their passcode needs nobody to."""
+"""Reasons for which somebody else may vouch: whoever knows their passcode needs nobody to."""
 
 
 class State(Enum):
@@ -57,6 +57,8 @@ class ActorKind(Enum):
     HOLDER = "HOLDER"
     RA = "RA"
     SYSTEM = "SYSTEM"
+    COLLEAGUES = "COLLEAGUES"
+    """Two who vouched from afar: the one whose word completed them."""
 
 
 class SecretLabel(Enum):

@@ -5,7 +5,6 @@ from typing import Any
 from smartcard_unlock.card_gateway.v1 import agents_pb2 as wire
 from smartcard_unlock.card_gateway.v1 import agents_pb2_grpc
 
-from services.card_gateway.domain import pairing
 from services.card_gateway.domain.step import Step, StepKind
 from services.card_gateway.ports import NotReleased
 from services.card_gateway.servicer.scripts import report_of, script
@@ -13,6 +12,7 @@ from services.card_gateway.servicer.words import attempt_of, readers_of
 from services.card_gateway.use_cases.agents import Agents
 from services.card_gateway.use_cases.offers import Offer
 from services.card_gateway.use_cases.orders import Idle, Order, Over, Question
+from services.runtime import spoken_codes
 from services.runtime.errors import unavailable
 from services.runtime.timestamps import timestamp_of
 from services.runtime.version import VERSION
@@ -82,7 +82,7 @@ class AgentServicer(agents_pb2_grpc.AgentServiceServicer):
     def _pairing(self, offer: Offer) -> wire.Pairing:
         return wire.Pairing(
             page_address=f"{self._web_origin}/open/{offer.token}",
-            pairing_code=pairing.shown(offer.code),
+            pairing_code=spoken_codes.shown(offer.code),
             expires_at=timestamp_of(offer.ends_at),
         )
 

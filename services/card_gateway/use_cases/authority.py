@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.card_gateway.domain.facts import Actor
 from services.card_gateway.domain.session import Authority, Session
-from services.card_gateway.domain.words import ActorKind, Reason, Route
+from services.card_gateway.domain.words import VOUCHED_FOR, ActorKind, Reason, Route
 from services.card_gateway.ports import Outside
 from services.runtime.grants import (
     PURPOSE_PROFILE,
@@ -19,7 +19,10 @@ from services.runtime.grants import (
 
 RA_OF = "RA@"
 """How a role begins that lets somebody act for the holders of an organisation."""
-_ACTOR_OF_ROUTE = {Route.SELF: ActorKind.HOLDER, Route.RA_IN_PERSON: ActorKind.RA}
+_ACTORS_OF_ROUTE = {
+    Route.SELF: (ActorKind.HOLDER, ActorKind.COLLEAGUES),
+    Route.RA_IN_PERSON: (ActorKind.RA,),
+}
 
 
 def holder_let_through(outside: Outside, session: Session, token: str) -> HolderGrant:
@@ -35,14 +38,20 @@ def unlock_permitted(outside: Outside, session: Session, token: str, holder: Hol
     """The UnlockGrant for this holder, session and card. Raises GrantRefused."""
     grant = outside.grants.verify(token, UnlockGrant)
     _require(_binds(grant, session) and grant.holder_ref == holder.holder_ref)
-    wanted = _ACTOR_OF_ROUTE[session.route] if session.route else None
-    _require(wanted is not None and grant.actor_kind == wanted.value)
-    _require(_may_act(grant, session))
+    actors = _ACTORS_OF_ROUTE[session.route] if session.route else ()
+    _require(grant.actor_kind in [kind.value for kind in actors])
+    _require(_may_act(outside, grant, session))
     return grant
 
 
-def _may_act(grant: UnlockGrant, session: Session) -> bool:
-    """A holder for themselves; an RA in the session that they began, and never for themselves. R36."""
+def _may_act(outside: Outside, grant: UnlockGrant, session: Session) -> bool:
+    """A holder for themselves; an RA in the session that they began, and never for themselves. R36.
+
+    Colleagues only where the deployment lets them, and never for themselves or a holder who knows the PIN.
+    """
+    if grant.actor_kind == ActorKind.COLLEAGUES.value:
+        is_another = grant.actor_ref not in ("", grant.holder_ref)
+        return outside.remote_vouch and session.reason in VOUCHED_FOR and is_another
     if session.route is Route.RA_IN_PERSON:
         return bool(session.ra_ref) and grant.actor_ref == session.ra_ref != grant.holder_ref
     return grant.actor_ref in ("", grant.holder_ref)

@@ -9,6 +9,7 @@ from services.card_gateway.domain.session import Session
 from services.card_gateway.domain.words import VOUCHED_FOR, Reason, Route, State
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import authority, commits, making, offers
+from services.runtime import spoken_codes
 from services.runtime.errors import invalid
 from services.runtime.grants import GrantRefused
 from services.runtime.randomness import digest_of
@@ -94,7 +95,7 @@ class Claiming:
             await work.wrong_guesses(who, window), await work.wrong_guesses(all_, window)
         ):
             return "TOO_MANY_GUESSES"
-        code = pairing.typed(asked.pairing_code)
+        code = spoken_codes.typed(asked.pairing_code)
         found = await work.find_pairing(code_digest=digest_of(code)) if code else None
         if found is not None and found.is_good(now):
             return found

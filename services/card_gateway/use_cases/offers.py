@@ -12,6 +12,7 @@ from services.card_gateway.domain.pairing import Pairing
 from services.card_gateway.domain.session import Session
 from services.card_gateway.ports import Outside, Work
 from services.card_gateway.use_cases import commits
+from services.runtime import spoken_codes
 from services.runtime.randomness import digest_of, text_token
 
 
@@ -44,7 +45,7 @@ def offer_of(outside: Outside, session: Session) -> Offer | None:
         return None
     kid, where = session.pairing_kid, (session.session_id, str(session.pairing_round))
     token = text_token(outside.vault.derive(kid, "page-address", *where))
-    code = pairings.code_of(outside.vault.derive(kid, "pairing-code", *where))
+    code = spoken_codes.code_of(outside.vault.derive(kid, "pairing-code", *where))
     return Offer(token, code, session.pairing_ends_at)
 
 

@@ -33,6 +33,10 @@ class Refusal(Enum):
     """Of the RA who would vouch in person: nobody does so for themselves. R36."""
     OTHER_ORGANISATION = "OTHER_ORGANISATION"
     """Of the same: the holder belongs to another organisation."""
+    EMAIL_USABLE = "EMAIL_USABLE"
+    """Of a holder who asks colleagues: a code can be mailed to them. No outcome of the session."""
+    VOUCH_TOO_OFTEN = "VOUCH_TOO_OFTEN"
+    """Of the same: colleagues let this card through as often as they may."""
 
 
 def needs_mail(reason: str, route: str, *, change_needs_code: bool = False) -> bool:

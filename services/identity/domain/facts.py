@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.identity.domain.acts import ActReason
 from services.identity.domain.allow_list import AllowedDomain, Change
+from services.identity.domain.colleagues import Request, Word
 from services.identity.domain.proposal import Ending, Proposal
 from services.identity.domain.questions import Attempt
 from services.identity.domain.vouch import Vouch
@@ -35,6 +36,20 @@ class VouchedInPerson:
     organisation: str
     signed_in_by: str
     """The session in which the RA had signed in."""
+
+
+@dataclass(frozen=True)
+class ColleagueVouched:
+    """A colleague vouched from afar for a holder without usable mail."""
+
+    word: Word
+    request: Request
+    organisation: str
+    signed_in_by: str
+    """The session in which the colleague had signed in."""
+    given: int
+    """Words that counted then, this one with them."""
+    needed: int
 
 
 @dataclass(frozen=True)
@@ -164,6 +179,7 @@ class AddressProposalEnded:
 Fact = (
     HolderRefused
     | VouchedInPerson
+    | ColleagueVouched
     | HoldersImported
     | AllowListChanged
     | ContactChanged

@@ -4,11 +4,12 @@ Refusals are told once a session and never remembered as answers: an address tha
 just added counts at the next call.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from services.identity.domain.address import domain_of, masked
 from services.identity.domain.allow_list import allows
+from services.identity.domain.colleagues import may_ask
 from services.identity.domain.contact import hears_of_change
 from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal, needs_mail
 from services.identity.domain.facts import AddressProposalEnded, HolderRefused
@@ -16,6 +17,7 @@ from services.identity.domain.holder import Address, HeldCard, RegistrationAutho
 from services.identity.domain.proposal import Ending
 from services.identity.domain.questions import Registration
 from services.identity.ports import GrantReader, GrantWriter, Store, View
+from services.identity.use_cases.words import let_through_by_colleagues
 from services.runtime.clock import Clock
 from services.runtime.errors import not_found
 from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant
@@ -51,6 +53,8 @@ class Refused:
 
     code: str
     registration_authority: RegistrationAuthority | None
+    can_ask_colleagues: bool = False
+    """Two colleagues may vouch for the holder instead."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Parts:
     """Reason CHANGE asks for a mailed code too. R2."""
     questions: bool = False
     """Security questions are asked before a code is mailed: the old service's registration."""
+    remote_vouch: bool = False
+    """Two colleagues may vouch for a holder to whom no code can be mailed."""
 
 
 LEVELS = ("GENUINE", "HOLDER_VERIFIED", "CLAIMED")
@@ -103,11 +109,12 @@ class Holders:
             refusal, mail, address = await judge(view, held, card, now)
             asked: Asked | None = None
             if held is not None and refusal is None and self.mails(card):
-                refusal = mail and await _or_waiting(view, held, mail, now)
+                refusal = mail and await self._without_mail(view, held, card, mail, now)
                 if mail is None and self._parts.questions:
                     refusal, asked = await _asked_first(view, held, card)
         if held is None or refusal is not None:
-            return await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
+            refused = await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
+            return replace(refused, can_ask_colleagues=may_ask_colleagues(self._parts, card, refusal))
         if asked is not None:
             return asked
         grant = self._grant(card, held, address, now)
@@ -122,8 +129,18 @@ class Holders:
         async with self._parts.store.read() as view:
             held = await view.held_card(card.card_ref)
             refusal, mail, _ = await judge(view, held, card, now)
-            why = refusal or await _or_waiting(view, held, mail or Refusal.NO_MAILBOX_ACCESS, now)
+            why = refusal or await or_waiting(view, held, mail or Refusal.NO_MAILBOX_ACCESS, now)
         return await refuse(self._parts, card, held, why, now)
+
+    async def _without_mail(
+        self, view: View, held: HeldCard, card: CardGrant, mail: Refusal, now: datetime
+    ) -> Refusal | None:
+        """Return why a holder without usable mail may not go on; None where colleagues let them through."""
+        refusal = await or_waiting(view, held, mail, now)
+        if not may_ask_colleagues(self._parts, card, refusal):
+            return refusal
+        let_through = await let_through_by_colleagues(view, card.session_id, held, now)
+        return None if let_through else refusal
 
     def mails(self, card: CardGrant) -> bool:
         """Tell whether this way leads over a mailed code."""
@@ -239,7 +256,12 @@ async def refuse(
     return Refused(refusal.value, held.registration_authority if held else None)
 
 
-async def _or_waiting(view: View, held: HeldCard | None, against: Refusal, now: datetime) -> Refusal:
+def may_ask_colleagues(parts: Parts, card: CardGrant, refusal: Refusal | None) -> bool:
+    """Tell whether colleagues may vouch where a holder is refused so."""
+    return parts.remote_vouch and may_ask(card.reason, card.route, refusal)
+
+
+async def or_waiting(view: View, held: HeldCard | None, against: Refusal, now: datetime) -> Refusal:
     """Return that an address waits for a second RA, where one does; else what is against the mail."""
     waits = held is not None and await view.waiting_address(held.holder_ref, now)
     return Refusal.ADDRESS_WAITS if waits else against
@@ -254,12 +276,15 @@ async def judge(
     refusal = card_refusal(held, card.certificate_expires_at, now)
     if refusal is not None:
         return refusal, None, NO_ADDRESS
-    address = held.address or NO_ADDRESS
-    entries = (
-        await view.allow_list_for(domain_of(address.address), held.organisation) if address.address else []
-    )
-    against = mail_refusal(held.address, entries)
-    return None, against, address if against is None else NO_ADDRESS
+    against = await against_mail(view, held)
+    return None, against, held.address if against is None and held.address else NO_ADDRESS
+
+
+async def against_mail(view: View, held: HeldCard) -> Refusal | None:
+    """Return why no code may go to a holder, or None."""
+    known = held.address.address if held.address else None
+    entries = await view.allow_list_for(domain_of(known), held.organisation) if known else []
+    return mail_refusal(held.address, entries)
 
 
 async def registered(

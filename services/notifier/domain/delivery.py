@@ -24,7 +24,7 @@ KEPT = timedelta(days=30)
 
 
 class Template(StrEnum):
-    """Which message; CARD_FROZEN, ADDRESS_SET_BY_RA and ADDRESS_WAITS go to the RA team."""
+    """Which message; CARD_FROZEN, ADDRESS_SET_BY_RA, ADDRESS_WAITS and LET_THROUGH go to the RA team."""
 
     CODE = "code"
     WAS_THIS_YOU = "was-this-you"
@@ -35,6 +35,7 @@ class Template(StrEnum):
     REGISTERED = "registered"
     ANSWERS_LOCKED = "answers-locked"
     ADDRESS_WAITS = "address-waits"
+    LET_THROUGH = "let-through"
 
 
 class State(StrEnum):

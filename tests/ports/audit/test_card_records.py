@@ -278,6 +278,23 @@ async def test_R25_a_grant_reads_the_records_of_its_card_in_the_words_of_the_con
     assert answer.next_page_token == ""
 
 
+async def test_each_word_of_a_colleague_is_in_the_cards_history_without_whose_it_is(
+    served: Served, records: Database
+) -> None:
+    colleague = common_pb2.Actor(kind=common_pb2.ACTOR_KIND_COLLEAGUES, ref="9" * 32)
+    word = identity.ColleagueVouched(**NAMED, actor=colleague, session_id="s-5", basis="PHONE")
+    forged = told(2, word, "card_gateway")
+    await keep(records, [told(1, word, "identity"), forged, ended(3, actor=colleague)])
+    answer = await served.listed(served.signed(GRANT))
+
+    assert [(each.kind, each.why, each.session_id) for each in answer.records] == [
+        ("SUCCESS", "", "s-0003"),
+        ("COLLEAGUE_VOUCHED", "PHONE", "s-5"),
+    ]
+    assert {each.actor_kind for each in answer.records} == {common_pb2.ACTOR_KIND_COLLEAGUES}
+    assert b"9" * 32 not in answer.SerializeToString()
+
+
 async def test_I12_no_record_names_the_ra(served: Served, records: Database) -> None:
     await keep(records, EVERY_KIND)
 

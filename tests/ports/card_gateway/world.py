@@ -197,6 +197,7 @@ class World:
     randomness: SeededRandomness = field(default_factory=SeededRandomness)
     freshness: Freshness = field(default_factory=FakeFreshness)
     pin_at_agent: bool = False
+    remote_vouch: bool = False
 
     def __post_init__(self) -> None:
         keys = FileKeyProvider.from_dir(self.keys.card_master_dir, "k1")
@@ -246,6 +247,7 @@ class World:
             self.freshness,
             GATEWAY_NAME,
             pin_at_agent=self.pin_at_agent,
+            remote_vouch=self.remote_vouch,
         )
 
     def restart(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from smartcard_unlock.identity.v1 import (
+    colleagues_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     in_person_pb2_grpc,
@@ -17,6 +18,7 @@ from smartcard_unlock.identity.v1 import (
 )
 
 from services.identity.access import ACCESS
+from services.identity.colleague_servicer import ColleagueServicer
 from services.identity.desk_servicer import RaDeskServicer
 from services.identity.in_person_servicer import InPersonServicer
 from services.identity.registration_servicer import RegistrationServicer
@@ -57,15 +59,20 @@ async def served(world: World) -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
-async def serving(world: World) -> AsyncIterator[Served]:
-    """identity behind its own TLS, with one holder."""
-    await world.populate()
+async def serving(world: World, *, populate: bool = True) -> AsyncIterator[Served]:
+    """identity behind its own TLS, with one holder unless others are there."""
+    if populate:
+        await world.populate()
     servicer = IdentityServicer(world.holders, world.finder, world.profiles, world.telling)
     registrations: list[tuple[Callable[[Any, grpc.aio.Server], None], object]] = [
         (identity_pb2_grpc.add_IdentityServiceServicer_to_server, servicer),
         (
             ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server,
             RaDeskServicer(world.desk, world.acts, world.second),
+        ),
+        (
+            colleagues_pb2_grpc.add_ColleagueServiceServicer_to_server,
+            ColleagueServicer(world.asking_colleagues, world.colleagues),
         ),
         (in_person_pb2_grpc.add_InPersonServiceServicer_to_server, InPersonServicer(world.vouching)),
         (

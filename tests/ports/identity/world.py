@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from deploy.local.keys import Keys
 from services.identity.__main__ import MIGRATIONS
 from services.identity.answer_hashes import Argon2Answers
+from services.identity.colleague_codes import ColleagueCodes
 from services.identity.directory import Import, Remark
 from services.identity.events import event_of
 from services.identity.finding import Finder
@@ -33,6 +34,8 @@ from services.identity.storage import SqlStore
 from services.identity.tables import cards, holders, outbox
 from services.identity.use_cases import Holders, Parts
 from services.identity.use_cases.answering import Answering
+from services.identity.use_cases.asking_colleagues import Asking
+from services.identity.use_cases.colleagues import Colleagues
 from services.identity.use_cases.desk import Desk
 from services.identity.use_cases.desk_acts import DeskActs
 from services.identity.use_cases.profiles import Profiles, SignedIn
@@ -62,6 +65,7 @@ KINDS: dict[str, type[Message]] = {
         identity_events_pb2.ContactChanged,
         identity_events_pb2.CardFrozen,
         identity_events_pb2.VouchedInPerson,
+        identity_events_pb2.ColleagueVouched,
         identity_events_pb2.FreezeLifted,
         identity_events_pb2.HolderRegistered,
         identity_events_pb2.QuestionsAnswered,
@@ -135,6 +139,8 @@ class World:
     statements: list[str] = field(default_factory=list)
     questions: bool = False
     """The policy of the old service's registration."""
+    remote_vouch: bool = False
+    """The policy of two colleagues who vouch from afar."""
 
     def __post_init__(self) -> None:
         randomness = SystemRandomness()
@@ -146,6 +152,7 @@ class World:
             grants=GrantVerifier.from_dir(self.keys.verify_dir, "identity", self.clock),
             signer=GrantSigner.from_file("identity", self.keys.signing("identity")),
             questions=self.questions,
+            remote_vouch=self.remote_vouch,
         )
         hashes = Argon2Answers(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
         self.holders, self.profiles = Holders(parts), Profiles(parts, LibphonenumberNumbers())
@@ -155,6 +162,8 @@ class World:
         self.two_ras = DeskActs(parts, ADDRESSES_PER_DAY, second_ra=True)
         self.second = SecondRa(parts, ADDRESSES_PER_DAY)
         self.vouching = Vouching(parts)
+        codes = ColleagueCodes.from_file(self.keys.signing("identity"))
+        self.asking_colleagues, self.colleagues = Asking(parts, codes), Colleagues(parts, codes)
         self.registering = Registering(parts, self.profiles, hashes)
         self.answering = Answering(parts, self.holders, hashes)
         self.finder = Finder(SqlStore(self.database, event_of, randomness), self.clock, NameIndex)
@@ -240,6 +249,10 @@ class World:
     def asking(self) -> "World":
         """The same service where security questions are asked."""
         return World(self.database, self.keys, self.clock, questions=True)
+
+    def with_colleagues(self) -> "World":
+        """The same service where two colleagues may vouch from afar."""
+        return World(self.database, self.keys, self.clock, remote_vouch=True)
 
     async def mailbox_grant(self, **changes: Any) -> str:
         """otp's word that the code of a registration was typed."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from smartcard_unlock.identity.v1.identity_events_pb2 import ColleagueVouched
 
 from deploy.events.samples import samples
 from services.notifier.consumer import ProfileConsumer
@@ -37,6 +38,7 @@ async def take(world: World, name: str, times: int = 2) -> None:
         ("FreezeLifted", "card-stopped", 2, None, CARD),
         ("CardFrozen", "card-frozen", 0, None, CARD),
         ("AddressProposed", "address-waits", 0, None, ""),
+        ("ColleagueVouched", "let-through", 0, SESSION, CARD),
     ],
 )
 async def test_R25_R41_R48_R64_what_was_done_is_one_letter_however_often_it_is_told(
@@ -57,6 +59,18 @@ async def test_R25_R41_R48_R64_what_was_done_is_one_letter_however_often_it_is_t
 
 async def test_R48_a_failure_that_locks_nothing_is_no_letter(world: World) -> None:
     await take(world, "QuestionsAnswered")
+
+    assert await world.rows() == []
+
+
+@pytest.mark.parametrize(("given", "needed"), [(1, 2), (0, 0)])
+async def test_a_colleagues_word_that_lets_nobody_through_is_no_letter(
+    world: World, given: int, needed: int
+) -> None:
+    event = event_of("ColleagueVouched")
+    word = ColleagueVouched.FromString(event.value)
+    word.words_given, word.words_needed = given, needed
+    await ProfileConsumer(world.deliveries).handle(replace(event, value=word.SerializeToString()))
 
     assert await world.rows() == []
 

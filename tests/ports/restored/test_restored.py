@@ -18,8 +18,11 @@ from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys
 from services.identity import catching_up as identity_again
 from services.identity import events as identity_events
-from services.identity.use_cases import Asked, Resolved
+from services.identity.use_cases import Asked, Refused, Resolved
 from services.identity.use_cases.acting import Errand
+from services.identity.use_cases.asking_colleagues import Words
+from services.identity.use_cases.colleagues import Given
+from services.identity.use_cases.desk import DAY
 from services.identity.use_cases.telling import Kind
 from services.notifier import catching_up as notifier_again
 from services.notifier import events as notifier_events
@@ -38,6 +41,7 @@ from services.runtime.told import read_back
 from tests.architecture.test_k8s_probe import mounted
 from tests.ports.bare_calls import tls_of
 from tests.ports.copies import Copies, anew, by_command, tell_all
+from tests.ports.identity.colleagues import SESSIONS, at_night, give, holder_asks
 from tests.ports.identity.test_desk_acts import CONFIRMED, LOST, NEW, WHY, attempt
 from tests.ports.identity.test_registering import CHECKED, FOUR, WRONG, answer, register
 from tests.ports.identity.test_registering import OTHER_SESSION as AGAIN
@@ -158,6 +162,37 @@ async def test_F34_a_freeze_that_was_lifted_is_lifted_again_and_an_address_that_
         restored = IdentityWorld(database, world.keys, world.clock)
         assert isinstance(await restored.resolve(), Resolved)
         assert await proposal_id(restored, token) == ""
+
+
+async def test_F34_words_of_colleagues_count_on_in_every_limit_and_no_code_of_before_is_good(
+    identity_world: IdentityWorld, copies: Copies, own_kafka: Kafka
+) -> None:
+    broker, world = own_kafka.bootstrap, await at_night(identity_world)
+    await anew(broker, identity_events.EVENTS)
+    await IDENTITY.tell_all(world.database, broker)
+    copy = await copies.of(world.database)
+    codes = []
+    for session in SESSIONS[:2]:
+        asked = await holder_asks(world, session_id=session)
+        assert isinstance(asked, Words)
+        codes.append(asked.code)
+        for number in (2, 3):
+            assert isinstance(await give(world, number, asked.code), Given)
+    await IDENTITY.tell_all(world.database, broker)
+
+    async with IDENTITY.restored(copy, broker) as database:
+        restored = IdentityWorld(database, world.keys, world.clock, remote_vouch=True)
+        often = await holder_asks(restored, session_id=SESSIONS[2])
+        assert isinstance(often, Refused)
+        assert often.code == "VOUCH_TOO_OFTEN"
+        again = await give(restored, 4, codes[0])
+        assert isinstance(again, Refused)
+        assert again.code == "VOUCH_CODE_UNKNOWN"
+        async with restored.store.read() as view:
+            given = await view.words_given(
+                await restored.holder_ref("test-holder-0002"), "", world.clock.now() - DAY
+            )
+        assert given == 2
 
 
 async def test_F34_R48_failures_and_locks_are_as_they_were_told_and_an_older_registration_is_none(

@@ -1,43 +1,16 @@
-"""Pairing codes, readers and the budget: the pure rules."""
+"""Readers and the budget: the pure rules."""
 
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.card_gateway.card.verdict import PukState
-from services.card_gateway.domain import pairing
 from services.card_gateway.domain.budget import Budget, Secret, Spent
 from services.card_gateway.domain.journal import RowState, prepare, settle
 from services.card_gateway.domain.readers import Presence, ReaderState, judge
 from tests.fakes.clock import NOON
 
 SECRET = Secret("c1" * 16, 4, "k1", 6, None, "k1", 3, 3)
-
-
-@given(st.binary(min_size=8, max_size=32))
-def test_S13_a_code_is_ten_characters_that_read_back(mac: bytes) -> None:
-    code = pairing.code_of(mac)
-
-    assert len(code) == pairing.CODE_LENGTH
-    assert pairing.typed(pairing.shown(code)) == code
-
-
-def test_S13_a_code_carries_50_bits() -> None:
-    assert len(pairing.ALPHABET) ** pairing.CODE_LENGTH == 2**50
-    assert pairing.code_of(bytes(8)) == "0000000000"
-    assert pairing.code_of(b"\xff" * 8) == "ZZZZZZZZZZ"
-
-
-@pytest.mark.parametrize("text", ["oil01-lOI01", " OIL01LOI01 ", "oi l01-lo i01"])
-def test_look_alikes_mean_the_same(text: str) -> None:
-    assert pairing.typed(text) == "0110110101"
-
-
-@pytest.mark.parametrize("text", ["", "ABC", "ABCD-EFGH", "ABCDE-FGHJ!", "ABCDE-FGHJKM", "ÄBCDE-FGHJK"])
-def test_what_is_no_code_is_none(text: str) -> None:
-    assert pairing.typed(text) is None
 
 
 @pytest.mark.parametrize(

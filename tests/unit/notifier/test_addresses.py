@@ -11,7 +11,9 @@ from services.notifier.domain.delivery import Template
 from tests.unit.notifier.deliveries import CODE
 
 ANSWER = identity_pb2.GetDeliveryAddressResponse(address="holder@example.org", freeze_token="t" * 22)
-TO_THE_TEAM = {"CARD_FROZEN": "CARD_FROZEN", "ADDRESS_SET_BY_RA": "RA_TEAM", "ADDRESS_WAITS": "RA_TEAM"}
+TO_THE_TEAM = {"CARD_FROZEN": "CARD_FROZEN"} | dict.fromkeys(
+    ("ADDRESS_SET_BY_RA", "ADDRESS_WAITS", "LET_THROUGH"), "RA_TEAM"
+)
 ASKS_WAS_THIS_YOU = {"WAS_THIS_YOU": "UNLOCKED", "REGISTERED": "UNLOCKED", "ANSWERS_LOCKED": "UNLOCKED"}
 KINDS = TO_THE_TEAM | ASKS_WAS_THIS_YOU | {"ADDRESS_CHANGED": "ADDRESS_CHANGED"}
 

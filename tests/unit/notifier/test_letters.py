@@ -299,6 +299,16 @@ def test_R25_the_ra_team_is_told_whose_address_was_set_and_where_to_look() -> No
         assert "Registration Authority desk" in text
 
 
+def test_the_ra_team_is_told_which_card_colleagues_let_through_and_what_to_do() -> None:
+    notice = replace(NOTICE, template=Template.LET_THROUGH, card_ref="c1" * 16)
+    letter = LETTERS.write(notice, "ra@example.org", Contents())
+
+    for text in (letter.text, letter.html):
+        assert NOTICE.holder_ref in text
+        assert "c1" * 16 in text
+        assert "two colleagues vouched" in text
+
+
 @pytest.mark.parametrize(
     ("reason", "said"),
     [("FROZEN", "froze your smartcard"), ("LIFTED", "lifted the freeze of your smartcard")],

@@ -197,9 +197,18 @@ def unlock_grant(route: str, actor_kind: str) -> UnlockGrant:
 
 @pytest.mark.parametrize("issuer", ["otp", "identity"])
 @pytest.mark.parametrize(
-    ("route", "actor_kind"), [("SELF", "HOLDER"), ("RA_IN_PERSON", "RA"), ("SELF", "RA")]
+    ("route", "actor_kind"),
+    [
+        ("SELF", "HOLDER"),
+        ("SELF", "COLLEAGUES"),
+        ("SELF", "RA"),
+        ("SELF", "SYSTEM"),
+        ("RA_IN_PERSON", "RA"),
+        ("RA_IN_PERSON", "COLLEAGUES"),
+        ("RA_IN_PERSON", "HOLDER"),
+    ],
 )
-def test_S29_only_otp_lets_a_holder_through_and_only_identity_an_ra(
+def test_S29_only_otp_lets_a_holder_through_and_only_identity_whom_others_vouch_for(
     keys: Keys, tmp_path: Path, clock: FakeClock, issuer: str, route: str, actor_kind: str
 ) -> None:
     """Both issuers have a key of the same name, so that only the issuer's own may count."""
@@ -210,7 +219,11 @@ def test_S29_only_otp_lets_a_holder_through_and_only_identity_an_ra(
     (path,) = (keys.folder / "grant-signing" / issuer).glob("*.pem")
     key = OKPKey.import_key(path.read_bytes())
     grant = unlock_grant(route, actor_kind)
-    good = {("otp", "SELF", "HOLDER"), ("identity", "RA_IN_PERSON", "RA")}
+    good = {
+        ("otp", "SELF", "HOLDER"),
+        ("identity", "SELF", "COLLEAGUES"),
+        ("identity", "RA_IN_PERSON", "RA"),
+    }
     checking = GrantVerifier.from_dir(tmp_path, "card_gateway", clock)
 
     for said in ("otp", "identity"):

@@ -142,6 +142,39 @@ ENTRIES: tuple[Entry, ...] = (
         "Take your smartcard out, put the holder’s in and begin again. If it is your own that needs a new"
         " passcode, unlock it as every holder does, or ask a colleague.",
     ),
+    report(
+        "EMAIL_USABLE",
+        "We can send a code to your email address",
+        "Your profile has a work email address now, so no colleague needs to vouch for you.",
+        "Start again, and we send a security code to that address.",
+    ),
+    ask_ra(
+        "VOUCH_TOO_OFTEN",
+        "Colleagues have vouched for this smartcard too often",
+        "In 30 days, two colleagues can let you unlock a smartcard twice. That was used up.",
+        "Contact your Registration Authority (smartcard team). They can unlock the smartcard for you, and add"
+        " your email address, so that you need no colleague next time.",
+    ),
+    report(
+        "VOUCH_CODE_UNKNOWN",
+        "We do not know this code",
+        "It may be mistyped, be over, belong to somebody of another organisation, or two colleagues may have"
+        " vouched already.",
+        "Ask your colleague to read out the code that they see now, and type it again.",
+    ),
+    report(
+        "VOUCH_OWN_CARD",
+        "This is your own code",
+        "Nobody can vouch for themselves. Two colleagues must do so.",
+        "Read the code out to two colleagues of your organisation. Each signs in with their own smartcard.",
+    ),
+    ask_ra(
+        "VOUCH_LIMIT",
+        "You cannot vouch for anybody now",
+        "In 24 hours you can vouch for 3 colleagues, and type 10 wrong codes. This keeps somebody who has"
+        " taken a smartcard from doing much harm.",
+        "Your colleague can ask somebody else. If you have not done that, have your own smartcard frozen.",
+    ),
     ask_ra(
         "OTHER_ORGANISATION",
         "This smartcard belongs to another organisation",

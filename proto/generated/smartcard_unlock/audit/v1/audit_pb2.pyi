@@ -600,7 +600,8 @@ class CardRecord(_message.Message):
     """Id of the event that told it."""
     kind: _builtins.str
     """What, by word, so that older pages can say newer ones: an OutcomeKind without its prefix, or CARD_FROZEN,
-    FREEZE_LIFTED, LOCK_CLEARED_BY_RA, VOUCHED_IN_PERSON, HOLDER_REGISTERED, ANSWERS_LOCK_CLEARED.
+    FREEZE_LIFTED, LOCK_CLEARED_BY_RA, VOUCHED_IN_PERSON, HOLDER_REGISTERED, ANSWERS_LOCK_CLEARED,
+    COLLEAGUE_VOUCHED.
     """
     code: _builtins.str
     """Of an outcome: stable error code; empty for SUCCESS."""
@@ -613,7 +614,9 @@ class CardRecord(_message.Message):
     actor_kind: _common_pb2.ActorKind.ValueType
     """Who acted, by role: no record names a person."""
     why: _builtins.str
-    """Why an RA did it: an ActReason without its prefix; of a vouch KNOWN or PHOTO_ID; else empty."""
+    """Why an RA did it: an ActReason without its prefix; of a vouch KNOWN or PHOTO_ID; of a colleague's word PHONE,
+    VIDEO or IN_PERSON; else empty.
+    """
     session_id: _builtins.str
     """The session, for whoever looks into it; empty where it is about none."""
     place: _builtins.int

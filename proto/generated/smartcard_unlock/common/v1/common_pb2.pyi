@@ -134,6 +134,10 @@ class _ActorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ActorKind.V
     """A Registration Authority."""
     ACTOR_KIND_SYSTEM: _ActorKind.ValueType  # 3
     """A process, such as the sweeper at a deadline."""
+    ACTOR_KIND_COLLEAGUES: _ActorKind.ValueType  # 4
+    """A colleague of the holder's: of two words for somebody without mail, whose word completed them; of one word,
+    whose it is.
+    """
 
 class ActorKind(_ActorKind, metaclass=_ActorKindEnumTypeWrapper):
     """Who acted. An outcome without an actor is refused by audit."""
@@ -146,6 +150,10 @@ ACTOR_KIND_RA: ActorKind.ValueType  # 2
 """A Registration Authority."""
 ACTOR_KIND_SYSTEM: ActorKind.ValueType  # 3
 """A process, such as the sweeper at a deadline."""
+ACTOR_KIND_COLLEAGUES: ActorKind.ValueType  # 4
+"""A colleague of the holder's: of two words for somebody without mail, whose word completed them; of one word,
+whose it is.
+"""
 Global___ActorKind: _TypeAlias = ActorKind  # noqa: Y015
 
 class _SecretLabel:

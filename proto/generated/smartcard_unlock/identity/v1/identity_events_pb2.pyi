@@ -564,6 +564,75 @@ class VouchedInPerson(_message.Message):
 Global___VouchedInPerson: _TypeAlias = VouchedInPerson  # noqa: Y015
 
 @_typing.final
+class ColleagueVouched(_message.Message):
+    """A colleague vouched from afar for a holder who has no usable mail. With enough words the card may be unlocked.
+
+    Topic identity.events.v1, key session_id, kept 30 days. Consumers: notifier, audit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CARD_REF_FIELD_NUMBER: _builtins.int
+    HOLDER_REF_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    SIGNED_IN_BY_FIELD_NUMBER: _builtins.int
+    ACTOR_CARD_REF_FIELD_NUMBER: _builtins.int
+    WORDS_GIVEN_FIELD_NUMBER: _builtins.int
+    WORDS_NEEDED_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The unlock session."""
+    card_ref: _builtins.str
+    """The card that is to be unlocked, by random reference."""
+    holder_ref: _builtins.str
+    """The holder, by random reference."""
+    organisation: _builtins.str
+    """Organisation code of the holder, and of the colleague."""
+    basis: _builtins.str
+    """PHONE (they know the voice), VIDEO (they see the person) or IN_PERSON (they stand beside them)."""
+    signed_in_by: _builtins.str
+    """The session in which the colleague had signed in."""
+    actor_card_ref: _builtins.str
+    """The card by which they had, by random reference."""
+    words_given: _builtins.int
+    """Colleagues whose word counted then, this one with them."""
+    words_needed: _builtins.int
+    """How many were needed: as many were given where this word let the card through."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor:
+        """Who vouched: the colleague."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When; UTC."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        card_ref: _builtins.str = ...,
+        holder_ref: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        actor: _common_pb2.Actor | None = ...,
+        basis: _builtins.str = ...,
+        signed_in_by: _builtins.str = ...,
+        actor_card_ref: _builtins.str = ...,
+        words_given: _builtins.int = ...,
+        words_needed: _builtins.int = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "actor_card_ref", b"actor_card_ref", "basis", b"basis", "card_ref", b"card_ref", "holder_ref", b"holder_ref", "occurred_at", b"occurred_at", "organisation", b"organisation", "session_id", b"session_id", "signed_in_by", b"signed_in_by", "words_given", b"words_given", "words_needed", b"words_needed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ColleagueVouched: _TypeAlias = ColleagueVouched  # noqa: Y015
+
+@_typing.final
 class HolderRegistered(_message.Message):
     """A holder registered with security questions; which ones and what they answered stays in identity. R41, R58.
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from smartcard_unlock.common.v1 import common_pb2 as smartcard__unlock_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+smartcard_unlock/identity/v1/identity.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"/\n\x14ResolveHolderRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\xe7\x01\n\x15ResolveHolderResponse\x12@\n\x08resolved\x18\x01 \x01(\x0b\x32,.smartcard_unlock.identity.v1.HolderResolvedH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x12\x41\n\tquestions\x18\x03 \x01(\x0b\x32,.smartcard_unlock.identity.v1.QuestionsAskedH\x00\x42\t\n\x07verdict\"g\n\x0eQuestionsAsked\x12\x41\n\tquestions\x18\x01 \x03(\x0b\x32..smartcard_unlock.identity.v1.SecurityQuestion\x12\x12\n\ntries_left\x18\x02 \x01(\r\".\n\x10SecurityQuestion\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xda\x01\n\x0eHolderResolved\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0emasked_address\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12Q\n\x16registration_authority\x18\x04 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\r\n\x05nudge\x18\x05 \x01(\t\"p\n\rHolderRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"\xa5\x01\n\x19GetDeliveryAddressRequest\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61use_id\x18\x03 \x01(\t\x12\x37\n\x04kind\x18\x04 \x01(\x0e\x32).smartcard_unlock.identity.v1.MessageKind\x12\x10\n\x08\x63\x61rd_ref\x18\x05 \x01(\t\"r\n\x1aGetDeliveryAddressResponse\x12\x16\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x12\x19\n\x0c\x66reeze_token\x18\x03 \x01(\tB\x03\x80\x01\x01\x42\t\n\x07verdict\"\'\n\x11\x46reezeCardRequest\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\"}\n\x12\x46reezeCardResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"\x1e\n\rFindRARequest\x12\r\n\x05query\x18\x01 \x01(\t\"`\n\x0e\x46indRAResponse\x12@\n\x05\x66ound\x18\x01 \x03(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\x0c\n\x04more\x18\x02 \x01(\x08\"2\n\x1aListApprovedDomainsRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\"\xbf\x01\n\x1bListApprovedDomainsResponse\x12=\n\x07\x66or_all\x18\x01 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x46\n\x10\x66or_organisation\x18\x02 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x19\n\x11organisation_name\x18\x03 \x01(\t\"4\n\x0e\x41pprovedDomain\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x12\n\nsubdomains\x18\x02 \x01(\x08\"1\n\x16ReportNoMailboxRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"W\n\x17ReportNoMailboxResponse\x12<\n\x07refused\x18\x01 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"(\n\rSignInRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x98\x01\n\x0eSignInResponse\x12;\n\tsigned_in\x18\x01 \x01(\x0b\x32&.smartcard_unlock.identity.v1.SignedInH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"V\n\x08SignedIn\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x11GetProfileRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x99\x01\n\x12GetProfileResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xb8\x01\n\x07Profile\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\r\n\x05nudge\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12Q\n\x16registration_authority\x18\x06 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"]\n\x14UpdateContactRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\"\xe5\x01\n\x15UpdateContactResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x12G\n\x0f\x63ontact_refused\x18\x03 \x01(\x0b\x32,.smartcard_unlock.identity.v1.ContactRefusedH\x00\x42\t\n\x07verdict\";\n\x0e\x43ontactRefused\x12\x14\n\x0c\x61\x64\x64ress_code\x18\x01 \x01(\t\x12\x13\n\x0bmobile_code\x18\x02 \x01(\t*\xa0\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cMESSAGE_KIND_ADDRESS_CHANGED\x10\x01\x12\x19\n\x15MESSAGE_KIND_UNLOCKED\x10\x02\x12\x1c\n\x18MESSAGE_KIND_CARD_FROZEN\x10\x03\x12\x18\n\x14MESSAGE_KIND_RA_TEAM\x10\x04\x32\xc8\x08\n\x0fIdentityService\x12x\n\rResolveHolder\x12\x32.smartcard_unlock.identity.v1.ResolveHolderRequest\x1a\x33.smartcard_unlock.identity.v1.ResolveHolderResponse\x12\x63\n\x06SignIn\x12+.smartcard_unlock.identity.v1.SignInRequest\x1a,.smartcard_unlock.identity.v1.SignInResponse\x12o\n\nGetProfile\x12/.smartcard_unlock.identity.v1.GetProfileRequest\x1a\x30.smartcard_unlock.identity.v1.GetProfileResponse\x12x\n\rUpdateContact\x12\x32.smartcard_unlock.identity.v1.UpdateContactRequest\x1a\x33.smartcard_unlock.identity.v1.UpdateContactResponse\x12\x87\x01\n\x12GetDeliveryAddress\x12\x37.smartcard_unlock.identity.v1.GetDeliveryAddressRequest\x1a\x38.smartcard_unlock.identity.v1.GetDeliveryAddressResponse\x12o\n\nFreezeCard\x12/.smartcard_unlock.identity.v1.FreezeCardRequest\x1a\x30.smartcard_unlock.identity.v1.FreezeCardResponse\x12~\n\x0fReportNoMailbox\x12\x34.smartcard_unlock.identity.v1.ReportNoMailboxRequest\x1a\x35.smartcard_unlock.identity.v1.ReportNoMailboxResponse\x12\x63\n\x06\x46indRA\x12+.smartcard_unlock.identity.v1.FindRARequest\x1a,.smartcard_unlock.identity.v1.FindRAResponse\x12\x8a\x01\n\x13ListApprovedDomains\x12\x38.smartcard_unlock.identity.v1.ListApprovedDomainsRequest\x1a\x39.smartcard_unlock.identity.v1.ListApprovedDomainsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+smartcard_unlock/identity/v1/identity.proto\x12\x1csmartcard_unlock.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'smartcard_unlock/common/v1/common.proto\"/\n\x14ResolveHolderRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\xe7\x01\n\x15ResolveHolderResponse\x12@\n\x08resolved\x18\x01 \x01(\x0b\x32,.smartcard_unlock.identity.v1.HolderResolvedH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x12\x41\n\tquestions\x18\x03 \x01(\x0b\x32,.smartcard_unlock.identity.v1.QuestionsAskedH\x00\x42\t\n\x07verdict\"g\n\x0eQuestionsAsked\x12\x41\n\tquestions\x18\x01 \x03(\x0b\x32..smartcard_unlock.identity.v1.SecurityQuestion\x12\x12\n\ntries_left\x18\x02 \x01(\r\".\n\x10SecurityQuestion\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xda\x01\n\x0eHolderResolved\x12\x19\n\x0cholder_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1b\n\x0emasked_address\x18\x02 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12Q\n\x16registration_authority\x18\x04 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\r\n\x05nudge\x18\x05 \x01(\t\"\x8c\x01\n\rHolderRefused\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\x1a\n\x12\x63\x61n_ask_colleagues\x18\x03 \x01(\x08\"\xa5\x01\n\x19GetDeliveryAddressRequest\x12\x12\n\nholder_ref\x18\x01 \x01(\t\x12\x17\n\x0f\x61\x64\x64ress_version\x18\x02 \x01(\r\x12\x10\n\x08\x63\x61use_id\x18\x03 \x01(\t\x12\x37\n\x04kind\x18\x04 \x01(\x0e\x32).smartcard_unlock.identity.v1.MessageKind\x12\x10\n\x08\x63\x61rd_ref\x18\x05 \x01(\t\"r\n\x1aGetDeliveryAddressResponse\x12\x16\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x03\x80\x01\x01H\x00\x12\x16\n\x0crefused_code\x18\x02 \x01(\tH\x00\x12\x19\n\x0c\x66reeze_token\x18\x03 \x01(\tB\x03\x80\x01\x01\x42\t\n\x07verdict\"\'\n\x11\x46reezeCardRequest\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\"}\n\x12\x46reezeCardResponse\x12\x14\n\x0crefused_code\x18\x01 \x01(\t\x12Q\n\x16registration_authority\x18\x02 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"\x1e\n\rFindRARequest\x12\r\n\x05query\x18\x01 \x01(\t\"`\n\x0e\x46indRAResponse\x12@\n\x05\x66ound\x18\x01 \x03(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\x12\x0c\n\x04more\x18\x02 \x01(\x08\"2\n\x1aListApprovedDomainsRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\"\xbf\x01\n\x1bListApprovedDomainsResponse\x12=\n\x07\x66or_all\x18\x01 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x46\n\x10\x66or_organisation\x18\x02 \x03(\x0b\x32,.smartcard_unlock.identity.v1.ApprovedDomain\x12\x19\n\x11organisation_name\x18\x03 \x01(\t\"4\n\x0e\x41pprovedDomain\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x12\n\nsubdomains\x18\x02 \x01(\x08\"1\n\x16ReportNoMailboxRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"W\n\x17ReportNoMailboxResponse\x12<\n\x07refused\x18\x01 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefused\"(\n\rSignInRequest\x12\x17\n\ncard_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x98\x01\n\x0eSignInResponse\x12;\n\tsigned_in\x18\x01 \x01(\x0b\x32&.smartcard_unlock.identity.v1.SignedInH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"V\n\x08SignedIn\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\x11GetProfileRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\"\x99\x01\n\x12GetProfileResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x42\t\n\x07verdict\"\xb8\x01\n\x07Profile\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\r\n\x05nudge\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12Q\n\x16registration_authority\x18\x06 \x01(\x0b\x32\x31.smartcard_unlock.common.v1.RegistrationAuthority\"]\n\x14UpdateContactRequest\x12\x1a\n\rprofile_grant\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x06mobile\x18\x03 \x01(\tB\x03\x80\x01\x01\"\xe5\x01\n\x15UpdateContactResponse\x12\x38\n\x07profile\x18\x01 \x01(\x0b\x32%.smartcard_unlock.identity.v1.ProfileH\x00\x12>\n\x07refused\x18\x02 \x01(\x0b\x32+.smartcard_unlock.identity.v1.HolderRefusedH\x00\x12G\n\x0f\x63ontact_refused\x18\x03 \x01(\x0b\x32,.smartcard_unlock.identity.v1.ContactRefusedH\x00\x42\t\n\x07verdict\";\n\x0e\x43ontactRefused\x12\x14\n\x0c\x61\x64\x64ress_code\x18\x01 \x01(\t\x12\x13\n\x0bmobile_code\x18\x02 \x01(\t*\xa0\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cMESSAGE_KIND_ADDRESS_CHANGED\x10\x01\x12\x19\n\x15MESSAGE_KIND_UNLOCKED\x10\x02\x12\x1c\n\x18MESSAGE_KIND_CARD_FROZEN\x10\x03\x12\x18\n\x14MESSAGE_KIND_RA_TEAM\x10\x04\x32\xc8\x08\n\x0fIdentityService\x12x\n\rResolveHolder\x12\x32.smartcard_unlock.identity.v1.ResolveHolderRequest\x1a\x33.smartcard_unlock.identity.v1.ResolveHolderResponse\x12\x63\n\x06SignIn\x12+.smartcard_unlock.identity.v1.SignInRequest\x1a,.smartcard_unlock.identity.v1.SignInResponse\x12o\n\nGetProfile\x12/.smartcard_unlock.identity.v1.GetProfileRequest\x1a\x30.smartcard_unlock.identity.v1.GetProfileResponse\x12x\n\rUpdateContact\x12\x32.smartcard_unlock.identity.v1.UpdateContactRequest\x1a\x33.smartcard_unlock.identity.v1.UpdateContactResponse\x12\x87\x01\n\x12GetDeliveryAddress\x12\x37.smartcard_unlock.identity.v1.GetDeliveryAddressRequest\x1a\x38.smartcard_unlock.identity.v1.GetDeliveryAddressResponse\x12o\n\nFreezeCard\x12/.smartcard_unlock.identity.v1.FreezeCardRequest\x1a\x30.smartcard_unlock.identity.v1.FreezeCardResponse\x12~\n\x0fReportNoMailbox\x12\x34.smartcard_unlock.identity.v1.ReportNoMailboxRequest\x1a\x35.smartcard_unlock.identity.v1.ReportNoMailboxResponse\x12\x63\n\x06\x46indRA\x12+.smartcard_unlock.identity.v1.FindRARequest\x1a,.smartcard_unlock.identity.v1.FindRAResponse\x12\x8a\x01\n\x13ListApprovedDomains\x12\x38.smartcard_unlock.identity.v1.ListApprovedDomainsRequest\x1a\x39.smartcard_unlock.identity.v1.ListApprovedDomainsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -65,8 +65,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECONTACTREQUEST'].fields_by_name['address']._serialized_options = b'\200\001\001'
   _globals['_UPDATECONTACTREQUEST'].fields_by_name['mobile']._loaded_options = None
   _globals['_UPDATECONTACTREQUEST'].fields_by_name['mobile']._serialized_options = b'\200\001\001'
-  _globals['_MESSAGEKIND']._serialized_start=3010
-  _globals['_MESSAGEKIND']._serialized_end=3170
+  _globals['_MESSAGEKIND']._serialized_start=3039
+  _globals['_MESSAGEKIND']._serialized_end=3199
   _globals['_RESOLVEHOLDERREQUEST']._serialized_start=151
   _globals['_RESOLVEHOLDERREQUEST']._serialized_end=198
   _globals['_RESOLVEHOLDERRESPONSE']._serialized_start=201
@@ -77,48 +77,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SECURITYQUESTION']._serialized_end=585
   _globals['_HOLDERRESOLVED']._serialized_start=588
   _globals['_HOLDERRESOLVED']._serialized_end=806
-  _globals['_HOLDERREFUSED']._serialized_start=808
-  _globals['_HOLDERREFUSED']._serialized_end=920
-  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_start=923
-  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_end=1088
-  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_start=1090
-  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_end=1204
-  _globals['_FREEZECARDREQUEST']._serialized_start=1206
-  _globals['_FREEZECARDREQUEST']._serialized_end=1245
-  _globals['_FREEZECARDRESPONSE']._serialized_start=1247
-  _globals['_FREEZECARDRESPONSE']._serialized_end=1372
-  _globals['_FINDRAREQUEST']._serialized_start=1374
-  _globals['_FINDRAREQUEST']._serialized_end=1404
-  _globals['_FINDRARESPONSE']._serialized_start=1406
-  _globals['_FINDRARESPONSE']._serialized_end=1502
-  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_start=1504
-  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_end=1554
-  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_start=1557
-  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_end=1748
-  _globals['_APPROVEDDOMAIN']._serialized_start=1750
-  _globals['_APPROVEDDOMAIN']._serialized_end=1802
-  _globals['_REPORTNOMAILBOXREQUEST']._serialized_start=1804
-  _globals['_REPORTNOMAILBOXREQUEST']._serialized_end=1853
-  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_start=1855
-  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_end=1942
-  _globals['_SIGNINREQUEST']._serialized_start=1944
-  _globals['_SIGNINREQUEST']._serialized_end=1984
-  _globals['_SIGNINRESPONSE']._serialized_start=1987
-  _globals['_SIGNINRESPONSE']._serialized_end=2139
-  _globals['_SIGNEDIN']._serialized_start=2141
-  _globals['_SIGNEDIN']._serialized_end=2227
-  _globals['_GETPROFILEREQUEST']._serialized_start=2229
-  _globals['_GETPROFILEREQUEST']._serialized_end=2276
-  _globals['_GETPROFILERESPONSE']._serialized_start=2279
-  _globals['_GETPROFILERESPONSE']._serialized_end=2432
-  _globals['_PROFILE']._serialized_start=2435
-  _globals['_PROFILE']._serialized_end=2619
-  _globals['_UPDATECONTACTREQUEST']._serialized_start=2621
-  _globals['_UPDATECONTACTREQUEST']._serialized_end=2714
-  _globals['_UPDATECONTACTRESPONSE']._serialized_start=2717
-  _globals['_UPDATECONTACTRESPONSE']._serialized_end=2946
-  _globals['_CONTACTREFUSED']._serialized_start=2948
-  _globals['_CONTACTREFUSED']._serialized_end=3007
-  _globals['_IDENTITYSERVICE']._serialized_start=3173
-  _globals['_IDENTITYSERVICE']._serialized_end=4269
+  _globals['_HOLDERREFUSED']._serialized_start=809
+  _globals['_HOLDERREFUSED']._serialized_end=949
+  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_start=952
+  _globals['_GETDELIVERYADDRESSREQUEST']._serialized_end=1117
+  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_start=1119
+  _globals['_GETDELIVERYADDRESSRESPONSE']._serialized_end=1233
+  _globals['_FREEZECARDREQUEST']._serialized_start=1235
+  _globals['_FREEZECARDREQUEST']._serialized_end=1274
+  _globals['_FREEZECARDRESPONSE']._serialized_start=1276
+  _globals['_FREEZECARDRESPONSE']._serialized_end=1401
+  _globals['_FINDRAREQUEST']._serialized_start=1403
+  _globals['_FINDRAREQUEST']._serialized_end=1433
+  _globals['_FINDRARESPONSE']._serialized_start=1435
+  _globals['_FINDRARESPONSE']._serialized_end=1531
+  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_start=1533
+  _globals['_LISTAPPROVEDDOMAINSREQUEST']._serialized_end=1583
+  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_start=1586
+  _globals['_LISTAPPROVEDDOMAINSRESPONSE']._serialized_end=1777
+  _globals['_APPROVEDDOMAIN']._serialized_start=1779
+  _globals['_APPROVEDDOMAIN']._serialized_end=1831
+  _globals['_REPORTNOMAILBOXREQUEST']._serialized_start=1833
+  _globals['_REPORTNOMAILBOXREQUEST']._serialized_end=1882
+  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_start=1884
+  _globals['_REPORTNOMAILBOXRESPONSE']._serialized_end=1971
+  _globals['_SIGNINREQUEST']._serialized_start=1973
+  _globals['_SIGNINREQUEST']._serialized_end=2013
+  _globals['_SIGNINRESPONSE']._serialized_start=2016
+  _globals['_SIGNINRESPONSE']._serialized_end=2168
+  _globals['_SIGNEDIN']._serialized_start=2170
+  _globals['_SIGNEDIN']._serialized_end=2256
+  _globals['_GETPROFILEREQUEST']._serialized_start=2258
+  _globals['_GETPROFILEREQUEST']._serialized_end=2305
+  _globals['_GETPROFILERESPONSE']._serialized_start=2308
+  _globals['_GETPROFILERESPONSE']._serialized_end=2461
+  _globals['_PROFILE']._serialized_start=2464
+  _globals['_PROFILE']._serialized_end=2648
+  _globals['_UPDATECONTACTREQUEST']._serialized_start=2650
+  _globals['_UPDATECONTACTREQUEST']._serialized_end=2743
+  _globals['_UPDATECONTACTRESPONSE']._serialized_start=2746
+  _globals['_UPDATECONTACTRESPONSE']._serialized_end=2975
+  _globals['_CONTACTREFUSED']._serialized_start=2977
+  _globals['_CONTACTREFUSED']._serialized_end=3036
+  _globals['_IDENTITYSERVICE']._serialized_start=3202
+  _globals['_IDENTITYSERVICE']._serialized_end=4298
 # @@protoc_insertion_point(module_scope)

@@ -225,11 +225,14 @@ class HolderRefused(_message.Message):
 
     CODE_FIELD_NUMBER: _builtins.int
     REGISTRATION_AUTHORITY_FIELD_NUMBER: _builtins.int
+    CAN_ASK_COLLEAGUES_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """CARD_NOT_ACTIVE, CARD_FROZEN, CERTIFICATE_EXPIRED, NO_EMAIL, EMAIL_DOMAIN_NOT_ALLOWED or
     CARD_UNKNOWN (card_gateway knows the card and identity does not); where questions are asked: NOT_REGISTERED,
     ANSWERS_LOCKED.
     """
+    can_ask_colleagues: _builtins.bool
+    """True where two colleagues may vouch for the holder instead: ColleagueService.AskColleagues."""
     @_builtins.property
     def registration_authority(self) -> _common_pb2.RegistrationAuthority:
         """The holder's Registration Authority; unset where the card is not known."""
@@ -239,10 +242,11 @@ class HolderRefused(_message.Message):
         *,
         code: _builtins.str = ...,
         registration_authority: _common_pb2.RegistrationAuthority | None = ...,
+        can_ask_colleagues: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["registration_authority", b"registration_authority"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "registration_authority", b"registration_authority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_ask_colleagues", b"can_ask_colleagues", "code", b"code", "registration_authority", b"registration_authority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -72,7 +72,9 @@ class DeliveryChanged(_message.Message):
     message_id: _builtins.str
     """Id of the message; for a code the code_id."""
     template: _builtins.str
-    """Which message: `code`, `was-this-you`, `address-changed` or `card-frozen`."""
+    """Which message: `code`, `was-this-you`, `address-changed`, `address-set-by-ra`, `card-frozen`,
+    `card-stopped`, `registered`, `answers-locked`, `address-waits` or `let-through`.
+    """
     session_id: _builtins.str
     """The unlock session."""
     delivery: Global___Delivery.ValueType
