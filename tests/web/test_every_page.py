@@ -24,6 +24,7 @@ from services.web.ports import (
     FoundAuthorities,
     FrozenCard,
     HolderChange,
+    HolderRecord,
     Lock,
     LockCause,
     Locks,
@@ -76,6 +77,8 @@ class Shown:
     profile: Profile | None = None
     records: CardRecords | None = None
     locks: Locks = field(default_factory=Locks)
+    holder: HolderRecord = HOLDER
+    """Whose page an RA opens."""
     proposal: AddressProposal | None = None
     """An address that waits for a second RA."""
     person: Refused | None = None
@@ -196,6 +199,13 @@ WAITS = replace(
     address="test-holder-0002-with-a-rather-long-name-before-the-sign@mail.hospital.example.org",
 )
 MINE = replace(WAITS, proposed_by_oneself=True)
+LONG_NAME = "Test-Holder Wolfeschlegelsteinhausenbergerdorffington-Featherstonehaugh of Exampleton"
+LONG: dict[str, Any] = {
+    "cookie": {"profile_grant": "profile-grant"},
+    "profile": replace(RA_PROFILE, name=LONG_NAME, address=WAITS.address),
+    "holder": replace(HOLDER, name=LONG_NAME, holder_id="test-holder-" + "0002" * 13, organisation="T" * 16),
+    "proposal": replace(WAITS, holder_name=LONG_NAME, proposed_by=LONG_NAME, note="A long note. " * 23),
+}
 FROZEN = FrozenCard(HOLDER_REF, "Test Holder Two", HOLDER.cards[0].card_ref, NOW)
 AS_RA: dict[str, Any] = {"cookie": {"profile_grant": "profile-grant"}, "profile": RA_PROFILE}
 SIGNED_IN = {"profile_grant": "profile-grant"}
@@ -336,6 +346,18 @@ SHOWN = [
     Shown("ra-proposal-gone", f"{RA_HOLDER}/proposal", **AS_RA),
     Shown("ra-decline", f"{RA_HOLDER}/proposal/decline", proposal=WAITS, **AS_RA),
     Shown("ra-decline-error", f"{RA_HOLDER}/proposal/decline", proposal=WAITS, act=declined, **AS_RA),
+    *(
+        Shown(f"ra-{name}-long-names", path, **LONG)
+        for name, path in {
+            "desk": "/ra",
+            "holder": RA_HOLDER,
+            "address": f"{RA_HOLDER}/address",
+            "proposal": f"{RA_HOLDER}/proposal",
+            "decline": f"{RA_HOLDER}/proposal/decline",
+            "freeze": f"{RA_CARD}/freeze",
+            "history": f"{RA_CARD}/history",
+        }.items()
+    ),
     Shown("ra-changes", f"{RA_HOLDER}/changes", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("working-question", "/working", in_state(State.PROVING)),
     Shown("at-agent", "/passcode", AUTHORISED | AT_AGENT),
@@ -371,7 +393,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.refused_person = shown.person
     world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")
     world.changes, world.locks = CHANGES, shown.locks
-    world.record = replace(HOLDER, proposal=shown.proposal)
+    world.record = replace(shown.holder, proposal=shown.proposal)
     world.waiting = Waiting((shown.proposal,), (FROZEN,)) if shown.proposal else Waiting()
     if shown.failure:
         world.failure["get_session"] = shown.failure
