@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from services.agent.addresses import browser
+from services.agent.attaching import Attaching
 from services.agent.backoff import Backoff
 from services.agent.calls import GatewayCalls
 from services.agent.console import Console
@@ -75,9 +76,9 @@ async def _serve(settings: AgentSettings, journal: Journal) -> None:
     steps = Steps(
         service, watch, window, journal, settings.GATEWAY_NAME, only_typed_here=settings.PIN_ENTRY == "agent"
     )
-    randomness = SystemRandomness()
-    spare = Spare(gateway, window, watch, journal, Backoff(0.5, 15.0, share), randomness)
-    agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), randomness, spare)
+    attaching = Attaching(gateway, watch, SystemRandomness())
+    spare = Spare(gateway, window, watch, journal, Backoff(0.5, 15.0, share), attaching)
+    agent = Agent(gateway, window, watch, steps, journal, Backoff(0.5, 15.0, share), attaching, spare)
     _on_end(face, agent)
     warner = Warner(service, watch, window, idle=lambda: not spare.is_kept)
     beside = [asyncio.create_task(watch.run()), asyncio.create_task(face.run())]

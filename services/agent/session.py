@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 
 from services.agent import enrolment
+from services.agent.attaching import Attaching
 from services.agent.backoff import Backoff
 from services.agent.journal import NOT_WRITTEN, Journal
 from services.agent.polling import POLL_SECONDS, poll
@@ -26,7 +27,6 @@ from services.agent.ports import (
     SessionLost,
     Window,
 )
-from services.agent.sealing import new_private_key, public_key_of
 from services.agent.spare import Spare
 from services.agent.steps import Steps
 from services.agent.transport import PROXY_CODES
@@ -35,7 +35,6 @@ from services.card_gateway.card.guard import Insertion
 from services.card_gateway.card.script import End, Kind, Report
 from services.runtime import logs
 from services.runtime.errors import GATEWAY_BUSY
-from services.runtime.randomness import Randomness
 from services.runtime.words import matching_words
 
 log = logs.logger("session")
@@ -55,19 +54,19 @@ class Agent:
         steps: Steps,
         journal: Journal,
         backoff: Backoff,
-        randomness: Randomness,
+        attaching: Attaching,
         spare: Spare,
     ) -> None:
         self._gateway, self._window, self._watch, self._steps = gateway, window, watch, steps
-        self._journal, self._backoff, self._randomness = journal, backoff, randomness
+        self._journal, self._backoff, self._attaching = journal, backoff, attaching
         self._spare = spare
         self._stop = asyncio.Event()
         self._reports: dict[str, Report] = {}
         self._unreported: list[str] = []
         self._first_offer = True
         self._unsure = False
-        """The gateway knows more of the session than we do: it is of a run before this one, or its card has
-        just been asked who holds it."""
+        """The gateway knows more of the session than we do: it is of a run before this one, or was on offer,
+        or its card has just been asked who holds it."""
         self._proven: Insertion | None = None
         """The card that was asked."""
         self._signed_in = False
@@ -115,19 +114,15 @@ class Agent:
         return session
 
     async def _attach(self) -> Session | None:
-        """Offer this workstation with a fresh key, until the gateway takes it; None when stopped."""
-        private_key, attempt_id = new_private_key(), self._randomness.uuid7()
-        public_key = public_key_of(private_key)
+        """Offer this workstation until the gateway takes it; None when stopped."""
         while not self._stop.is_set():
             try:
-                offer = await self._gateway.attach(public_key, self._watch.facts, attempt_id)
+                session, pairing = await self._attaching.attach()
             except GatewayAway as away:
                 await self._pause(away)
                 continue
-            session = Session(offer[0], offer[1], private_key, public_key)
-            log.info("attached", session_id=session.session_id)
             if await self._remember_session(session):
-                self._offer(session, offer[2])
+                self._offer(session, pairing)
                 return session
         return None
 

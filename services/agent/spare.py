@@ -8,6 +8,7 @@ claim it while we are dead.
 import asyncio
 from contextlib import suppress
 
+from services.agent.attaching import Attaching
 from services.agent.backoff import Backoff
 from services.agent.journal import Journal
 from services.agent.polling import POLL_SECONDS, poll
@@ -22,10 +23,8 @@ from services.agent.ports import (
     SessionLost,
     Window,
 )
-from services.agent.sealing import new_private_key, public_key_of
 from services.agent.watch import Watch
 from services.runtime import faults, logs
-from services.runtime.randomness import Randomness
 from services.runtime.words import matching_words
 
 log = logs.logger("spare")
@@ -41,10 +40,10 @@ class Spare:
         watch: Watch,
         journal: Journal,
         backoff: Backoff,
-        randomness: Randomness,
+        attaching: Attaching,
     ) -> None:
         self._gateway, self._window, self._watch = gateway, window, watch
-        self._journal, self._backoff, self._randomness = journal, backoff, randomness
+        self._journal, self._backoff, self._attaching = journal, backoff, attaching
         self._task: asyncio.Task[None] | None = None
         self._offer: tuple[Session, Pairing | None] | None = None
         """Without a pairing: it is of an earlier run, and the gateway has not yet said how it stands."""
@@ -90,14 +89,8 @@ class Spare:
                 await asyncio.sleep(self._backoff.again(away.retry_after))
 
     async def _attach(self) -> None:
-        private_key = new_private_key()
-        public_key = public_key_of(private_key)
-        session_id, token, pairing = await self._gateway.attach(
-            public_key, self._watch.facts, self._randomness.uuid7()
-        )
-        log.info("attached", session_id=session_id)
+        session, pairing = await self._attaching.attach()
         self._backoff.reset()
-        session = Session(session_id, token, private_key, public_key)
         await self._write_down(session)
         faults.reach("agent.offer.written")
         self._show(session, pairing)

@@ -15,6 +15,8 @@ from grpc_status import rpc_status
 
 DOMAIN = "smartcard-unlock"
 
+ATTEMPT_OVER = "ATTEMPT_OVER"
+"""The attempt was answered so long ago that it is not answered again: begin another."""
 GATEWAY_BUSY = "GATEWAY_BUSY"
 """More calls than are answered: come again after the hint."""
 

@@ -1,12 +1,14 @@
-"""A real reader service with two empty readers, for each test anew."""
+"""A real reader service with two empty readers and a gateway, for each test anew."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from deploy.local.child import wait_until
+from deploy.local.keys import Keys
 from deploy.local.pcsc import OwnPcscd
 from tests.agent.cards import cards_seen
+from tests.agent.gateway import ScriptedGateway
 from tests.agent.shown import Shown, x_server
 from tests.fixtures.pcsc import own_pcscd
 
@@ -29,6 +31,12 @@ def pcsc(pcscd: OwnPcscd) -> Iterator[OwnPcscd]:
 def _empty(pcsc: OwnPcscd) -> None:
     for slot in range(2):
         pcsc.remove(slot)
+
+
+@pytest.fixture
+async def gateway(keys: Keys) -> AsyncIterator[ScriptedGateway]:
+    async with ScriptedGateway(keys) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="session")

@@ -31,12 +31,6 @@ ATTEMPT = "0198c0de-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
-async def gateway(keys: Keys) -> AsyncIterator[ScriptedGateway]:
-    async with ScriptedGateway(keys) as gateway:
-        yield gateway
-
-
-@pytest.fixture
 def environment(pcsc: OwnPcscd, keys: Keys, gateway: ScriptedGateway, tmp_path: Path) -> dict[str, str]:
     return {
         **pcsc.environment,

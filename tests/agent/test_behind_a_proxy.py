@@ -19,12 +19,6 @@ pytestmark = pytest.mark.pcsc
 
 
 @pytest.fixture
-async def gateway(keys: Keys) -> AsyncIterator[ScriptedGateway]:
-    async with ScriptedGateway(keys) as gateway:
-        yield gateway
-
-
-@pytest.fixture
 async def proxy() -> AsyncIterator[ConnectProxy]:
     async with ConnectProxy() as proxy:
         yield proxy

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,12 +31,6 @@ from tests.fakes.proxy import ConnectProxy
 
 pytestmark = pytest.mark.pcsc
 NOBODY = 65534
-
-
-@pytest.fixture
-async def gateway(keys: Keys) -> AsyncIterator[ScriptedGateway]:
-    async with ScriptedGateway(keys) as gateway:
-        yield gateway
 
 
 @pytest.fixture

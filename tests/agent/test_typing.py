@@ -123,12 +123,6 @@ async def test_at_a_scaling_of_200_percent_the_longest_form_is_on_the_screen(sha
 
 
 @pytest.fixture
-async def gateway(keys: Keys) -> AsyncIterator[ScriptedGateway]:
-    async with ScriptedGateway(keys) as gateway:
-        yield gateway
-
-
-@pytest.fixture
 async def window(
     pcsc: OwnPcscd, keys: Keys, gateway: ScriptedGateway, tmp_path: Path
 ) -> AsyncIterator[AgentWindow]:

@@ -20,7 +20,7 @@ from services.card_gateway.use_cases.reading import Reading
 from services.card_gateway.use_cases.resetting import Resetting
 from services.card_gateway.use_cases.signing_in import SigningIn
 from services.card_gateway.use_cases.up_to_date import require_current
-from services.runtime.errors import GATEWAY_BUSY, exhausted, invalid
+from services.runtime.errors import ATTEMPT_OVER, GATEWAY_BUSY, exhausted, invalid
 from services.runtime.randomness import digest_of
 
 LONGEST_WAIT = 25.0
@@ -189,19 +189,19 @@ class Agents:
     def _attached(self, session: Session, token: str) -> Attached:
         offer = offers.offer_of(self._outside, session)
         if offer is None:
-            raise invalid("ATTEMPT_OVER")
+            raise invalid(ATTEMPT_OVER)
         return Attached(session, token, offer, self._outside.clock.now())
 
     def _attached_before(self, session: Session | None, key: bytes, attempt_id: str) -> Attached:
         """The same answer to the same attempt, while a retry may come and nobody has claimed it."""
         now = self._outside.clock.now()
         if session is None or now - session.created_at >= ATTACH_ANSWERED_AGAIN_WITHIN:
-            raise invalid("ATTEMPT_OVER")
+            raise invalid(ATTEMPT_OVER)
         token = offers.token_of(
             self._outside, session.agent_token_digest, TOKEN, session.session_id, attempt_id
         )
         if session.agent_public_key != key or not token:
-            raise invalid("ATTEMPT_OVER")
+            raise invalid(ATTEMPT_OVER)
         return self._attached(session, token)
 
 

@@ -15,7 +15,7 @@ from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
 from services.card_gateway.domain.words import State
 from services.card_gateway.ports import Outside, Work
-from services.card_gateway.use_cases import commits, making
+from services.card_gateway.use_cases import commits, making, reports
 from services.card_gateway.use_cases.closing import Closing
 from services.card_gateway.use_cases.orders import Order
 
@@ -40,11 +40,9 @@ class Changing:
     async def report(self, session_id: str, step: Step, report: Report) -> None:
         """Judge a CHANGE. A second report of a step changes nothing."""
         async with self._outside.books.begin(commits.REPORT_RESET) as work:
-            session = await work.lock_session(session_id)
-            known = [each.step_id for each in await work.steps(session_id) if each.sent_at is not None]
-            if session is None or step.step_id not in known:
+            session = await reports.taken(work, session_id, step, only_sent=True)
+            if session is None:
                 return
-            await work.drop_step(step.step_id)
             verdict = _change_of(session.knows_card()).judge_change(report)
             if session.state in (State.RESETTING, State.UNKNOWN, sessions.chosen_in(session)):
                 await self._tell_holder(work, session, verdict, self._outside.clock.now())

@@ -14,7 +14,7 @@ from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
 from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, Work
-from services.card_gateway.use_cases import commits, making
+from services.card_gateway.use_cases import commits, making, reports
 from services.card_gateway.use_cases.closing import Closing
 
 _CODE_OF = {"TIMED_OUT": "PROOF_TIMED_OUT", "INTERRUPTED": "PROOF_TIMED_OUT"}
@@ -46,12 +46,8 @@ class Proving:
     async def report(self, session_id: str, step: Step, report: Report) -> None:
         """Prepare the reset for a card that proved itself. A second report changes nothing."""
         async with self._outside.books.begin(commits.REPORT_PROVE) as work:
-            session = await work.lock_session(session_id)
-            known = [each.step_id for each in await work.steps(session_id)]
-            if session is None or step.step_id not in known:
-                return
-            await work.drop_step(step.step_id)
-            if session.state is not State.PROVING:
+            session = await reports.taken(work, session_id, step)
+            if session is None or session.state is not State.PROVING:
                 return
             now = self._outside.clock.now()
             refused = self._refused(session, report, now)

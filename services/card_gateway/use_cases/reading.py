@@ -14,7 +14,7 @@ from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
 from services.card_gateway.domain.words import OutcomeKind, Reason, State
 from services.card_gateway.ports import Outside, RegisteredCard, Work
-from services.card_gateway.use_cases import commits, making
+from services.card_gateway.use_cases import commits, making, reports
 from services.card_gateway.use_cases.closing import Closing
 from services.card_gateway.use_cases.signing_in import UNSUPPORTED, can_sign_in
 from services.card_gateway.use_cases.up_to_date import VAULT_BEHIND
@@ -30,11 +30,9 @@ class Reading:
     async def report(self, session_id: str, step: Step, report: Report) -> None:
         """Judge what was read. A second report of a step changes nothing."""
         async with self._outside.books.begin(commits.REPORT_READ) as work:
-            session = await work.lock_session(session_id)
-            known = [each.step_id for each in await work.steps(session_id)]
-            if session is None or step.step_id not in known:
+            session = await reports.taken(work, session_id, step)
+            if session is None:
                 return
-            await work.drop_step(step.step_id)
             now = self._outside.clock.now()
             if session.is_over(now) or session.state not in (State.ATTACHED, State.UNKNOWN):
                 return

@@ -19,7 +19,7 @@ from services.card_gateway.domain.session import Card, Session
 from services.card_gateway.domain.step import Step
 from services.card_gateway.domain.words import Reason, State
 from services.card_gateway.ports import Outside, RegisteredCard, View
-from services.card_gateway.use_cases import callers, commits, making, turns
+from services.card_gateway.use_cases import callers, commits, making, reports, turns
 from services.card_gateway.use_cases.closing import Closing
 from services.card_gateway.use_cases.making import MAX_SEALED_PIN, Wish
 from services.card_gateway.use_cases.orders import Order, question_of
@@ -83,12 +83,8 @@ class SigningIn:
     async def report(self, session_id: str, step: Step, report: Report) -> None:
         """End the session by a good signature, or lead back to the passcode. A second report does nothing."""
         async with self._outside.books.begin(commits.REPORT_PROVE_HOLDER) as work:
-            session = await work.lock_session(session_id)
-            known = [each.step_id for each in await work.steps(session_id)]
-            if session is None or step.step_id not in known:
-                return
-            await work.drop_step(step.step_id)
-            if session.state is not State.PROVING:
+            session = await reports.taken(work, session_id, step)
+            if session is None or session.state is not State.PROVING:
                 return
             now, card = self._outside.clock.now(), session.knows_card()
             verdict = _proof_of(card).judge_holder(report)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from services.agent.attaching import Attaching
 from services.agent.backoff import Backoff
 from services.agent.facts import NO_SERVICE
 from services.agent.journal import NOT_WRITTEN, Journal
@@ -16,7 +17,7 @@ from services.agent.steps import Steps
 from services.agent.watch import Watch
 from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.script import Answer, End, Kind, Report, Script
-from services.runtime.errors import GATEWAY_BUSY
+from services.runtime.errors import ATTEMPT_OVER, GATEWAY_BUSY
 from services.runtime.randomness import SystemRandomness
 from tests.unit.agent.world import (
     OFFERED,
@@ -40,13 +41,14 @@ class Life:
     @asynccontextmanager
     async def lived(self) -> AsyncIterator[Agent]:
         """Run the agent until the block ends."""
-        service, randomness, journal = service_with_card(), SystemRandomness(), self.journal
+        service, journal = service_with_card(), self.journal
         self.card = service.card
         watch = Watch(service, quick())
         watch.facts = ONE_CARD
         steps = Steps(service, watch, self.window, journal, "gateway.example.org")
-        spare = Spare(self.gateway, self.window, watch, journal, quick(), randomness)
-        agent = Agent(self.gateway, self.window, watch, steps, journal, quick(), randomness, spare)
+        attaching = Attaching(self.gateway, watch, SystemRandomness())
+        spare = Spare(self.gateway, self.window, watch, journal, quick(), attaching)
+        agent = Agent(self.gateway, self.window, watch, steps, journal, quick(), attaching, spare)
         running = asyncio.create_task(agent.run())
         yield agent
         agent.stop()
@@ -156,6 +158,18 @@ async def test_F26_a_busy_gateway_is_asked_again_when_it_said_and_says_why(
     first, second, *_ = life.gateway.asked_at
     assert second - first >= 0.25  # 0.2 s, and half of the half that may come on top
     assert GATEWAY_BUSY in life.window.told
+
+
+async def test_an_attempt_is_asked_for_again_until_the_gateway_says_that_it_is_over(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.gateway.refusals = [GatewayAway("UNAVAILABLE"), GatewayAway(ATTEMPT_OVER)]
+
+    async with life.lived():
+        await life.told("offered session-1 True")
+
+    first, again, other = life.gateway.attempts
+    assert first == again
+    assert not set(other) & set(first)
 
 
 async def test_F26_the_offer_on_the_side_waits_as_long_as_it_is_told(tmp_path: Path) -> None:

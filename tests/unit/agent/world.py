@@ -168,6 +168,7 @@ class FakeGateway:
         self.refusals: list[Exception | None] = []
         """How the first Attach calls are answered; None as any other."""
         self.asked_at: list[float] = []
+        self.attempts: list[tuple[bytes, str]] = []
         self.left: list[bool] = []
         self.has_nothing = asyncio.Event()
         """The first session's poll waits."""
@@ -176,6 +177,7 @@ class FakeGateway:
 
     async def attach(self, public_key: bytes, facts: Facts, attempt_id: str) -> tuple[str, str, Pairing]:
         self.asked_at.append(asyncio.get_running_loop().time())
+        self.attempts.append((public_key, attempt_id))
         refused = self.refusals.pop(0) if self.refusals else None
         if refused is not None:
             raise refused
