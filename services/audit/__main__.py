@@ -120,11 +120,18 @@ async def migrate(_: argparse.Namespace) -> int:
     return 0
 
 
-def check_config(_: argparse.Namespace) -> int:
-    """Tell whether the settings of all three processes are complete; 2 where they are not."""
-    settings.load(StoreSettings)
-    settings.load(SequencerSettings)
-    settings.load(ReaderSettings)
+def check_config(options: argparse.Namespace) -> int:
+    """Tell whether the settings of all three processes, or of one, are complete; 2 where they are not."""
+    kinds: dict[str, type[DatabaseSettings]] = {
+        "store": StoreSettings,
+        "sequencer": SequencerSettings,
+        "reader": ReaderSettings,
+    }
+    if options.process not in (None, *kinds):
+        print(f"no such process; there are: {', '.join(kinds)}", file=sys.stderr)
+        return 2
+    for kind in [kinds[options.process]] if options.process else kinds.values():
+        settings.load(kind)
     return 0
 
 
@@ -141,7 +148,7 @@ async def saved(_: argparse.Namespace) -> int:
 
 
 async def explain(options: argparse.Namespace) -> int:
-    """Print the records that a figure counts: unlocks, repeats, in-person or ended."""
+    """Print the records that a figure counts, each with its place in the log."""
     if options.figure not in list(Figure):
         print(f"no such figure; there are: {', '.join(Figure)}", file=sys.stderr)
         return 2
@@ -240,7 +247,7 @@ async def _heads_kept(options: argparse.Namespace) -> dict[str, str]:
 def _not_seen(done: Verification, kept: Mapping[str, str]) -> list[str]:
     """Say what this look cannot find."""
     said = []
-    if done.unsigned:
+    if done.unsigned and not done.wrong:
         said.append(f"not signed yet: the last {done.unsigned} records")
     if not kept:
         said.append("no heads from elsewhere (--heads, --told): an end cut off with its heads is not seen")
@@ -358,6 +365,7 @@ if __name__ == "__main__":
             "tail": tail,
         },
         {
+            "check-config": ("--process NAME",),
             "verify": ("public_key", "--heads FOLDER", "--told"),
             "explain": ("figure", "--organisation CODE"),
             "export": ("folder",),

@@ -1,23 +1,20 @@
 """The report on saved hours: from roll-ups where they stand, else from the records. Reads only."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, and_, func, select, union
+from sqlalchemy import ColumnElement, and_, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit import counting
 from services.audit.counting import STAGES, Eligible, Row, summed, sums_of_spans
 from services.audit.domain.saved_time import Counted, LastWords, Period, SavedTime
 from services.audit.domain.savings import Adoption, By, CountedRecord, Figure, Group, Savings, Stage
-from services.audit.domain.span import Cover, end_of, month_of, spans, start_of
-from services.audit.ended import ended
-from services.audit.roll_ups import covering, earliest, latest
-from services.audit.storage import instant_of, see_one_moment
-from services.audit.tables import BODIES, LEAVES, SPAN_IMPORTS, SPAN_STAGES, SPAN_USERS
+from services.audit.domain.span import Cover
+from services.audit.explaining import explained
+from services.audit.roll_ups import covering
+from services.audit.storage import see_one_moment
+from services.audit.tables import SPAN_IMPORTS, SPAN_STAGES, SPAN_USERS
 from services.runtime.database import Database
-
-PAGE = 1000
 
 
 class SqlSavings:
@@ -51,17 +48,10 @@ class SqlSavings:
         return Savings(saved, by_route.get("RA_IN_PERSON", 0), groups, adoption, (*stages, done))
 
     async def explain(self, figure: Figure, period: Period) -> AsyncIterator[CountedRecord]:
-        """Give the records that a figure counts, in the order they happened: a month at a time."""
+        """Give the records that a figure counts, in the order they happened."""
         async with self._database.read() as connection:
-            for part in await _by_month(connection, period):
-                found = await connection.stream(_explained(figure, part).execution_options(yield_per=PAGE))
-                async for row in found:
-                    words = (row.kind, row.code, row.reason, row.route, row.organisation)
-                    occurred = instant_of(row.occurred_us).isoformat()
-                    said = " ".join(word for word in words if word)
-                    yield CountedRecord(
-                        row.session_id, row.ce_id, row.leaf_index, occurred, said, row.body_of is None
-                    )
+            async for each in explained(connection, figure, period, self._eligible):
+                yield each
 
     async def _eligible_holders(self, connection: AsyncConnection, ever: Cover) -> dict[str, int]:
         """By organisation, as its last import said, whenever that was."""
@@ -156,40 +146,3 @@ async def _stages(connection: AsyncConnection, covered: Cover, period: Period) -
         for kind, count in (await counting.stages(connection, part)).items():
             found[kind] = found.get(kind, 0) + count
     return tuple(Stage(name, found.get(kind, 0)) for name, kind in STAGES)
-
-
-async def _by_month(connection: AsyncConnection, period: Period) -> list[Period]:
-    """Cut a period into months, so that no statement reads more than one; empty where nothing happened."""
-    first, last = await earliest(connection), await latest(connection)
-    if first is None or last is None:
-        return []
-    start, end = period.start or first, period.end
-    parts = []
-    for month in (*spans(month_of(start), month_of(last)), month_of(last)):
-        if end is None or start_of(month) < end:
-            upto = min(end_of(month), end or end_of(month))
-            parts.append(Period(max(start_of(month), start), upto, period.organisation))
-    return parts
-
-
-def _explained(figure: Figure, period: Period) -> Any:
-    rows = ended(period)
-    return (
-        select(rows, LEAVES.c.leaf_index, BODIES.c.ce_id.label("body_of"))
-        .outerjoin(LEAVES, LEAVES.c.ce_id == rows.c.ce_id)
-        .outerjoin(BODIES, and_(BODIES.c.ce_id == rows.c.ce_id, BODIES.c.stored_us == rows.c.stored_us))
-        .where(_counts(figure, rows))
-        .order_by(rows.c.occurred_us, rows.c.ce_id)
-    )
-
-
-def _counts(figure: Figure, rows: CTE) -> ColumnElement[bool]:
-    match figure:
-        case Figure.UNLOCKS:
-            return rows.c.saves == 1
-        case Figure.REPEATS:
-            return rows.c.again == 1
-        case Figure.IN_PERSON:
-            return and_(rows.c.unlocked == 1, rows.c.route == "RA_IN_PERSON")
-        case Figure.ENDED:
-            return rows.c.kind.is_not(None)

@@ -24,9 +24,18 @@ class Figure(StrEnum):
     """What can be explained by the records that it counts."""
 
     UNLOCKS = "unlocks"
+    """Gross by their number, net by the time that each took."""
     REPEATS = "repeats"
+    UNLOCKED = "unlocked"
+    """Whoever did it and why: those of months, organisations, reasons and routes."""
     IN_PERSON = "in-person"
     ENDED = "ended"
+    USERS = "users"
+    """The first unlock that counts of each holder."""
+    ELIGIBLE = "eligible"
+    """The last import of each organisation."""
+    STAGES = "stages"
+    """Where each session first came to each stage; of no organisation."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +111,13 @@ class CountedRecord:
     """One record that a figure counts."""
 
     session_id: str
+    """Of an import: its organisation."""
     ce_id: str
     place: int | None
     """In the log; None while it waits for one."""
     occurred: str
     """ISO 8601, UTC."""
     words: str
-    """Kind, code, reason, route, organisation."""
+    """What the figure counts it by: kind, code, reason, route, organisation; or the stage."""
     retired: bool = False
     """Its body was dropped by age: place, hash and these words are what is left."""

@@ -43,7 +43,7 @@ def test_a_figure_that_is_not_there_is_told_with_those_that_are(url: str) -> Non
 
     assert (done.returncode, done.stderr) == (
         2,
-        "no such figure; there are: unlocks, repeats, in-person, ended\n",
+        "no such figure; there are: unlocks, repeats, unlocked, in-person, ended, users, eligible, stages\n",
     )
     assert (none.returncode, none.stdout) == (0, "unlocks: 0\n")
 
@@ -100,3 +100,14 @@ def test_heads_that_are_not_there_are_not_taken_for_heads_that_agree(url: str, k
         "no heads from elsewhere (--heads, --told): an end cut off with its heads is not seen",
         "0 records and 0 heads: 0 wrong",
     ]
+
+
+def test_the_settings_of_one_process_are_judged_alone() -> None:
+    store = audit("check-config", "--process", "store")
+    other = audit("check-config", "--process", "otp")
+
+    named = {line.partition(":")[0] for line in store.stderr.splitlines()}
+    assert store.returncode == 2
+    assert "TLS_CERT_FILE" in named
+    assert not named & {"AUDIT_LOG_KEY_FILE", "GRANT_VERIFY_KEYS_DIR"}
+    assert (other.returncode, other.stderr) == (2, "no such process; there are: store, sequencer, reader\n")

@@ -10,7 +10,7 @@ from smartcard_unlock.identity.v1 import identity_events_pb2
 from services.audit.consumer import eligible_in
 from services.audit.domain.record import OutcomeKind
 from services.audit.domain.saved_time import Period
-from services.audit.domain.savings import Adoption, By, Figure, Group, Savings, Stage
+from services.audit.domain.savings import Adoption, By, CountedRecord, Figure, Group, Savings, Stage
 from services.audit.savings import SqlSavings
 from services.audit.servicer import AuditServicer
 from services.runtime.database import Database
@@ -120,6 +120,7 @@ async def test_where_sessions_end_is_counted_once_a_session(story: Database) -> 
     [
         (Figure.UNLOCKS, ["s-0", "s-1", "s-2", "s-7"]),
         (Figure.REPEATS, ["s-2"]),
+        (Figure.UNLOCKED, ["s-0", "s-1", "s-3", "s-4", "s-2", "s-7"]),
         (Figure.IN_PERSON, ["s-4"]),
         (Figure.ENDED, ["s-0", "s-1", "s-3", "s-4", "s-5", "s-6", "s-8", "s-2", "s-7"]),
     ],
@@ -127,14 +128,55 @@ async def test_where_sessions_end_is_counted_once_a_session(story: Database) -> 
 async def test_every_figure_is_explained_by_the_records_that_it_counts(
     story: Database, figure: Figure, sessions: list[str]
 ) -> None:
-    explained = [each async for each in SqlSavings(story, eligible_in).explain(figure, Period())]
+    explained = await explain(story, figure)
 
     assert [each.session_id for each in explained] == sessions
     assert explained[0].words in {
         "SUCCESS LOCKED SELF X26",
+        "SUCCESS LOCKED SELF X26 180.0 s",
         "SUCCESS FORGOTTEN SELF X26",
         "SUCCESS LOCKED RA_IN_PERSON X26",
     }
+
+
+async def explain(records: Database, figure: Figure, organisation: str = "") -> list[CountedRecord]:
+    found = SqlSavings(records, eligible_in).explain(figure, Period(organisation=organisation))
+    return [each async for each in found]
+
+
+async def test_R61_adoption_is_explained_by_each_holders_first_unlock_and_the_last_imports(
+    story: Database,
+) -> None:
+    report = await savings(story)
+    users, eligible = await explain(story, Figure.USERS), await explain(story, Figure.ELIGIBLE)
+
+    assert len(users) == sum(each.users for each in report.adoption)
+    assert [(each.session_id, each.ce_id, each.words) for each in eligible] == [
+        ("X26", "i-3", "X26 41 eligible"),
+        ("Z99", "i-4", "Z99 10 eligible"),
+    ]
+    assert [each.ce_id for each in await explain(story, Figure.ELIGIBLE, "Z99")] == ["i-4"]
+
+
+async def test_stages_are_explained_by_where_each_session_first_came_to_them(story: Database) -> None:
+    read = card_gateway_events_pb2.CardRead(session_id="s-0")
+    at = {1: OCTOBER, 2: NOON, 3: NOON + HOUR}
+    await keep(
+        story,
+        [
+            message(read, ce_id=f"r-{n}", offset=100 + n, relayseq=100 + n, time=at[n], key=key)
+            for n, key in ((3, "s-b"), (1, "s-a"), (2, "s-b"))
+        ],
+    )
+    explained = await explain(story, Figure.STAGES)
+    (counted,) = [each.sessions for each in (await savings(story)).stages if each.name == "Smartcard read"]
+
+    assert [(each.ce_id, each.words) for each in explained] == [
+        ("r-1", "Smartcard read"),
+        ("r-2", "Smartcard read"),
+    ]
+    assert await explain(story, Figure.STAGES, "X26") == []
+    assert counted == len(explained)
 
 
 async def test_the_report_crosses_the_wire_whole(story: Database) -> None:
