@@ -17,6 +17,7 @@ from services.web import help_dates
 from services.web.api.app import as_json
 from services.web.clients import (
     GrpcAudit,
+    GrpcColleagues,
     GrpcDesk,
     GrpcGateway,
     GrpcIdentity,
@@ -77,6 +78,7 @@ def _house(settings: WebSettings, channels: dict[str, grpc.aio.Channel]) -> Hous
         audit=GrpcAudit(channels["audit_reader"]),
         desk=GrpcDesk(channels["identity"]),
         in_person=GrpcInPerson(channels["identity"]),
+        colleagues=GrpcColleagues(channels["identity"]),
         registration=GrpcRegistration(channels["identity"]),
         registration_codes=GrpcRegistrationCodes(channels["otp"]),
     )

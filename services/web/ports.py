@@ -101,6 +101,8 @@ class Refused:
     code: str
     registration_authority: RegistrationAuthority | None = None
     retry_at: datetime | None = None
+    can_ask_colleagues: bool = False
+    """Two colleagues may vouch for the holder instead."""
 
 
 @dataclass(frozen=True)
@@ -675,6 +677,43 @@ class InPerson(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ColleaguesAsked:
+    """How it stands with the colleagues whom a holder asked to vouch for them."""
+
+    code: str = field(repr=False)
+    """To be read out to them, such as `ABCDE-FGHJK`; empty once enough of them have vouched."""
+    expires_at: datetime
+    words_given: int
+    words_needed: int
+    unlock_grant: str = field(default="", repr=False)
+    """Empty until enough of them have vouched."""
+
+
+@dataclass(frozen=True)
+class WordGiven:
+    """A colleague's word was taken."""
+
+    words_given: int
+    words_needed: int
+
+
+class Colleagues(Protocol):
+    """identity, as far as the pages of a holder who asks colleagues, and of those colleagues, may call it."""
+
+    async def ask(self, card_grant: str) -> ColleaguesAsked | Refused:
+        """Ask colleagues to vouch for the holder of a proven card; asked again, tell how it stands."""
+        ...
+
+    async def asker(self, profile_grant: str, code: str) -> Person | Refused:
+        """Say who asked by this code, to a colleague who may vouch for them."""
+        ...
+
+    async def vouch(self, profile_grant: str, code: str, basis: str) -> WordGiven | Refused:
+        """Give a colleague's word: PHONE, VIDEO or IN_PERSON."""
+        ...
+
+
 class Desk(Protocol):
     """identity, as far as the pages of a signed-in RA may call it."""
 
@@ -761,6 +800,7 @@ class Peers:
     audit: Audit
     desk: Desk
     in_person: InPerson
+    colleagues: Colleagues
     registration: Registration
     registration_codes: Codes
     """otp for codes of a registration: its grants are RegistrationGrants, and earn MailboxGrants."""

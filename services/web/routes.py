@@ -16,6 +16,10 @@ from services.web.answers import WAIT, Handler, answer, log_defect
 from services.web.api.app import PREFIX, build_api
 from services.web.domain.guides import GUIDES
 from services.web.domain.journey import (
+    ASK_COLLEAGUES,
+    COLLEAGUE,
+    COLLEAGUE_PERSON,
+    COLLEAGUES_CODE,
     IN_PERSON,
     QUESTIONS,
     REGISTER,
@@ -29,6 +33,7 @@ from services.web.pages import (
     address,
     card,
     code,
+    colleagues,
     find_ra,
     freeze,
     guides,
@@ -49,6 +54,7 @@ from services.web.pages import (
     saved_hours,
     sign_in,
     start,
+    vouching,
     wait,
 )
 from services.web.security import HASHED_FILE_LIFE, SAFE_METHODS, sent_by_another_site
@@ -116,6 +122,14 @@ PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     (OLD_ADDRESS, start.redirect_old_address, None),
 )
 
+COLLEAGUE_PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
+    (ASK_COLLEAGUES, colleagues.show_ask, colleagues.ask),
+    (COLLEAGUES_CODE, colleagues.show_code, colleagues.go_on),
+    (COLLEAGUE, vouching.show_code, vouching.enter_code),
+    (COLLEAGUE_PERSON, vouching.show_person, vouching.vouch),
+)
+"""Of colleagues who vouch from afar: not there where none do."""
+
 QUESTION_PAGES: tuple[tuple[str, Handler, Handler | None], ...] = (
     (QUESTIONS, questions.show_questions, questions.answer_questions),
     (REGISTER, registering.show_choose, registering.set_answers),
@@ -133,6 +147,7 @@ log = logs.logger("pages")
 def build_app(house: House, sealer: CookieSealer) -> ASGIApp:
     """Return the whole web application."""
     pages = PAGES + (QUESTION_PAGES if house.settings.asks_questions else ())
+    pages += COLLEAGUE_PAGES if house.settings.colleagues_vouch else ()
     routes: list[BaseRoute] = [_route(house, sealer, *page) for page in pages]
     routes += [
         Route("/health/live", _alive),

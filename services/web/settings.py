@@ -52,6 +52,10 @@ class WebSettings(ProcessSettings):
     SECURITY_QUESTIONS: Literal["off", "required"] = Field(
         "off", description="required: the old service's registration; as in identity"
     )
+    REMOTE_VOUCH: Literal["off", "two-colleagues"] = Field(
+        "off",
+        description="two-colleagues: they vouch from afar for a holder without usable mail; as in identity",
+    )
     RA_CONTACT: str = Field("", max_length=200, description="shown where identity names no RA")
     SITES_FILE: Path | None = Field(None, description="CSV: network,name; mails name the reader's site by it")
     TRUSTED_HOPS: int = Field(0, ge=0, le=5, description="proxies of ours that add to X-Forwarded-For")
@@ -94,6 +98,11 @@ class WebSettings(ProcessSettings):
     def asks_questions(self) -> bool:
         """True where holders register security questions and answer them; else their pages are not there."""
         return self.SECURITY_QUESTIONS == "required"
+
+    @property
+    def colleagues_vouch(self) -> bool:
+        """True where colleagues vouch for a holder without mail; else their pages are not there."""
+        return self.REMOTE_VOUCH == "two-colleagues"
 
     @property
     def https(self) -> bool:

@@ -96,6 +96,17 @@ VOUCH_BASES = {
 }
 BASIS_MISSING = text("Select how you know that it is them")
 
+COLLEAGUE_BASES = {
+    "PHONE": text("By phone: I know their voice"),
+    "VIDEO": text("In a video call: I see them and know their face"),
+    "IN_PERSON": text("They are here with me, and I know them"),
+}
+COLLEAGUE_BASIS_MISSING = text("Select how you know that it is them")
+VOUCH_CODE_MISSING = text("Enter the 10 characters that your colleague reads out")
+VOUCH_CODE_UNKNOWN = text(
+    "That code does not work. Ask your colleague to read out the code that their page shows now"
+)
+
 NUDGES = {
     "NO_EMAIL": text("There is no email address on your profile."),
     "EMAIL_DOMAIN_NOT_ALLOWED": text("We cannot send security codes to the email address on your profile."),
@@ -214,6 +225,7 @@ RECORDS: dict[str, str] = {
     "HOLDER_REGISTERED": text("The holder registered security questions"),
     "ANSWERS_LOCK_CLEARED": text("The lock of security questions was ended"),
     "VOUCHED_IN_PERSON": text("The holder was vouched for in person"),
+    "COLLEAGUE_VOUCHED": text("A colleague vouched for the holder from afar"),
 }
 """What the audit records of a card say, by kind and reason, or by kind. D1."""
 
@@ -230,11 +242,15 @@ RECORD_BY = {
     "HOLDER": text("By the holder"),
     "RA": text("By a Registration Authority"),
     "SYSTEM": text("By this service"),
+    "COLLEAGUES": text("By colleagues of the holder"),
 }
 
 RECORD_WHY = ACT_REASONS | {
     "KNOWN": text("The Registration Authority knows them"),
     "PHOTO_ID": text("They were compared with a document that has their photograph"),
+    "PHONE": text("The colleague knows their voice"),
+    "VIDEO": text("The colleague saw them in a video call"),
+    "IN_PERSON": text("The colleague stood beside them"),
 }
 
 CAME_TO = {
@@ -348,6 +364,16 @@ def answers_refused(code: str, tries_left: int) -> str:
     return text("Answer all 4 questions") if code else ""
 
 
+def colleagues_vouched(given: int, needed: int) -> Text:
+    """Return how many colleagues have vouched."""
+    return counted(
+        "%(num)s of %(needed)s colleagues has vouched for you.",
+        "%(num)s of %(needed)s colleagues have vouched for you.",
+        given,
+        needed=needed,
+    )
+
+
 def wrong_code(entries_left: int) -> Text:
     """Return the sentence for a wrong code."""
     return text("That is not the code we sent. You have %(tries)s left", tries=tries(entries_left))
@@ -392,6 +418,11 @@ MONTHS = (
 )
 
 
+def clock(instant: datetime, zone: ZoneInfo) -> str:
+    """Return the time of day to the minute, by the clocks of a zone."""
+    return f"{instant.astimezone(zone):%H:%M}"
+
+
 def day(instant: date) -> Text:
     """Return a date, or an instant's, as in a letter."""
     month = MONTHS[instant.month - 1]
@@ -400,9 +431,7 @@ def day(instant: date) -> Text:
 
 def minute(instant: datetime, zone: ZoneInfo) -> Text:
     """Return an instant to the minute, by the clocks of a zone, as in a letter."""
-    there = instant.astimezone(zone)
-    clock = f"{there:%H:%M}"
-    return text("%(day)s, %(time)s", day=day(there), time=clock)
+    return text("%(day)s, %(time)s", day=day(instant.astimezone(zone)), time=clock(instant, zone))
 
 
 def record(kind: str, reason: str, *, resolved_success: bool) -> str:

@@ -15,6 +15,7 @@ from services.web.domain.questions import Answer, AnswersJudged, QuestionsAsked
 from services.web.ports import (
     Asked,
     CodeStatus,
+    ColleaguesAsked,
     Holder,
     Peers,
     Redemption,
@@ -46,6 +47,7 @@ class Stop(Exception):
         *,
         status: int = 200,
         retry_at: datetime | None = None,
+        can_ask_colleagues: bool = False,
     ) -> None:
         super().__init__(code)
         self.code = code
@@ -53,6 +55,7 @@ class Stop(Exception):
         self.status = status
         """Of the page; the JSON API has its own, by code."""
         self.retry_at = retry_at
+        self.can_ask_colleagues = can_ask_colleagues
 
 
 class QuestionsFirst(Stop):
@@ -93,7 +96,14 @@ def sealed_bytes(text: str) -> bytes:
     return raw if len(raw) <= MOST_SEALED_BYTES else b""
 
 
-def standing(view: SessionView, *, code_asked: bool, words_confirmed: bool, last_try: bool) -> Standing:
+def standing(
+    view: SessionView,
+    *,
+    code_asked: bool,
+    words_confirmed: bool,
+    last_try: bool,
+    colleagues_asked: bool = False,
+) -> Standing:
     """Return all that decides which step a session is at: what the gateway says, and what the person said."""
     spends_tries = view.reason in (Reason.CHANGE, Reason.SIGN_IN) and view.tries_left == 1
     return Standing(
@@ -102,6 +112,7 @@ def standing(view: SessionView, *, code_asked: bool, words_confirmed: bool, last
         objection=view.objection,
         code_needed=view.code_needed,
         code_asked=code_asked,
+        colleagues_asked=colleagues_asked,
         signs_in=view.reason is Reason.SIGN_IN,
         in_person=view.in_person,
         words_confirmed=words_confirmed,
@@ -120,7 +131,8 @@ async def resolve(peers: Peers, view: SessionView) -> Holder:
     if isinstance(answer, QuestionsAsked):
         raise QuestionsFirst(answer)
     if isinstance(answer, Refused):
-        raise Stop(answer.code, answer.registration_authority)
+        may_ask = answer.can_ask_colleagues
+        raise Stop(answer.code, answer.registration_authority, can_ask_colleagues=may_ask)
     return answer
 
 
@@ -180,6 +192,33 @@ async def enter_code(
         if refused:
             raise Stop(refused.code, holder.registration_authority)
     return entry
+
+
+async def ask_colleagues(peers: Peers, view: SessionView) -> ColleaguesAsked:
+    """Ask colleagues to vouch for the holder, or tell how it stands with them; judged anew."""
+    answer = await peers.colleagues.ask(view.card_grant)
+    if isinstance(answer, Refused):
+        raise Stop(answer.code, answer.registration_authority)
+    return answer
+
+
+async def go_on_by_colleagues(
+    peers: Peers, session: tuple[str, str], view: SessionView, attempt_id: str
+) -> Holder | None:
+    """Hand the grant on that enough colleagues have earned; None while they are not enough.
+
+    `session`: its id and the claim to it.
+    """
+    asked = await ask_colleagues(peers, view)
+    if not asked.unlock_grant:
+        return None
+    holder = await resolve(peers, view)
+    refused = await peers.gateway.authorise(
+        *session, unlock_grant=asked.unlock_grant, holder_grant=holder.grant, attempt_id=attempt_id
+    )
+    if refused:
+        raise Stop(refused.code, holder.registration_authority)
+    return holder
 
 
 async def reset(

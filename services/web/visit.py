@@ -38,15 +38,16 @@ PATHS = frozenset({
     "/questions", "/profile/questions", "/profile/questions/email", "/profile/questions/code",
     "/profile/questions/done",
     "/ra", "/ra/in-person", "/ra/in-person/vouch",
+    "/colleagues", "/colleagues/code", "/vouch", "/vouch/person",
 })  # fmt: skip
 """Where a redirect may lead, and nowhere else."""
 COMPONENTS = frozenset({
-    "back-link", "button", "checkboxes", "error-message", "error-summary", "fieldset", "footer", "header",
-    "heading", "hint", "input", "inset-text", "label", "legend", "macros", "nhsuk", "panel", "password-input",
-    "radios", "select", "skip-link", "textarea",
+    "back-link", "button", "card", "checkboxes", "error-message", "error-summary", "fieldset", "footer",
+    "header", "heading", "hint", "input", "inset-text", "label", "legend", "macros", "nhsuk", "panel",
+    "password-input", "radios", "select", "skip-link", "textarea", "warning-callout",
 })  # fmt: skip
 """Of the NHS design system, what the pages use."""
-AGAIN_AT = {"OWN_CARD": "/ra/in-person"}
+AGAIN_AT = {"OWN_CARD": "/ra/in-person", "VOUCH_CODE_UNKNOWN": "/vouch"}
 """Refusals after which another page is where one begins again."""
 JUDGED_ANEW = frozenset({
     "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "ADDRESS_WAITS", "CARD_FROZEN", "MAIL_UNREACHABLE",
@@ -182,5 +183,6 @@ class Visit:
         entry = entry_for(stop.code)
         recorded = bool(self.journey.session_id) and (stop.code in RECORDED or path == STOPPED)
         told: dict[str, Any] = {"entry": entry, "ra": stop.ra, "code": stop.code}
+        told["can_ask"] = stop.can_ask_colleagues and self.house.settings.colleagues_vouch
         told |= {"again": again, "recorded": recorded, "signed_out": stop.code in SIGNED_OUT}
         return self.page("stopped.jinja", status=stop.status, **told)

@@ -33,6 +33,7 @@ from services.web.ports import (
     Claimed,
     Cleared,
     CodeStatus,
+    ColleaguesAsked,
     ContactRefused,
     Delivery,
     FoundAuthorities,
@@ -59,6 +60,7 @@ from services.web.ports import (
     Verdict,
     Waiting,
     Why,
+    WordGiven,
 )
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -89,6 +91,8 @@ HOLDER = HolderRecord(
     addresses_left=50,
     cards=(HolderCard("c2" * 16, "ACTIVE", NOW + timedelta(days=400)), HolderCard("d3" * 16, "LOST")),
 )
+ASKED = ColleaguesAsked("K7QM2-XWD4C", NOW + timedelta(minutes=15), 0, 2)
+"""By whoever has a blocked card and no mail; nobody has vouched yet."""
 PROPOSAL = AddressProposal(
     proposal_id="0197c19f-0000-7000-8000-0000000000cc",
     holder_ref=HOLDER_REF,
@@ -144,6 +148,9 @@ class World:
     """The ProfileGrant that the newest session was begun with."""
     refused_person: Refused | None = None
     refused_vouch: Refused | None = None
+    asked_colleagues: ColleaguesAsked | Refused = ASKED
+    refused_asker: Refused | None = None
+    refused_word: Refused | None = None
     refused_desk: Refused | None = None
     refused_act: Refused | None = None
     refused_records: Refused | None = None
@@ -160,6 +167,7 @@ class World:
     )
     profile_grant: str = "profile-grant"
     nudge: str = ""
+    masked_address: str = "t…1@example.org"
     approved: ApprovedDomains = field(
         default_factory=lambda: ApprovedDomains((ApprovedDomain("example.org", True),))
     )
@@ -210,6 +218,16 @@ class World:
 
     def change(self, **changes: object) -> None:
         self.view = replace(self.view, version=self.view.version + 1, **changes)  # type: ignore[arg-type]
+
+    def colleague_vouches(self) -> None:
+        """One more word; enough of them earn the grant, and the code is good for nothing more."""
+        asked = self.asked_colleagues
+        assert isinstance(asked, ColleaguesAsked)
+        asked = replace(asked, words_given=asked.words_given + 1)
+        if asked.words_given >= asked.words_needed:
+            asked = replace(asked, code="", unlock_grant="unlock-grant-of-colleagues")
+            self.refused_holder, self.nudge = None, "NO_EMAIL"
+        self.asked_colleagues = asked
 
     def resets(self) -> list[tuple[str, bytes]]:
         """Attempt and sealed passcode of each reset that was asked for."""
@@ -332,7 +350,8 @@ class FakeIdentity:
         await self._world.slowly()
         if self._world.asked_first and not self._world.refused_holder:
             return QuestionsAsked(QUESTIONS[:4], self._world.tries_left)
-        return self._world.refused_holder or Holder("holder-grant", "t…1@example.org", RA, self._world.nudge)
+        masked = self._world.masked_address
+        return self._world.refused_holder or Holder("holder-grant", masked, RA, self._world.nudge)
 
     async def no_mailbox(self, card_grant: str) -> Refused:
         self._world.called("no_mailbox", card_grant)
@@ -530,6 +549,38 @@ class FakeInPerson:
     async def vouch(self, profile_grant: str, card_grant: str, basis: str) -> str | Refused:
         self._world.called("vouch", (profile_grant, card_grant, basis))
         return self._world.refused_vouch or "unlock-grant-of-ra"
+
+
+class FakeColleagues:
+    """identity where colleagues vouch: the code is the one that the holder's page shows."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def ask(self, card_grant: str) -> ColleaguesAsked | Refused:
+        self._world.called("ask_colleagues", card_grant)
+        return self._world.asked_colleagues
+
+    async def asker(self, profile_grant: str, code: str) -> Person | Refused:
+        self._world.called("asker", (profile_grant, code))
+        return self._refused(code) or Person("Test Holder Two", "T01")
+
+    async def vouch(self, profile_grant: str, code: str, basis: str) -> WordGiven | Refused:
+        world = self._world
+        world.called("vouch_for_colleague", (profile_grant, code, basis))
+        if refused := self._refused(code) or world.refused_word:
+            return refused
+        world.colleague_vouches()
+        asked = world.asked_colleagues
+        assert isinstance(asked, ColleaguesAsked)
+        return WordGiven(asked.words_given, asked.words_needed)
+
+    def _refused(self, code: str) -> Refused | None:
+        asked, shown = self._world.asked_colleagues, ""
+        if isinstance(asked, ColleaguesAsked):
+            shown = asked.code.replace("-", "")
+        unknown = None if code == shown else Refused("VOUCH_CODE_UNKNOWN", RA)
+        return self._world.refused_asker or unknown
 
 
 class FakeDesk:

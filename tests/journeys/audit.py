@@ -46,6 +46,11 @@ class Auditor:
         """All records of one session."""
         return [_record(record) for record in asyncio.run(self._listed(session_id)).records]
 
+    def actors(self, session_id: str) -> dict[str, common_pb2.Actor]:
+        """Who acted, by kind of outcome, in the records of one session."""
+        records = asyncio.run(self._listed(session_id)).records
+        return {_record(each).kind: each.outcome.actor for each in records}
+
     def wait_for_records(self, session_id: str, count: int = 1, seconds: float = 20) -> list[Record]:
         """The records, as soon as there are `count`. Raises TimeoutError."""
         wait_until(f"{count} records", lambda: len(self.records(session_id)) >= count, seconds)

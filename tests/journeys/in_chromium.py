@@ -27,6 +27,20 @@ def chromium(width: int = 1280, height: int = 900) -> Iterator[Page]:
             browser.close()
 
 
+@contextmanager
+def another_browser(page: Page) -> Iterator[Page]:
+    """One page of somebody else: nothing that the first one keeps is in it."""
+    browser = page.context.browser
+    if browser is None:
+        raise AssertionError("the page has no browser")
+    other = browser.new_page()
+    other.set_default_timeout(PATIENCE_MS)
+    try:
+        yield other
+    finally:
+        other.context.close()
+
+
 class PersonInChromium(Person):
     """Does by clicks and keys what `Person` does by requests."""
 

@@ -28,6 +28,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.web_peers import (
     NOW,
     FakeAudit,
+    FakeColleagues,
     FakeDesk,
     FakeGateway,
     FakeIdentity,
@@ -159,6 +160,7 @@ def _peers(world: World) -> Peers:
         FakeAudit(world),
         FakeDesk(world),
         FakeInPerson(world),
+        FakeColleagues(world),
         FakeRegistration(world),
         FakeRegistrationCodes(world),
     )

@@ -14,6 +14,8 @@ from smartcard_unlock.audit.v1 import audit_pb2, audit_pb2_grpc
 from smartcard_unlock.card_gateway.v1 import card_gateway_pb2, card_gateway_pb2_grpc
 from smartcard_unlock.common.v1 import common_pb2
 from smartcard_unlock.identity.v1 import (
+    colleagues_pb2,
+    colleagues_pb2_grpc,
     identity_events_pb2,
     identity_pb2,
     identity_pb2_grpc,
@@ -96,6 +98,7 @@ REGISTRATIONS: list[tuple[Any, Any]] = [
     (card_gateway_pb2_grpc.add_SessionServiceServicer_to_server, card_gateway_pb2.DESCRIPTOR),
     (identity_pb2_grpc.add_IdentityServiceServicer_to_server, identity_pb2.DESCRIPTOR),
     (ra_desk_pb2_grpc.add_RaDeskServiceServicer_to_server, ra_desk_pb2.DESCRIPTOR),
+    (colleagues_pb2_grpc.add_ColleagueServiceServicer_to_server, colleagues_pb2.DESCRIPTOR),
     (otp_pb2_grpc.add_OtpServiceServicer_to_server, otp_pb2.DESCRIPTOR),
     (registration_pb2_grpc.add_RegistrationServiceServicer_to_server, registration_pb2.DESCRIPTOR),
     (

@@ -19,6 +19,7 @@ from services.web.ports import (
     CardRecord,
     CardRecords,
     CodeStatus,
+    ColleaguesAsked,
     ContactRefused,
     Delivery,
     FoundAuthorities,
@@ -36,6 +37,7 @@ from services.web.ports import (
     Waiting,
 )
 from tests.fakes.web_peers import (
+    ASKED,
     HOLDER,
     HOLDER_REF,
     NOW,
@@ -83,6 +85,10 @@ class Shown:
     """An address that waits for a second RA."""
     person: Refused | None = None
     """Why an RA is not told whose card it is."""
+    asked: ColleaguesAsked | Refused = ASKED
+    """How it stands with the colleagues who were asked to vouch."""
+    asker: Refused | None = None
+    """Why a colleague is not told who asked them."""
     act: Callable[[Page], None] = lambda page: None
 
 
@@ -391,6 +397,7 @@ def show(page: Page, site: Site, shown: Shown) -> None:
     world.card_records = shown.records or CardRecords(())
     world.profile = shown.profile or world.profile
     world.refused_person = shown.person
+    world.asked_colleagues, world.refused_asker = shown.asked, shown.asker
     world.refused_contact = ContactRefused("", "MOBILE_MALFORMED")
     world.changes, world.locks = CHANGES, shown.locks
     world.record = replace(shown.holder, proposal=shown.proposal)

@@ -1,6 +1,7 @@
 """The processes that pages ask, over gRPC: translation only, no rules."""
 
 from services.web.clients.audit import GrpcAudit
+from services.web.clients.colleagues import GrpcColleagues
 from services.web.clients.desk import GrpcDesk
 from services.web.clients.gateway import GrpcGateway
 from services.web.clients.identity import GrpcIdentity
@@ -10,6 +11,7 @@ from services.web.clients.registration import GrpcRegistration
 
 __all__ = [
     "GrpcAudit",
+    "GrpcColleagues",
     "GrpcDesk",
     "GrpcGateway",
     "GrpcIdentity",

@@ -104,7 +104,8 @@ def questions_of(listed: Iterable[identity_pb2.SecurityQuestion]) -> tuple[Quest
 def refused_of(refused: identity_pb2.HolderRefused) -> Refused:
     """Return why a card is not good, with whom to ask."""
     named = refused.HasField("registration_authority")
-    return Refused(refused.code or "INTERNAL", authority(refused.registration_authority) if named else None)
+    ra = authority(refused.registration_authority) if named else None
+    return Refused(refused.code or "INTERNAL", ra, can_ask_colleagues=refused.can_ask_colleagues)
 
 
 def _profile(profile: identity_pb2.Profile) -> Profile:

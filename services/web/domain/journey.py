@@ -4,7 +4,7 @@ Pure: no cookie, no key, no clock, no network. The session itself lives in card_
 journey only knows its name, the claim to it, and what was asked of the person so far.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -66,6 +66,12 @@ class Journey:
     """While the code of a registration is awaited; the holder is signed out by then."""
     mailbox: str = ""
     """Masked: where that code went."""
+    colleagues_asked: bool = False
+    """The person compared the words, and asked colleagues to vouch for them instead of a mailed code."""
+    heading_for: str = ""
+    """The page that whoever signs in wants; empty: My profile."""
+    vouch_code: str = field(default="", repr=False)
+    """Of the person whom whoever is signed in is about to vouch for. A secret: in no address and no page."""
     spent_csrf: str = ""
     """The form token before the last step up: it leads to the page that is open now, and does nothing."""
 
@@ -82,6 +88,8 @@ PROFILE, CONTACT, CONTACT_UPDATED = "/profile", "/profile/contact", "/profile/up
 QUESTIONS = "/questions"
 REGISTER, REGISTER_EMAIL = "/profile/questions", "/profile/questions/email"
 REGISTER_CODE, REGISTERED = "/profile/questions/code", "/profile/questions/done"
+ASK_COLLEAGUES, COLLEAGUES_CODE = "/colleagues", "/colleagues/code"
+COLLEAGUE, COLLEAGUE_PERSON = "/vouch", "/vouch/person"
 RA_DESK, IN_PERSON, VOUCH = "/ra", "/ra/in-person", "/ra/in-person/vouch"
 WORKING, DONE, UNKNOWN, STOPPED = "/working", "/done", "/unknown", "/stopped"
 
@@ -105,6 +113,7 @@ class Standing:
     """Why the reason does not fit the card; empty where it does."""
     code_needed: bool = True
     code_asked: bool = False
+    colleagues_asked: bool = False
     signs_in: bool = False
     in_person: bool = False
     """An RA vouches for the holder; no code is mailed."""
@@ -134,9 +143,17 @@ def _before_passcode(standing: Standing) -> str:
         return OTHER_REASON
     if standing.in_person:
         return VOUCH
+    if standing.code_needed and standing.colleagues_asked:
+        return COLLEAGUES_CODE
     if standing.code_needed:
         return CODE if standing.code_asked else ADDRESS
     return _passcode(standing) if standing.words_confirmed else _words_page(standing)
+
+
+def _words_pages(standing: Standing) -> tuple[str, ...]:
+    """Where the words are compared in this session; colleagues are another way where a code is needed."""
+    other = (ASK_COLLEAGUES,) if standing.code_needed and not standing.in_person else ()
+    return (_words_page(standing), *other)
 
 
 def _words_page(standing: Standing) -> str:
@@ -159,7 +176,7 @@ def belongs(path: str, standing: Standing) -> bool:
     if standing.state is State.CARD_READ:
         if path == OTHER_REASON:
             return True
-        if path == _words_page(standing) and not standing.objection:
+        if path in _words_pages(standing) and not standing.objection:
             return True
     return path == place(standing)
 

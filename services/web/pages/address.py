@@ -7,10 +7,10 @@ was led here by a thief would else type the mailed code for the thief's reader.
 from starlette.responses import Response
 
 from services.web import texts, use_cases
-from services.web.domain.journey import ADDRESS, CODE, NO_MAILBOX
+from services.web.domain.journey import ADDRESS, CODE, COLLEAGUES_CODE, NO_MAILBOX
 from services.web.pages.steps import holder_of, session_at, session_of
-from services.web.ports import Asked
-from services.web.visit import Stop, Visit
+from services.web.ports import Asked, Holder, SessionView
+from services.web.visit import Elsewhere, Stop, Visit
 
 WAITING_HELPS = frozenset({"RESEND_TOO_SOON", "NO_MORE_CODES"})
 """Refusals of another code that leave the code before it as it was."""
@@ -19,7 +19,15 @@ WAITING_HELPS = frozenset({"RESEND_TOO_SOON", "NO_MORE_CODES"})
 async def show_address(visit: Visit) -> Response:
     """Show the masked address; refuses whoever may not unlock, before any code is sent."""
     view = await session_at(visit, ADDRESS)
-    return visit.page("address.jinja", view=view, holder=await holder_of(visit, view), error="")
+    return visit.page("address.jinja", view=view, holder=await _mailable(visit, view), error="")
+
+
+async def _mailable(visit: Visit, view: SessionView) -> Holder:
+    """Return the holder; leads back to the colleagues' words where those alone let the card through."""
+    holder = await holder_of(visit, view)
+    if visit.journey.colleagues_asked and not holder.masked_address:
+        raise Elsewhere(COLLEAGUES_CODE)
+    return holder
 
 
 async def send_code(visit: Visit) -> Response:
@@ -28,7 +36,7 @@ async def send_code(visit: Visit) -> Response:
     The code page's form for another code says so for who did: only this step leads to that page.
     """
     view = await session_at(visit, ADDRESS)
-    holder = await holder_of(visit, view)
+    holder = await _mailable(visit, view)
     if visit.form.get("words_match") != "yes":
         error = texts.WORDS_NOT_CONFIRMED
         return visit.page("address.jinja", view=view, holder=holder, error=error, status=400)
@@ -40,7 +48,7 @@ async def send_code(visit: Visit) -> Response:
             raise
         visit.answered()
         return visit.move(CODE)
-    visit.answered(code_asked=True)
+    visit.answered(code_asked=True, colleagues_asked=False)
     return visit.move(CODE)
 
 

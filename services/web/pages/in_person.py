@@ -62,7 +62,7 @@ def _begun(visit: Visit, reason: Reason, claimed: Claimed) -> Response:
     """Another session than the one of the sign-in, and still the same RA."""
     visit.step_up(
         reason=reason, session_id=claimed.session_id, claim=claimed.claim, address_token="",
-        code_asked=False, words_confirmed=False, last_try=False, nudge="",
+        code_asked=False, words_confirmed=False, last_try=False, nudge="", colleagues_asked=False,
         ends_at=claimed.deadline + AFTERLIFE,
     )  # fmt: skip
     return visit.move(CARD)

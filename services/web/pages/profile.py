@@ -28,6 +28,8 @@ async def show_profile(visit: Visit) -> Response:
     view = await attended(visit)
     if not visit.journey.profile_grant:
         await _sign_in(visit, view)
+        if visit.journey.heading_for:
+            return visit.move(visit.journey.heading_for)
     profile = await own_profile(visit)
     return visit.page("profile.jinja", profile=profile, offered=await _offered(visit), since=view.version)
 

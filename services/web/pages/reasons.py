@@ -42,7 +42,9 @@ async def choose_other_reason(visit: Visit) -> Response:
     )
     if refused:
         raise Stop(refused.code)
-    visit.step_up(reason=Reason(chosen), code_asked=False, last_try=False, words_confirmed=False)
+    visit.step_up(
+        reason=Reason(chosen), code_asked=False, last_try=False, words_confirmed=False, colleagues_asked=False
+    )
     return visit.move(place_of(visit, await session_of(visit)))
 
 

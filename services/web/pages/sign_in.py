@@ -75,4 +75,5 @@ async def prove(visit: Visit) -> Response:
 async def sign_out(visit: Visit) -> Response:
     """Forget who was signed in."""
     leave_session(visit)
+    visit.answered(heading_for="")
     return visit.move(START)

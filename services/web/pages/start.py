@@ -5,7 +5,7 @@ from starlette.responses import RedirectResponse, Response
 from services.runtime import errors
 from services.web import texts
 from services.web.domain import entries
-from services.web.domain.journey import AFTERLIFE, CARD, START, Reason
+from services.web.domain.journey import AFTERLIFE, CARD, SIGN_IN, START, Reason
 from services.web.pages.steps import ended, place_of, session_of
 from services.web.ports import Refused
 from services.web.security import sent_by_another_site
@@ -14,6 +14,8 @@ from services.web.visit import Stop, Visit, fresh_journey
 
 async def show_start(visit: Visit) -> Response:
     """Say what this is and what is needed; offer to go on where an unlock is under way."""
+    if visit.journey.heading_for:
+        visit.answered(heading_for="")
     return visit.page("start.jinja", go_on=await _under_way(visit))
 
 
@@ -35,9 +37,10 @@ async def open_by_agent(visit: Visit) -> Response:
         raise Stop("OPENED_FROM_ELSEWHERE", status=403)
     if not entries.ADDRESS_TOKEN.fullmatch(token):
         raise Stop("PAIRING_UNKNOWN", status=404)
+    heading_for = visit.journey.heading_for
     visit.journey = fresh_journey(visit.house.clock, visit.house.randomness)
-    visit.answered(address_token=token)
-    return visit.move("/reason")
+    visit.answered(address_token=token, heading_for=heading_for)
+    return visit.move(SIGN_IN if heading_for else "/reason")
 
 
 async def show_reason(visit: Visit) -> Response:
@@ -50,6 +53,7 @@ async def choose_reason(visit: Visit) -> Response:
     chosen = visit.form.get("reason", "")
     if chosen not in {reason for reason, *_ in texts.REASONS}:
         return visit.page("reason.jinja", error=texts.REASON_MISSING, status=400)
+    visit.answered(heading_for="")
     return await begin(visit, Reason(chosen))
 
 
@@ -65,7 +69,7 @@ def leave_session(visit: Visit) -> None:
     """A holder who starts again gets a session of its own; the old one ends at its deadline."""
     visit.step_up(
         session_id="", claim="", code_asked=False, words_confirmed=False, last_try=False, profile_grant="",
-        registration_grant="", mailbox="",
+        registration_grant="", mailbox="", colleagues_asked=False, vouch_code="",
     )  # fmt: skip
 
 

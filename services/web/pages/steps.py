@@ -27,6 +27,7 @@ def standing_of(visit: Visit, view: SessionView) -> Standing:
         code_asked=journey.code_asked,
         words_confirmed=journey.words_confirmed,
         last_try=journey.last_try,
+        colleagues_asked=journey.colleagues_asked,
     )
 
 

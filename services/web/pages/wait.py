@@ -9,6 +9,7 @@ from services.web.domain.journey import (
     ADDRESS,
     CARD,
     CODE,
+    COLLEAGUES_CODE,
     PROFILE,
     REGISTER_CODE,
     START,
@@ -16,7 +17,7 @@ from services.web.domain.journey import (
     WORKING,
     belongs,
 )
-from services.web.pages import registering
+from services.web.pages import colleagues, registering
 from services.web.pages.code import delivery_of
 from services.web.pages.profile import attended
 from services.web.pages.steps import holder_of, place_of, session_of, standing_of
@@ -106,8 +107,25 @@ async def _follow_mail(
     return JSONResponse({"since": status.delivery.value, "html": html, "last": _settled(status)})
 
 
+async def _wait_for_colleagues(visit: Visit, since: str) -> Response:
+    """Ask how it stands with the colleagues until it differs from what the page shows."""
+    view = await session_of(visit)
+    _leave_if_elsewhere(visit, COLLEAGUES_CODE, view)
+    asked = await colleagues.asked_of(visit, view)
+    for _ in range(CODE_LOOKS):
+        if colleagues.seen(asked) != since or await visit.request.is_disconnected():
+            break
+        await asyncio.sleep(CODE_PAUSE_SECONDS)
+        asked = await colleagues.asked_of(visit, view)
+    if colleagues.code_changed(asked, since):
+        raise Elsewhere(COLLEAGUES_CODE)  # it shows another code now, or none any more
+    html = visit.html("colleagues/_vouched.jinja", asked=asked)
+    return JSONResponse({"since": colleagues.seen(asked), "html": html})
+
+
 _WAITS: dict[str, Callable[[Visit, str], Awaitable[Response]]] = {
     CODE: _wait_for_mail,
+    COLLEAGUES_CODE: _wait_for_colleagues,
     PROFILE: _wait_for_card_to_leave,
     REGISTER_CODE: _wait_for_mail_of_registration,
 }

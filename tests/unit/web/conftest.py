@@ -21,6 +21,7 @@ from tests.fakes.web_peers import (
     ADDRESS_TOKEN,
     NOW,
     FakeAudit,
+    FakeColleagues,
     FakeDesk,
     FakeGateway,
     FakeIdentity,
@@ -126,6 +127,7 @@ def peers_of(world: World) -> Peers:
         FakeAudit(world),
         FakeDesk(world),
         FakeInPerson(world),
+        FakeColleagues(world),
         FakeRegistration(world),
         FakeRegistrationCodes(world),
     )

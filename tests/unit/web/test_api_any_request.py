@@ -32,6 +32,7 @@ from tests.fakes.web_peers import (
     RA,
     SESSION_ID,
     FakeAudit,
+    FakeColleagues,
     FakeDesk,
     FakeGateway,
     FakeIdentity,
@@ -90,6 +91,7 @@ def whole(steered: Steered, templates: Environment, tmp_path_factory: pytest.Tem
         FakeAudit(steered),
         FakeDesk(steered),
         FakeInPerson(steered),
+        FakeColleagues(steered),
         FakeRegistration(steered),
         FakeRegistrationCodes(steered),
     )

@@ -27,6 +27,7 @@ from tests.fakes.web_peers import (
     RA,
     RIGHT_CODE,
     FakeAudit,
+    FakeColleagues,
     FakeDesk,
     FakeGateway,
     FakeIdentity,
@@ -389,6 +390,7 @@ def listed(
         FakeAudit(world),
         FakeDesk(world),
         FakeInPerson(world),
+        FakeColleagues(world),
         FakeRegistration(world),
         FakeRegistrationCodes(world),
     )

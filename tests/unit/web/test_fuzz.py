@@ -1,25 +1,32 @@
 """Whatever a browser sends, it gets one of our pages: never a defect, never a blank page. S21, S55."""
 
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jinja2 import Environment
 from starlette.types import ASGIApp
 
 from services.web.domain.journey import State
-from services.web.routes import PAGES, QUESTION_PAGES
-from services.web.sessions import COOKIE
+from services.web.routes import COLLEAGUE_PAGES, PAGES, QUESTION_PAGES, build_app
+from services.web.sessions import COOKIE, CookieSealer
+from services.web.visit import House
+from tests.fakes.clock import FakeClock
+from tests.fakes.randomness import SeededRandomness
 from tests.fakes.web_peers import World
-from tests.unit.web.conftest import ORIGIN, Visitor, hidden_fields
+from tests.unit.web.conftest import ORIGIN, Visitor, hidden_fields, peers_of, web_settings
 
-ALL = (*PAGES, *QUESTION_PAGES)
+ALL = (*PAGES, *QUESTION_PAGES, *COLLEAGUE_PAGES)
 FORMS = [path for path, _, take in ALL if take]
 NO_PAGES = {"/wait", "/help/address.svg", "/saved-hours/csv", "/saved-hours/json"}
 SHOWN = [path for path, _, _ in ALL if "{" not in path and path not in NO_PAGES]
-NAMES = st.sampled_from(["reason", "pairing_code", "code", "sealed", "attempt_id", "csrf", "", "x" * 300])
+NAMES = st.sampled_from(
+    ["reason", "pairing_code", "code", "vouch_code", "basis", "sealed", "attempt_id", "csrf", "", "x" * 300]
+)
 VALUES = st.one_of(st.text(max_size=60), st.sampled_from(["LOCKED", "41963075", "A" * 72, "0" * 400]))
 FIELDS = st.dictionaries(NAMES, VALUES, max_size=5)
 SOME = settings(
@@ -31,9 +38,13 @@ SOME = settings(
 
 
 @pytest.fixture
-def app(asking_app: ASGIApp) -> ASGIApp:
-    """With every page, those of security questions too."""
-    return asking_app
+def app(
+    world: World, clock: FakeClock, sealer: CookieSealer, templates: Environment, tmp_path: Path
+) -> ASGIApp:
+    """With every page, those of every policy too."""
+    policies = {"SECURITY_QUESTIONS": "required", "REMOTE_VOUCH": "two-colleagues"}
+    chosen = web_settings(tmp_path).model_copy(update=policies)
+    return build_app(House(peers_of(world), chosen, clock, SeededRandomness(), templates), sealer)
 
 
 def assert_one_of_ours(answer: httpx.Response) -> None:
