@@ -134,5 +134,5 @@ def test_the_holder_s_page_tells_each_word_by_itself_and_leads_on(browser: Brows
 
 def enter(page: Page, site: Site) -> None:
     """Signed in, with the card in the reader."""
-    enter_session(page, site, reason=Reason.SIGN_IN, **SIGNED_IN)
+    enter_session(page, site, reason=Reason.SIGN_IN, profile_grant="profile-grant")
     site.world.change(**CARD_IS_IN)

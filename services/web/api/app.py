@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from services.web.answers import log_defect
-from services.web.api import catalogue, codes, problems, questions, sessions
+from services.web.api import catalogue, codes, colleagues, problems, questions, sessions
 from services.web.api.description import DESCRIPTION
 from services.web.api.gate import OriginGate
 from services.web.api.problems import Problem
@@ -20,7 +20,7 @@ from services.web.use_cases import Stop
 from services.web.visit import House
 
 PREFIX = "/api/v1"
-PARTS = (sessions, questions, codes, catalogue)
+PARTS = (sessions, questions, codes, colleagues, catalogue)
 PREFLIGHT_LIFE = 600
 """Seconds for which a browser may keep what it was told of a website's rights."""
 REFERENCE = "#/components/schemas/{model}"

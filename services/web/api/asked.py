@@ -113,6 +113,16 @@ class CodeEntry(Asked):
     )
 
 
+class ColleagueRequest(Asked):
+    """The holder wants a code to read out to colleagues."""
+
+    words_match: WordsMatch
+
+
+class ColleagueWords(Asked):
+    """The holder goes on by the words of colleagues."""
+
+
 class OneAnswer(BaseModel):
     """One security question and its answer."""
 

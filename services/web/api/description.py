@@ -10,7 +10,9 @@ until a card was read → `GET /session/holder` → the holder compares the thre
 sealed → follow the session until `step` is `DONE`. A CHANGE goes from the card to the passcodes. Where the
 card is not as the holder thought: `POST /session/reasons`. Where `pin_at_agent` is true, ask for no passcode
 and send none: the unlock program asks. Where a call is refused with `QUESTIONS_UNANSWERED`, a deployment asks
-security questions: `GET /session/questions` → `POST /session/question-answers`.
+security questions: `GET /session/questions` → `POST /session/question-answers`. Where a refusal says
+`can_ask_colleagues`, two colleagues may vouch instead of a mailed code: the holder compares the three words →
+`POST /session/colleague-requests` → `GET /session/colleagues` → `POST /session/colleague-words`.
 
 **Who calls.** A front end that people can trust with their passcode: it sees what they type, as the pages
 do. Nothing of a passcode reaches this service but sealed bytes. The session token is the only credential;
@@ -20,8 +22,8 @@ codes are counted by the address a call comes from: holders of a front end that 
 share one budget, unless the operator runs a `web` of its own for it that counts it among the trusted hops.
 
 **What has to stay as it is.** The three words are shown and confirmed by the holder before a code is asked
-for and before a passcode is sent; success is shown only at `DONE`; a passcode, a code or a token is in no
-address, log or store.
+for, mailed or read out, and before a passcode is sent; success is shown only at `DONE`; a passcode, a code or
+a token is in no address, log or store.
 
 **Limits.** A body has at most 16 KiB; each call answers within 5 seconds, and a long poll within its wait
 of at most 20 more. A session ends 45 minutes after its start. At most 3 codes and 3 wrong entries a

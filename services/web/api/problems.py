@@ -71,6 +71,9 @@ class Problem(BaseModel):
     registration_authority: WhomToAsk | None = Field(None, description="The holder's own, where known.")
     entries_left: int | None = Field(None, description="Entries of a security code that are left.")
     tries_left: int | None = Field(None, description="Failed answers to security questions that are left.")
+    can_ask_colleagues: bool | None = Field(
+        None, description="True where two colleagues may vouch for the holder instead."
+    )
     retry_at: datetime | None = Field(None, description="From when the same may be asked again; UTC.")
     fields: list[FieldProblem] | None = Field(None, description="What is wrong with which field.")
 
@@ -124,6 +127,8 @@ def of_stop(house: House, stop: Stop) -> Response:
         more["registration_authority"] = WhomToAsk.of(stop.ra)
     if stop.retry_at:
         more["retry_at"] = stop.retry_at
+    if stop.can_ask_colleagues and house.settings.colleagues_vouch:
+        more["can_ask_colleagues"] = True
     if isinstance(stop, Refusal):
         more |= {"entries_left": stop.entries_left, "tries_left": stop.tries_left}
         more["fields"] = stop.fields or None

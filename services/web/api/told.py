@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 from datetime import datetime
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -15,7 +15,7 @@ from services.web.domain.entry import Entry
 from services.web.domain.errors import entry_for
 from services.web.domain.journey import State, ways
 from services.web.domain.questions import QuestionsAsked
-from services.web.ports import CodeStatus, Delivery, Holder, Reader, Refused, SessionView
+from services.web.ports import CodeStatus, ColleaguesAsked, Delivery, Holder, Reader, Refused, SessionView
 
 
 class Step(Enum):
@@ -212,6 +212,43 @@ class NoMailboxTaken(BaseModel):
         known = refused.registration_authority
         error = ErrorWords.of(entry_for(refused.code))
         return cls(error=error, registration_authority=WhomToAsk.of(known) if known else None)
+
+
+class Colleagues(BaseModel):
+    """How it stands with the colleagues who were asked to vouch for the holder."""
+
+    expires_at: datetime = Field(description="From when the code that they enter is refused; UTC.")
+    words_given: int = Field(description="Colleagues who have vouched.")
+    words_needed: int
+    enough: bool = Field(description="True where the holder can go on: `POST /session/colleague-words`.")
+
+    @classmethod
+    def of(cls, asked: ColleaguesAsked) -> Self:
+        """Return what identity tells, without the code."""
+        return cls(**_words(asked))
+
+
+class ColleaguesCode(Colleagues):
+    """The same, with the code that the holder reads out."""
+
+    code: str = Field(
+        description="10 characters in two halves, such as `K7QM2-XWD4C`; empty where words are `enough`.",
+        repr=False,
+    )
+
+    @classmethod
+    def with_code(cls, asked: ColleaguesAsked) -> Self:
+        """Return what identity tells."""
+        return cls(code=asked.code, **_words(asked))
+
+
+def _words(asked: ColleaguesAsked) -> dict[str, Any]:
+    return {
+        "expires_at": asked.expires_at,
+        "words_given": asked.words_given,
+        "words_needed": asked.words_needed,
+        "enough": bool(asked.unlock_grant),
+    }
 
 
 class Code(BaseModel):

@@ -6,6 +6,7 @@ answer to it: status, media type, fields. SOAK=1 makes many more.
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +27,7 @@ from services.web.visit import House, Peers
 from tests.fakes.clock import FakeClock
 from tests.fakes.randomness import SeededRandomness
 from tests.fakes.web_peers import (
+    ASKED,
     CLAIM,
     DEADLINE,
     NOW,
@@ -59,6 +61,8 @@ WORLDS: dict[str, dict[str, Any]] = {
     "done": {"state": State.SUCCESS},
 }
 FROZEN = Refused("CARD_FROZEN", RA)
+NO_EMAIL = Refused("NO_EMAIL", RA, can_ask_colleagues=True)
+ENOUGH = replace(ASKED, code="", words_given=2, unlock_grant="unlock-grant")
 TOO_SOON = Refused("RESEND_TOO_SOON", None, DEADLINE)
 STATUSES = (None, code_status(), code_status(Delivery.NOT_SENT, delivery_reason="MAIL_REFUSED", live=False))
 
@@ -70,8 +74,9 @@ class Steered(World):
         self.__init__()  # type: ignore[misc]
         self.change(**WORLDS[standing])
         self.status = chance.choice(STATUSES)
-        self.refused_holder = chance.choice((None, None, FROZEN))
+        self.refused_holder = chance.choice((None, None, FROZEN, NO_EMAIL))
         self.asked_first, self.tries_left = chance.choice((False, True)), chance.choice((3, 1))
+        self.asked_colleagues = chance.choice((ASKED, ENOUGH, Refused("VOUCH_TOO_OFTEN", RA)))
         self.refused_code = chance.choice((None, TOO_SOON))
         self.stopped = True  # a long poll answers at once
 
@@ -95,7 +100,9 @@ def whole(steered: Steered, templates: Environment, tmp_path_factory: pytest.Tem
         FakeRegistration(steered),
         FakeRegistrationCodes(steered),
     )
-    chosen = web_settings(folder).model_copy(update={"SECURITY_QUESTIONS": "required"})
+    chosen = web_settings(folder).model_copy(
+        update={"SECURITY_QUESTIONS": "required", "REMOTE_VOUCH": "two-colleagues"}
+    )
     house = House(peers, chosen, FakeClock(NOW), SeededRandomness(), templates)
     return build_app(house, CookieSealer(COOKIE_KEY, SeededRandomness(7)))
 

@@ -45,6 +45,12 @@ ENTRIES: tuple[Entry, ...] = (
         _FRONT_END,
     ),
     report(
+        "COLLEAGUES_MISSING",
+        "Not enough colleagues have vouched yet",
+        "Two colleagues have to vouch for the holder before the smartcard can be unlocked this way.",
+        "Wait until they have, or read the code out to somebody else.",
+    ),
+    report(
         "CODE_NOT_ASKED",
         "No security code was asked for yet",
         "There is no code whose way to your mailbox we could tell you of.",
