@@ -59,7 +59,7 @@ class Request:
     expires_at: datetime
     """First instant at which the code is refused."""
     completed_at: datetime | None = None
-    """When enough had vouched first."""
+    """When enough had vouched first, by a word that was told as the last one needed."""
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether its code is good."""
@@ -111,10 +111,23 @@ def that_count(
 
 
 def are_enough(words: list[Word]) -> bool:
-    """Tell whether words that count let the card through."""
+    """Tell whether words that count are as many as are needed."""
     return len(words) >= WORDS_NEEDED
+
+
+def let_through(request: Request, words: list[Word]) -> bool:
+    """Tell whether words that count let the card through.
+
+    Words that became enough by a lifted freeze wait for one that is told as the last one needed, and counts.
+    """
+    return request.completed_at is not None and are_enough(words)
+
+
+def still_missing(request: Request, words: list[Word]) -> int:
+    """Return how many more words are needed."""
+    return 0 if let_through(request, words) else max(1, WORDS_NEEDED - len(words))
 
 
 def completing(words: list[Word]) -> Word:
     """Return the word that made words enough: the record names whose it is."""
-    return words[WORDS_NEEDED - 1]
+    return words[-1]

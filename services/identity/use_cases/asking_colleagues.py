@@ -12,9 +12,10 @@ from services.identity.domain.colleagues import (
     WORDS_NEEDED,
     Request,
     Word,
-    are_enough,
     completing,
+    let_through,
     may_ask,
+    still_missing,
 )
 from services.identity.domain.eligibility import Refusal
 from services.identity.domain.holder import HeldCard
@@ -105,9 +106,9 @@ class Asking:
 
     def _needs_code(self, seen: _Asking, now: datetime) -> bool:
         """Tell whether there is no code yet, or it is over, or it was made with a key of before."""
-        if seen.refusal is not None or are_enough(seen.words):
-            return False
         request = seen.request
+        if seen.refusal is not None or (request is not None and let_through(request, seen.words)):
+            return False
         return request is None or not request.is_open(now) or request.code_digest != self._digest(request)
 
     def _digest(self, request: Request) -> bytes:
@@ -137,10 +138,11 @@ class Asking:
         return replace(seen, request=request)
 
     def _answer(self, card: CardGrant, request: Request, words: list[Word], now: datetime) -> Words:
-        if are_enough(words):
+        if let_through(request, words):
             return Words("", request.expires_at, len(words), self._grant(card, request, words, now))
         code = self._codes.code_of(request.session_id, request.expires_at)
-        return Words(spoken_codes.shown(code), request.expires_at, len(words))
+        given = WORDS_NEEDED - still_missing(request, words)
+        return Words(spoken_codes.shown(code), request.expires_at, given)
 
     def _grant(self, card: CardGrant, request: Request, words: list[Word], now: datetime) -> str:
         expires_at = min(now + GRANT_LIFE, card.expires_at)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.identity.domain.colleagues import (
+    CARD_WINDOW,
     FOR_WANT_OF_MAIL,
     WORDS_NEEDED,
     WORDS_PER_DAY,
@@ -16,6 +17,7 @@ from services.identity.domain.colleagues import (
     Word,
     are_enough,
     is_colleague,
+    let_through,
 )
 from services.identity.domain.eligibility import Refusal, card_refusal
 from services.identity.domain.facts import ColleagueVouched
@@ -33,7 +35,7 @@ CODE_UNKNOWN = "VOUCH_CODE_UNKNOWN"
 """No such code, or it is over, or of another organisation, or this way is closed: one answer for all."""
 OWN_CARD = "VOUCH_OWN_CARD"
 LIMIT = "VOUCH_LIMIT"
-"""Too many words, or too many wrong codes, in 24 hours."""
+"""Too many words, or too many wrong codes, in 24 hours; or colleagues let this one's own card through."""
 
 log = logs.logger("identity")
 
@@ -68,8 +70,21 @@ class _Case:
     words: list[Word]
 
     @property
+    def is_through(self) -> bool:
+        return let_through(self.request, self.words)
+
+    @property
+    def others(self) -> list[Word]:
+        return [word for word in self.words if word.colleague_ref != self.colleague.ref]
+
+    @property
     def has_given(self) -> bool:
-        return any(word.colleague_ref == self.colleague.ref for word in self.words)
+        return len(self.others) < len(self.words)
+
+    @property
+    def is_said(self) -> bool:
+        """Whether this colleague has nothing to add; where words are enough untold, a word tells it."""
+        return self.has_given and (self.is_through or not are_enough(self.words))
 
 
 class Colleagues:
@@ -93,9 +108,8 @@ class Colleagues:
             case = await self._case(work, token, typed)
             if isinstance(case, Refused):
                 return case
-            if not case.has_given:
-                await self._give(work, case, basis)
-            return Given(len(case.words) + (not case.has_given))
+            words = case.words if case.is_said else await self._give(work, case, basis)
+            return Given(len(words))
 
     async def _case(self, work: Work, token: str, typed: str) -> _Case | Refused:
         """Judge colleague and code; a code that lets them vouch for nobody is counted."""
@@ -145,7 +159,7 @@ class Colleagues:
         if not await self._may_ask(work, asker.held, request, now):
             return None
         case = _Case(colleague, asker, request, await words_for(work, request, asker.held, now))
-        return None if are_enough(case.words) and not case.has_given else case
+        return None if case.is_through and not case.has_given else case
 
     async def _may_ask(self, view: View, held: HeldCard, request: Request, now: datetime) -> bool:
         if held.holder_ref != request.holder_ref:
@@ -161,6 +175,9 @@ class Colleagues:
     async def _may_give(self, view: View, case: _Case, now: datetime) -> bool:
         if case.has_given:
             return True
+        own_card = case.colleague.grant.card_ref
+        if await view.times_let_through(own_card, "", now - CARD_WINDOW):
+            return False
         given = await view.words_given(case.colleague.ref, case.request.session_id, now - DAY)
         return given < WORDS_PER_DAY
 
@@ -169,17 +186,18 @@ class Colleagues:
         if await work.wrong_codes(colleague.ref, now - DAY) == WRONG_CODES_PER_DAY:
             log.warning("colleague_types_wrong_codes", colleague=colleague.ref)
 
-    async def _give(self, work: Work, case: _Case, basis: Basis) -> None:
+    async def _give(self, work: Work, case: _Case, basis: Basis) -> list[Word]:
         now, colleague = self._parts.clock.now(), case.colleague
         word = Word(case.request.session_id, colleague.ref, colleague.grant.card_ref, basis, now)
         await work.keep_word(word)
-        words = [*case.words, word]
+        words = [*case.others, word]
         if are_enough(words) and case.request.completed_at is None:
             await work.keep_request(replace(case.request, completed_at=now))
         organisation, signed_in_by = case.asker.held.organisation, colleague.grant.session_id
         await work.tell(
             ColleagueVouched(word, case.request, organisation, signed_in_by, len(words), WORDS_NEEDED)
         )
+        return words
 
 
 def _no(colleague: _Colleague, code: str) -> Refused:

@@ -7,7 +7,7 @@ from services.identity.domain.colleagues import (
     TIMES_PER_CARD,
     Request,
     Word,
-    are_enough,
+    let_through,
     that_count,
 )
 from services.identity.domain.holder import HeldCard
@@ -26,7 +26,7 @@ async def words_for(view: View, request: Request, held: HeldCard, now: datetime)
 async def let_through_by_colleagues(view: View, session_id: str, held: HeldCard, now: datetime) -> bool:
     """Tell whether enough colleagues have vouched for a holder in a session."""
     request = await view.colleague_request(session_id)
-    return request is not None and are_enough(await words_for(view, request, held, now))
+    return request is not None and let_through(request, await words_for(view, request, held, now))
 
 
 async def is_too_often(view: View, card_ref: str, session_id: str, now: datetime) -> bool:

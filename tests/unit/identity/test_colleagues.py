@@ -24,6 +24,7 @@ from tests.ports.identity.colleagues import (
     at_night,
     give,
     holder_asks,
+    person,
     signed_in,
 )
 from tests.ports.identity.world import CARD_GRANT, CARD_REF, World
@@ -420,3 +421,41 @@ async def test_what_was_asked_and_said_is_kept_30_days(night: World) -> None:
     night.clock.advance(minutes=31)
     await night.holders.sweep()
     assert [await count(night, table) for table in kept] == [0, 0, 0]
+
+
+async def test_words_that_became_enough_without_a_word_let_nobody_through_until_one_is_given_and_told(
+    night: World,
+) -> None:
+    code = (await asked(night)).code
+    await give(night, 2, code)
+    await night.set_card_status("FROZEN", CARDS[2])
+    assert await give(night, 3, code) == Given(1)
+    await night.set_card_status("ACTIVE", CARDS[2])
+
+    words = await asked(night)
+    assert (words.code, words.unlock_grant) == (code, "")
+    assert isinstance(await night.resolve(), Refused)
+    assert [each.words_given for each in await told(night)] == [1, 1]
+
+    assert await give(night, 2, code) == Given(2)
+    assert [each.words_given for each in await told(night)] == [1, 1, 2]
+    assert read(night, await asked(night)).actor_ref == await night.holder_ref("test-holder-0002")
+    assert isinstance(await night.resolve(), Resolved)
+
+
+async def test_whoever_was_let_through_by_colleagues_vouches_for_nobody_for_30_days(night: World) -> None:
+    """Else whoever holds that card would speak in the name of a person who may know nothing of it."""
+    await night.populate(holder=ADDRESS)
+    await night.take(person(2)[0] | {"email": ""})
+    through = {"card_ref": CARDS[2], "session_id": SESSIONS[1]}
+    code = (await asked(night, **through)).code
+    await give(night, 3, code)
+    assert await give(night, 4, code) == Given(2)
+    await night.populate(holder={"email": ""})
+
+    code = (await asked(night)).code
+    assert await refused_to(night, 2, code) == ("VOUCH_LIMIT", "VOUCH_LIMIT")
+    assert await give(night, 5, code) == Given(1)
+    night.clock.advance(days=30)
+    late = {"issued_at": night.clock.now(), "expires_at": night.clock.now() + timedelta(minutes=45)}
+    assert await give(night, 2, (await asked(night, session_id=SESSIONS[2], **late)).code) == Given(1)
