@@ -17,7 +17,7 @@ from services.identity.domain.holder import Address, HeldCard, RegistrationAutho
 from services.identity.domain.proposal import Ending
 from services.identity.domain.questions import Registration
 from services.identity.ports import GrantReader, GrantWriter, Store, View
-from services.identity.use_cases.words import let_through_by_colleagues
+from services.identity.use_cases.words import let_through_by_colleagues, may_be_spoken_for
 from services.runtime.clock import Clock
 from services.runtime.errors import not_found
 from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant
@@ -112,9 +112,10 @@ class Holders:
                 refusal = mail and await self._without_mail(view, held, card, mail, now)
                 if mail is None and self._parts.questions:
                     refusal, asked = await _asked_first(view, held, card)
+            can_ask = await may_ask_colleagues(self._parts, view, held, card, refusal)
         if held is None or refusal is not None:
             refused = await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
-            return replace(refused, can_ask_colleagues=may_ask_colleagues(self._parts, card, refusal))
+            return replace(refused, can_ask_colleagues=can_ask)
         if asked is not None:
             return asked
         grant = self._grant(card, held, address, now)
@@ -137,7 +138,7 @@ class Holders:
     ) -> Refusal | None:
         """Return why a holder without usable mail may not go on; None where colleagues let them through."""
         refusal = await or_waiting(view, held, mail, now)
-        if not may_ask_colleagues(self._parts, card, refusal):
+        if not await may_ask_colleagues(self._parts, view, held, card, refusal):
             return refusal
         let_through = await let_through_by_colleagues(view, card.session_id, held, now)
         return None if let_through else refusal
@@ -256,9 +257,12 @@ async def refuse(
     return Refused(refusal.value, held.registration_authority if held else None)
 
 
-def may_ask_colleagues(parts: Parts, card: CardGrant, refusal: Refusal | None) -> bool:
+async def may_ask_colleagues(
+    parts: Parts, view: View, held: HeldCard | None, card: CardGrant, refusal: Refusal | None
+) -> bool:
     """Tell whether colleagues may vouch where a holder is refused so."""
-    return parts.remote_vouch and may_ask(card.reason, card.route, refusal)
+    may = parts.remote_vouch and may_ask(card.reason, card.route, refusal)
+    return may and held is not None and await may_be_spoken_for(view, held)
 
 
 async def or_waiting(view: View, held: HeldCard | None, against: Refusal, now: datetime) -> Refusal:

@@ -99,7 +99,7 @@ class Asking:
         if mail is None:
             return Refusal.EMAIL_USABLE
         against = await or_waiting(view, held, mail, now)
-        if not may_ask_colleagues(self._parts, card, against):
+        if not await may_ask_colleagues(self._parts, view, held, card, against):
             return against
         often = await is_too_often(view, card.card_ref, card.session_id, now)
         return Refusal.VOUCH_TOO_OFTEN if often else None

@@ -27,7 +27,7 @@ from services.identity.use_cases import Parts, Refused, against_mail, or_waiting
 from services.identity.use_cases.desk import DAY
 from services.identity.use_cases.signed_in import profile_grant, refused_now
 from services.identity.use_cases.vouching import Person
-from services.identity.use_cases.words import is_too_often, words_for
+from services.identity.use_cases.words import is_too_often, may_be_spoken_for, words_for
 from services.runtime import logs, spoken_codes
 from services.runtime.grants import ProfileGrant
 
@@ -162,7 +162,7 @@ class Colleagues:
         return None if case.is_through and not case.has_given else case
 
     async def _may_ask(self, view: View, held: HeldCard, request: Request, now: datetime) -> bool:
-        if held.holder_ref != request.holder_ref:
+        if held.holder_ref != request.holder_ref or not await may_be_spoken_for(view, held):
             return False
         if card_refusal(held, held.certificate_expires_at or now, now) is not None:
             return False

@@ -459,3 +459,18 @@ async def test_whoever_was_let_through_by_colleagues_vouches_for_nobody_for_30_d
     night.clock.advance(days=30)
     late = {"issued_at": night.clock.now(), "expires_at": night.clock.now() + timedelta(minutes=45)}
     assert await give(night, 2, (await asked(night, session_id=SESSIONS[2], **late)).code) == Given(1)
+
+
+async def test_nobody_vouches_for_a_registration_authority(night: World) -> None:
+    """Their card acts for a whole organisation: two insiders who hold it would act so, too."""
+    code = (await asked(night)).code
+    await give(night, 2, code)
+    await give(night, 3, code)
+    role = {"kind": "role", "holder": "test-holder-0001", "role": "RA", "organisation": "Y77"}
+    await night.take(role)
+
+    assert await refused_asking(night) == "NO_EMAIL"
+    assert await refused_to(night, 4, code) == ("VOUCH_CODE_UNKNOWN", "VOUCH_CODE_UNKNOWN")
+    answer = await night.resolve()
+    assert isinstance(answer, Refused)
+    assert (answer.code, answer.can_ask_colleagues) == ("NO_EMAIL", False)

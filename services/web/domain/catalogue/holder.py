@@ -171,8 +171,9 @@ ENTRIES: tuple[Entry, ...] = (
     ask_ra(
         "VOUCH_LIMIT",
         "You cannot vouch for anybody now",
-        "In 24 hours you can vouch for 3 colleagues, and type 10 wrong codes. This keeps somebody who has"
-        " taken a smartcard from doing much harm.",
+        "In 24 hours you can vouch for 3 colleagues, and type 10 wrong codes. If colleagues vouched for you,"
+        " you can vouch for nobody for 30 days. This keeps somebody who has taken a smartcard from doing much"
+        " harm.",
         "Your colleague can ask somebody else. If you have not done that, have your own smartcard frozen.",
     ),
     ask_ra(
