@@ -32,7 +32,8 @@ async def enter_code(visit: Visit) -> Response:
     visit.answered()
     if isinstance(answer, Refused):
         return await _code_page(visit, texts.VOUCH_CODE_UNKNOWN, CODE_UNKNOWN)
-    visit.answered(vouch_code=code)
+    # Whoever was shown before, in another tab, is not whom that tab's form would vouch for now.
+    visit.step_up(vouch_code=code)
     return visit.move(COLLEAGUE_PERSON)
 
 

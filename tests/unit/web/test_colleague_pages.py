@@ -461,3 +461,29 @@ async def test_no_name_is_shown_to_who_has_typed_no_code(visitor: Visitor, world
 
     assert visitor.at() == VOUCH
     assert "asker" not in world.names()
+
+
+async def test_the_form_of_another_tab_vouches_for_nobody_but_shows_whose_code_was_typed_last(
+    visitor: Visitor, world: World
+) -> None:
+    await reach_person(visitor, world)
+    first = visitor.page.text
+    world.asked_colleagues = replace(ASKED, code="22222-33333")
+    await visitor.open(VOUCH)
+    await visitor.submit(VOUCH, vouch_code="22222-33333")
+    await visitor.submit(PERSON, page=first, basis="PHONE")
+
+    assert visitor.at() == PERSON
+    assert "vouch_for_colleague" not in world.names()
+    await visitor.submit(PERSON, basis="PHONE")
+    assert ("vouch_for_colleague", ("profile-grant", "2222233333", "PHONE")) in world.calls
+
+
+async def test_a_window_that_is_opened_again_leads_to_the_code(visitor: Visitor, world: World) -> None:
+    await reach_code(visitor, world)
+    await visitor.open("/")
+    assert f'href="{CODE}"' in visitor.page.text
+    await visitor.open("/card")
+
+    assert visitor.at() == CODE
+    assert READ_OUT in visitor.page.text
