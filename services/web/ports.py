@@ -328,9 +328,10 @@ class Receipt:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A holder is signed in, for 10 minutes."""
+    """A holder is signed in, for 10 minutes at most."""
 
     profile_grant: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True)

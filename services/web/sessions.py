@@ -59,6 +59,7 @@ def _to_json(journey: Journey) -> bytes:
     fields = asdict(journey)
     fields["profile_grant"] = grants.packed(journey.profile_grant)
     fields["ends_at"] = journey.ends_at.isoformat()
+    fields["signed_in_until"] = journey.signed_in_until.isoformat() if journey.signed_in_until else ""
     fields["reason"] = journey.reason.value if journey.reason else ""
     return json.dumps(fields, separators=(",", ":")).encode()
 
@@ -68,6 +69,8 @@ def _from_json(raw: bytes) -> Journey:
     # A newer replica's cookie may say more; what we do not know, we do not need.
     fields: dict[str, Any] = {name: value for name, value in json.loads(raw).items() if name in known}
     fields["ends_at"] = datetime.fromisoformat(fields["ends_at"])
+    until = fields.get("signed_in_until", "")
+    fields["signed_in_until"] = datetime.fromisoformat(until) if until else None
     fields["reason"] = Reason.__members__.get(fields.get("reason", ""))
     fields["profile_grant"] = grants.unpacked(fields.get("profile_grant", ""))
     return Journey(**fields)

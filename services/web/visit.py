@@ -18,7 +18,7 @@ from services.runtime.randomness import Randomness, text_token
 from services.web import texts
 from services.web.domain import entries
 from services.web.domain.errors import entry_for
-from services.web.domain.journey import JOURNEY_LIFE, STOPPED, Journey
+from services.web.domain.journey import JOURNEY_LIFE, STOPPED, WARNED_FOR, Journey
 from services.web.domain.language import ENGLISH, Language, gettext, ngettext, speaking
 from services.web.help_dates import last_edited
 from services.web.ports import Peers as Peers
@@ -96,6 +96,7 @@ def environment() -> Environment:
     templates.policies["ext.i18n.trimmed"] = True
     templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.globals.update(built=built, texts=texts, entry_for=entry_for, last_edited=last_edited)
+    templates.globals["WARNED_FOR"] = WARNED_FOR
     templates.globals["parts"] = templates.get_template("parts.jinja").module
     for name in loader.list_templates():
         # Compiled now: nobody's first page waits for it, and a broken template stops the start.
@@ -166,7 +167,8 @@ class Visit:
             )
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        """Return a page."""
+        """Return a page; one of a step that goes on says in time when that ends."""
+        values.setdefault("closing", self.journey.closing(self.request.url.path))
         return HTMLResponse(self.html(template, **values), status_code=status)
 
     def move(self, path: str) -> Response:
@@ -185,4 +187,5 @@ class Visit:
         told: dict[str, Any] = {"entry": entry, "ra": stop.ra, "code": stop.code}
         told["can_ask"] = stop.can_ask_colleagues and self.house.settings.colleagues_vouch
         told |= {"again": again, "recorded": recorded, "signed_out": stop.code in SIGNED_OUT}
+        told["closing"] = None
         return self.page("stopped.jinja", status=stop.status, **told)

@@ -64,6 +64,7 @@ from services.web.ports import (
 )
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+SIGNED_IN_FOR = timedelta(minutes=10)
 DEADLINE = NOW + timedelta(minutes=45)
 ADDRESS_TOKEN = "A" * 43
 PAIRING_CODE = "K7QM2XWD4C"
@@ -367,7 +368,7 @@ class FakeIdentity:
 
     async def sign_in(self, card_grant: str) -> SignedIn | Refused:
         self._world.called("sign_in", card_grant)
-        return self._world.refused_sign_in or SignedIn(self._world.profile_grant)
+        return self._world.refused_sign_in or SignedIn(self._world.profile_grant, NOW + SIGNED_IN_FOR)
 
     async def profile(self, profile_grant: str) -> Profile | Refused:
         self._world.called("profile", profile_grant)

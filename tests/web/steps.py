@@ -1,13 +1,14 @@
 """How tests get to a page in Chromium: step by step as a person, or at once by a cookie."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from playwright.sync_api import Page
 
-from services.web.domain.journey import Journey, Reason, State
+from services.web.domain.journey import AFTERLIFE, Journey, Reason, State
 from services.web.ports import Reader
 from services.web.sessions import COOKIE
 from tests.fakes.web_peers import ADDRESS_TOKEN, CLAIM, DEADLINE, RIGHT_CODE, SESSION_ID
@@ -61,11 +62,17 @@ def change(page: Page, current: str, passcode: str, again: str | None = None) ->
 
 
 def enter_session(
-    page: Page, site: Site, *, code_asked: bool = False, reason: Reason = Reason.LOCKED, **more: Any
+    page: Page,
+    site: Site,
+    *,
+    code_asked: bool = False,
+    reason: Reason = Reason.LOCKED,
+    ends_at: datetime = DEADLINE + AFTERLIFE,
+    **more: Any,
 ) -> None:
     """Give the browser the cookie of a journey with a claimed session."""
     journey = Journey(
-        ends_at=DEADLINE,
+        ends_at=ends_at,
         csrf="c" * 43,
         attempt_id=ATTEMPT_ID,
         reason=reason,

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.runtime import errors
-from services.web.domain.journey import Reason, State
+from services.web.domain.journey import AFTERLIFE, WARNED_FOR, Reason, State
 from services.web.ports import (
     AddressProposal,
     CardRecord,
@@ -214,7 +214,11 @@ LONG: dict[str, Any] = {
 }
 FROZEN = FrozenCard(HOLDER_REF, "Test Holder Two", HOLDER.cards[0].card_ref, NOW)
 AS_RA: dict[str, Any] = {"cookie": {"profile_grant": "profile-grant"}, "profile": RA_PROFILE}
-SIGNED_IN = {"profile_grant": "profile-grant"}
+SIGNED_IN: dict[str, Any] = {"profile_grant": "profile-grant"}
+SIGNED_OUT_SOON = SIGNED_IN | {"signed_in_until": NOW + WARNED_FOR}
+SIGNED_OUT_NOW = SIGNED_IN | {"signed_in_until": NOW}
+OVER_SOON = {"ends_at": NOW + AFTERLIFE + WARNED_FOR}
+OVER_NOW = {"ends_at": NOW + AFTERLIFE}
 CARD_IS_IN = in_state(State.SUCCESS, reason=Reason.SIGN_IN)
 ADDRESSLESS = replace(World().profile, address="", mobile="", nudge="NO_EMAIL")
 CHANGES = (
@@ -335,6 +339,10 @@ SHOWN = [
         "ra-address-error", f"{RA_HOLDER}/address", cookie=SIGNED_IN, profile=RA_PROFILE, act=address_unsaid
     ),
     Shown("ra-address-set", f"{RA_HOLDER}/address", cookie=SIGNED_IN, profile=RA_PROFILE, act=set_address),
+    Shown("ra-address-ending", f"{RA_HOLDER}/address", cookie=SIGNED_OUT_SOON, profile=RA_PROFILE),
+    Shown("ra-address-ended", f"{RA_HOLDER}/address", cookie=SIGNED_OUT_NOW, profile=RA_PROFILE),
+    Shown("words-ending", "/address", READ, cookie=OVER_SOON),
+    Shown("words-ended", "/address", READ, cookie=OVER_NOW),
     Shown("ra-freeze", f"{RA_CARD}/freeze", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("ra-lift", f"{RA_CARD}/lift", cookie=SIGNED_IN, profile=RA_PROFILE),
     Shown("ra-history", f"{RA_CARD}/history", cookie=SIGNED_IN, profile=RA_PROFILE, records=RECORDS),

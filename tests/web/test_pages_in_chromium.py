@@ -7,10 +7,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.runtime import errors
-from services.web.domain.journey import State
+from services.web.domain.journey import AFTERLIFE, WARNED_FOR, Reason, State
 from services.web.ports import Delivery, Reader
 from tests.fakes.web_peers import (
     ADDRESS_TOKEN,
+    NOW,
     PAIRING_CODE,
     RIGHT_CODE,
     SESSION_ID,
@@ -23,6 +24,7 @@ from tests.web.steps import (
     GOOD_PASSCODE,
     SUITE,
     choose,
+    enter_session,
     open_passcode_page,
     reach_card,
     reach_code,
@@ -239,3 +241,45 @@ def test_R24_any_chromium_that_opens_the_address_is_ready(page: Page, site: Site
 
     expect(page.get_by_text("Your browser is ready")).to_be_visible()
     expect(page.locator("[data-error-code]:visible")).to_have_count(0)
+
+
+def test_a_page_says_three_minutes_before_that_its_time_ends_and_says_when_it_has(
+    page: Page, site: Site
+) -> None:
+    page.clock.install()
+    enter_session(page, site)
+    site.world.change(state=State.CARD_READ, reader=Reader.CARD)
+    page.goto(f"{site.origin}/address")
+    limit = page.get_by_role("alert")
+    page.clock.fast_forward("41:50")
+    expect(limit).to_have_text("")
+
+    page.clock.fast_forward("00:15")
+    expect(limit).to_contain_text("Your time for this ends at 10:45")
+    page.clock.fast_forward("03:00")
+    expect(limit).to_contain_text("Your time for this has ended")
+    limit.get_by_role("link", name="Start again").click()
+    page.wait_for_url(f"{site.origin}/")
+
+
+def test_who_is_signed_in_is_told_in_time_that_this_ends(page: Page, site: Site) -> None:
+    page.clock.install()
+    enter_session(page, site, reason=Reason.SIGN_IN)
+    site.world.change(state=State.SUCCESS, reader=Reader.CARD, reason=Reason.SIGN_IN)
+    page.goto(f"{site.origin}/profile")
+    page.goto(f"{site.origin}/profile/contact")
+    limit = page.get_by_role("alert")
+    page.clock.fast_forward("07:05")
+    expect(limit).to_contain_text("You are signed in until 10:10")
+    page.clock.fast_forward("03:00")
+    expect(limit).to_contain_text("What you have entered on this page has not been sent")
+
+
+def test_a_page_opened_in_its_last_minutes_says_so_without_javascript(browser: Browser, site: Site) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    enter_session(page, site, ends_at=NOW + AFTERLIFE + WARNED_FOR)
+    site.world.change(state=State.CARD_READ, reader=Reader.CARD)
+    page.goto(f"{site.origin}/address")
+    expect(page.get_by_role("alert")).to_contain_text("Your time for this ends at 10:03")
+    context.close()

@@ -6,7 +6,7 @@ import grpc
 from smartcard_unlock.identity.v1 import identity_pb2, identity_pb2_grpc
 
 from services.web import ports
-from services.web.clients.wire import authority
+from services.web.clients.wire import authority, instant
 from services.web.domain.questions import Question, QuestionsAsked
 from services.web.ports import (
     ApprovedDomain,
@@ -47,7 +47,8 @@ class GrpcIdentity(ports.Identity):
         """Sign a proven holder in."""
         response = await self._stub.SignIn(identity_pb2.SignInRequest(card_grant=card_grant))
         if response.WhichOneof("verdict") == "signed_in":
-            return SignedIn(response.signed_in.profile_grant)
+            signed_in = response.signed_in
+            return SignedIn(signed_in.profile_grant, instant(signed_in.expires_at))
         return refused_of(response.refused)
 
     async def profile(self, profile_grant: str) -> Profile | Refused:

@@ -62,6 +62,8 @@ class Journey:
     """Why no code could be mailed to the holder, though none was needed. R30, R34."""
     profile_grant: str = ""
     """While the holder is signed in."""
+    signed_in_until: datetime | None = None
+    """When that grant ends."""
     registration_grant: str = ""
     """While the code of a registration is awaited; the holder is signed out by then."""
     mailbox: str = ""
@@ -79,6 +81,24 @@ class Journey:
         """True from the instant the journey ends."""
         return now >= self.ends_at
 
+    def closing(self, path: str) -> "Closing | None":
+        """Return when the work on this page ends by itself; None where nothing would be lost."""
+        ends: list[Closing] = []
+        if self.session_id and path in UNLOCKING:
+            ends.append(Closing(self.ends_at - AFTERLIFE, signed_in=False))
+        if self.profile_grant and self.signed_in_until and path.startswith(SIGNED_IN):
+            ends.append(Closing(self.signed_in_until, signed_in=True))
+        return min(ends, key=lambda each: each.at, default=None)
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A limit of time that nobody can extend, since it is what keeps a page left open from being used."""
+
+    at: datetime
+    signed_in: bool
+    """Of a sign-in, else of an unlock session."""
+
 
 START, CARD, ADDRESS, CODE, PASSCODE = "/", "/card", "/address", "/code", "/passcode"
 NO_MAILBOX = "/no-mailbox"
@@ -92,6 +112,16 @@ ASK_COLLEAGUES, COLLEAGUES_CODE = "/colleagues", "/colleagues/code"
 COLLEAGUE, COLLEAGUE_PERSON = "/vouch", "/vouch/person"
 RA_DESK, IN_PERSON, VOUCH = "/ra", "/ra/in-person", "/ra/in-person/vouch"
 WORKING, DONE, UNKNOWN, STOPPED = "/working", "/done", "/unknown", "/stopped"
+
+UNLOCKING = frozenset({
+    CARD, OTHER_REASON, CHANGE, LAST_TRY, ADDRESS, NO_MAILBOX, CODE, QUESTIONS, PASSCODE,
+    SIGN_IN_WORDS, SIGN_IN_PASSCODE, ASK_COLLEAGUES, COLLEAGUES_CODE, VOUCH,
+})  # fmt: skip
+"""Pages of a session that goes on."""
+SIGNED_IN = (PROFILE, RA_DESK, COLLEAGUE)
+"""How pages begin that only somebody who is signed in sees."""
+WARNED_FOR = timedelta(minutes=3)
+"""How long before its end a page says so. Source: WCAG 2.2, 2.2.1: 20 seconds at least."""
 
 _PLACES = {
     State.NEW: CARD,

@@ -64,7 +64,7 @@ async def _sign_in(visit: Visit, view: SessionView) -> None:
     answer = await answered(visit, lambda: visit.peers.identity.sign_in(view.card_grant))
     if isinstance(answer, Refused):
         raise Stop(answer.code, answer.registration_authority)
-    visit.step_up(profile_grant=answer.profile_grant)
+    visit.step_up(profile_grant=answer.profile_grant, signed_in_until=answer.expires_at)
 
 
 async def own_profile(visit: Visit) -> Profile:
