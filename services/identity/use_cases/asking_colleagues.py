@@ -21,8 +21,6 @@ from services.identity.domain.eligibility import Refusal
 from services.identity.domain.holder import HeldCard
 from services.identity.ports import Codes, View, Work
 from services.identity.use_cases import (
-    GRANT_LIFE,
-    SHORTEST_GRANT,
     Parts,
     Refused,
     judge,
@@ -31,9 +29,10 @@ from services.identity.use_cases import (
     proven,
     refuse,
 )
+from services.identity.use_cases.unlocking import unlock_grant
 from services.identity.use_cases.words import is_too_often, words_for
 from services.runtime import spoken_codes
-from services.runtime.grants import CardGrant, GrantRefused, UnlockGrant
+from services.runtime.grants import CardGrant, GrantRefused
 
 
 @dataclass(frozen=True)
@@ -145,24 +144,8 @@ class Asking:
         return Words(spoken_codes.shown(code), request.expires_at, given)
 
     def _grant(self, card: CardGrant, request: Request, words: list[Word], now: datetime) -> str:
-        expires_at = min(now + GRANT_LIFE, card.expires_at)
-        if expires_at - now < SHORTEST_GRANT:
-            raise GrantRefused
-        grant = UnlockGrant(
-            session_id=card.session_id,
-            card_ref=card.card_ref,
-            reason=card.reason,
-            route=card.route,
-            agent_key_thumbprint=card.agent_key_thumbprint,
-            jti=request.grant_id,
-            issued_at=now,
-            expires_at=expires_at,
-            purpose=card.purpose,
-            holder_ref=request.holder_ref,
-            actor_kind="COLLEAGUES",
-            actor_ref=completing(words).colleague_ref,
-        )
-        return self._parts.signer.sign(grant)
+        actor = ("COLLEAGUES", completing(words).colleague_ref)
+        return self._parts.signer.sign(unlock_grant(card, request.grant_id, request.holder_ref, actor, now))
 
     async def _refuse(self, card: CardGrant, seen: _Asking, now: datetime) -> Refused:
         refusal, held = seen.refusal or Refusal.CARD_UNKNOWN, seen.held

@@ -11,9 +11,10 @@ from services.identity.domain.facts import VouchedInPerson
 from services.identity.domain.holder import OwnProfile
 from services.identity.domain.vouch import Basis, Vouch, may_not_vouch
 from services.identity.ports import View, Work
-from services.identity.use_cases import GRANT_LIFE, SHORTEST_GRANT, Parts, Refused, proven, refuse
+from services.identity.use_cases import Parts, Refused, proven, refuse
 from services.identity.use_cases.signed_in import Ra, against, ra_now
-from services.runtime.grants import CardGrant, GrantRefused, UnlockGrant
+from services.identity.use_cases.unlocking import unlock_grant
+from services.runtime.grants import CardGrant, GrantRefused
 
 IN_PERSON = "RA_IN_PERSON"
 
@@ -105,25 +106,9 @@ class Vouching:
         return vouch
 
     def _vouched(self, card: CardGrant, vouch: Vouch) -> Vouched:
-        now = self._parts.clock.now()
-        expires_at = min(now + GRANT_LIFE, card.expires_at)
-        if expires_at - now < SHORTEST_GRANT:
-            raise GrantRefused
-        grant = UnlockGrant(
-            session_id=card.session_id,
-            card_ref=card.card_ref,
-            reason=card.reason,
-            route=card.route,
-            agent_key_thumbprint=card.agent_key_thumbprint,
-            jti=vouch.grant_id,
-            issued_at=now,
-            expires_at=expires_at,
-            purpose=card.purpose,
-            holder_ref=vouch.holder_ref,
-            actor_kind="RA",
-            actor_ref=vouch.ra_ref,
-        )
-        return Vouched(self._parts.signer.sign(grant), expires_at)
+        actor, now = ("RA", vouch.ra_ref), self._parts.clock.now()
+        grant = unlock_grant(card, vouch.grant_id, vouch.holder_ref, actor, now)
+        return Vouched(self._parts.signer.sign(grant), grant.expires_at)
 
     async def _refuse(self, card: CardGrant, seen: _Seen) -> Refused:
         held = seen.known.held if seen.known else None
