@@ -117,10 +117,10 @@ class Journal:
         self._go_on_in(None)
 
     def recall(self) -> Remembered | None:
-        """Return what an earlier run left, if anything, and go on in the same file."""
+        """Return what an earlier run left, if anything that is ours, and go on in the same file."""
         with suppress(FileNotFoundError):
             lines = _lines(self._path.read_bytes())
-            if lines and "session" in lines[0]:
+            if lines and lines[0].keys() >= {"session", "token", "key"}:
                 self._go_on_in(os.open(self._path, os.O_WRONLY | os.O_APPEND))
                 return _remembered(lines)
         return None
@@ -150,7 +150,9 @@ def _lines(raw: bytes) -> list[dict[str, Any]]:
     found = []
     for line in raw.splitlines():
         with suppress(ValueError):
-            found.append(json.loads(line))
+            fact = json.loads(line)
+            if isinstance(fact, dict):
+                found.append(fact)
     return found
 
 

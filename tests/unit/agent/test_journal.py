@@ -214,3 +214,11 @@ def at_most(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    "first", ['{"session": "session-1"}', '{"session": "session-1", "token": "t"}', "5", "[]"]
+)
+def test_a_file_that_somebody_edited_is_no_session_and_stops_no_agent(tmp_path: Path, first: str) -> None:
+    (tmp_path / "session.jsonl").write_text(f"{first}\n")
+    assert Journal(tmp_path).recall() is None
