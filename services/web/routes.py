@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Scope
 
 from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
+from services.web.api import problems
 from services.web.api.app import PREFIX, build_api
 from services.web.domain.guides import GUIDES
 from services.web.domain.journey import (
@@ -207,8 +208,11 @@ def _outside_pages(house: House) -> Callable[[Request, Exception], Awaitable[Res
         if status == 500:
             log_defect(error)
         codes = {404: "PAGE_NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "REQUEST_TOO_LARGE"}
+        stop = Stop(codes.get(status, "INTERNAL"), status=status)
         visit = Visit(house, request, fresh_journey(house.clock, house.randomness))
-        response = visit.stopped(Stop(codes.get(status, "INTERNAL"), status=status))
+        # A mount takes no path with a line feed in it, and not its own name alone.
+        is_api = f"{request.scope['path']}/".startswith(f"{PREFIX}/")
+        response = problems.of_stop(house, stop) if is_api else visit.stopped(stop)
         response.headers.update(getattr(error, "headers", None) or {})
         return response
 

@@ -389,6 +389,8 @@ async def test_every_error_code_is_told_in_the_catalogues_words(front_end: Front
     assert (await front_end.get("/errors/ERR1009")).json() in told
     assert all(re.fullmatch(r"/help/errors/[A-Z0-9_]+", each["help"]) for each in told)
     assert refused(await front_end.get("/errors/NOTHING")) == (404, "PAGE_NOT_FOUND")
+    assert refused(await front_end.get("/errors/%0A")) == (404, "PAGE_NOT_FOUND")
+    assert refused(await front_end.get("")) == (404, "PAGE_NOT_FOUND")
 
 
 async def test_D2_the_document_is_served_as_it_is_kept(front_end: FrontEnd) -> None:
