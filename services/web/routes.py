@@ -13,8 +13,7 @@ from starlette.types import ASGIApp, Scope
 
 from services.runtime import faults, logs, tracing
 from services.web.answers import WAIT, Handler, answer, log_defect
-from services.web.api import problems
-from services.web.api.app import PREFIX, build_api
+from services.web.api.app import PREFIX, build_api, outside_routes
 from services.web.domain.guides import GUIDES
 from services.web.domain.journey import (
     ASK_COLLEAGUES,
@@ -201,18 +200,19 @@ def coming_in(house: House, request: Request) -> Response:
 
 def _outside_pages(house: House) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Answer what no page took: unknown addresses, methods and files, and defects outside pages."""
+    of_api = outside_routes(house)
 
     async def handler(request: Request, error: Exception) -> Response:
         tracing.start()
+        # A mount takes no path with a line feed in it, and not its own name alone.
+        if f"{request.scope['path']}/".startswith(f"{PREFIX}/"):
+            return await of_api(request, error)
         status = error.status_code if isinstance(error, HTTPException) else 500
         if status == 500:
             log_defect(error)
         codes = {404: "PAGE_NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "REQUEST_TOO_LARGE"}
-        stop = Stop(codes.get(status, "INTERNAL"), status=status)
         visit = Visit(house, request, fresh_journey(house.clock, house.randomness))
-        # A mount takes no path with a line feed in it, and not its own name alone.
-        is_api = f"{request.scope['path']}/".startswith(f"{PREFIX}/")
-        response = problems.of_stop(house, stop) if is_api else visit.stopped(stop)
+        response = visit.stopped(Stop(codes.get(status, "INTERNAL"), status=status))
         response.headers.update(getattr(error, "headers", None) or {})
         return response
 

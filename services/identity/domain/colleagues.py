@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from services.identity.domain.desk import organisations_of
 from services.identity.domain.eligibility import Refusal, card_refusal
-from services.identity.domain.holder import HeldCard
+from services.identity.domain.holder import HeldCard, OwnProfile
 
 WORDS_NEEDED = 2
 """Of two different holders: one insider alone lets nobody through."""
@@ -81,6 +82,11 @@ class Word:
 def may_ask(reason: str, route: str, refusal: Refusal | None) -> bool:
     """Tell whether colleagues may vouch where a holder is refused so."""
     return route == "SELF" and reason in REASONS and refusal in FOR_WANT_OF_MAIL
+
+
+def may_be_spoken_for(known: OwnProfile | None) -> bool:
+    """Tell whether colleagues may vouch for a holder: not for an RA, whose card acts for an organisation."""
+    return known is not None and not organisations_of(known.roles)
 
 
 def is_colleague(person: HeldCard | None, holder: HeldCard, now: datetime) -> bool:

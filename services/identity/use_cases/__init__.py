@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.identity.domain.address import domain_of, masked
 from services.identity.domain.allow_list import allows
-from services.identity.domain.colleagues import may_ask
+from services.identity.domain.colleagues import may_ask, may_be_spoken_for
 from services.identity.domain.contact import hears_of_change
 from services.identity.domain.eligibility import Refusal, card_refusal, mail_refusal, needs_mail
 from services.identity.domain.facts import AddressProposalEnded, HolderRefused
@@ -17,7 +17,7 @@ from services.identity.domain.holder import Address, HeldCard, RegistrationAutho
 from services.identity.domain.proposal import Ending
 from services.identity.domain.questions import Registration
 from services.identity.ports import GrantReader, GrantWriter, Store, View
-from services.identity.use_cases.words import let_through_by_colleagues, may_be_spoken_for
+from services.identity.use_cases.words import let_through_by_colleagues
 from services.runtime.clock import Clock
 from services.runtime.errors import not_found
 from services.runtime.grants import PURPOSE_UNLOCK, CardGrant, GrantRefused, HolderGrant
@@ -109,10 +109,13 @@ class Holders:
             refusal, mail, address = await judge(view, held, card, now)
             asked: Asked | None = None
             if held is not None and refusal is None and self.mails(card):
-                refusal = mail and await self._without_mail(view, held, card, mail, now)
+                refusal = mail and await or_waiting(view, held, mail, now)
                 if mail is None and self._parts.questions:
                     refusal, asked = await _asked_first(view, held, card)
             can_ask = await may_ask_colleagues(self._parts, view, held, card, refusal)
+            if held is not None and can_ask:
+                through = await let_through_by_colleagues(view, card.session_id, held, now)
+                refusal = None if through else refusal
         if held is None or refusal is not None:
             refused = await refuse(self._parts, card, held, refusal or Refusal.CARD_UNKNOWN, now)
             return replace(refused, can_ask_colleagues=can_ask)
@@ -132,16 +135,6 @@ class Holders:
             refusal, mail, _ = await judge(view, held, card, now)
             why = refusal or await or_waiting(view, held, mail or Refusal.NO_MAILBOX_ACCESS, now)
         return await refuse(self._parts, card, held, why, now)
-
-    async def _without_mail(
-        self, view: View, held: HeldCard, card: CardGrant, mail: Refusal, now: datetime
-    ) -> Refusal | None:
-        """Return why a holder without usable mail may not go on; None where colleagues let them through."""
-        refusal = await or_waiting(view, held, mail, now)
-        if not await may_ask_colleagues(self._parts, view, held, card, refusal):
-            return refusal
-        let_through = await let_through_by_colleagues(view, card.session_id, held, now)
-        return None if let_through else refusal
 
     def mails(self, card: CardGrant) -> bool:
         """Tell whether this way leads over a mailed code."""
@@ -262,7 +255,7 @@ async def may_ask_colleagues(
 ) -> bool:
     """Tell whether colleagues may vouch where a holder is refused so."""
     may = parts.remote_vouch and may_ask(card.reason, card.route, refusal)
-    return may and held is not None and await may_be_spoken_for(view, held)
+    return may and held is not None and may_be_spoken_for(await view.own_profile(held.card_ref))
 
 
 async def or_waiting(view: View, held: HeldCard | None, against: Refusal, now: datetime) -> Refusal:

@@ -18,16 +18,17 @@ from services.identity.domain.colleagues import (
     are_enough,
     is_colleague,
     let_through,
+    may_be_spoken_for,
 )
 from services.identity.domain.eligibility import Refusal, card_refusal
 from services.identity.domain.facts import ColleagueVouched
-from services.identity.domain.holder import HeldCard, OwnProfile
+from services.identity.domain.holder import OwnProfile
 from services.identity.ports import Codes, View, Work
 from services.identity.use_cases import Parts, Refused, against_mail, or_waiting
 from services.identity.use_cases.desk import DAY
 from services.identity.use_cases.signed_in import profile_grant, refused_now
 from services.identity.use_cases.vouching import Person
-from services.identity.use_cases.words import is_too_often, may_be_spoken_for, words_for
+from services.identity.use_cases.words import is_too_often, words_for
 from services.runtime import logs, spoken_codes
 from services.runtime.grants import ProfileGrant
 
@@ -156,13 +157,14 @@ class Colleagues:
         asker = await work.own_profile(request.card_ref)
         if asker is None or not is_colleague(colleague.known.held, asker.held, now):
             return None
-        if not await self._may_ask(work, asker.held, request, now):
+        if not await self._may_ask(work, asker, request, now):
             return None
         case = _Case(colleague, asker, request, await words_for(work, request, asker.held, now))
         return None if case.is_through and not case.has_given else case
 
-    async def _may_ask(self, view: View, held: HeldCard, request: Request, now: datetime) -> bool:
-        if held.holder_ref != request.holder_ref or not await may_be_spoken_for(view, held):
+    async def _may_ask(self, view: View, asker: OwnProfile, request: Request, now: datetime) -> bool:
+        held = asker.held
+        if held.holder_ref != request.holder_ref or not may_be_spoken_for(asker):
             return False
         if card_refusal(held, held.certificate_expires_at or now, now) is not None:
             return False

@@ -10,15 +10,8 @@ from services.identity.domain.colleagues import (
     let_through,
     that_count,
 )
-from services.identity.domain.desk import organisations_of
 from services.identity.domain.holder import HeldCard
 from services.identity.ports import View
-
-
-async def may_be_spoken_for(view: View, held: HeldCard) -> bool:
-    """Tell whether colleagues may vouch for a holder: not for an RA, whose card acts for an organisation."""
-    known = await view.own_profile(held.card_ref)
-    return known is not None and not organisations_of(known.roles)
 
 
 async def words_for(view: View, request: Request, held: HeldCard, now: datetime) -> list[Word]:

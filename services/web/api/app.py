@@ -31,7 +31,7 @@ def build_api(house: House, tokens: CookieSealer) -> ASGIApp:
     app = api()
     app.state.house, app.state.tokens = house, tokens
     for kind in (HTTPException, Exception):
-        app.add_exception_handler(kind, _outside_routes(house))
+        app.add_exception_handler(kind, outside_routes(house))
     origins = house.settings.api_origins
     inside: ASGIApp = app
     if origins:
@@ -86,7 +86,7 @@ def as_json() -> str:
     return json.dumps(api().openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _outside_routes(house: House) -> Callable[[Request, Exception], Awaitable[Response]]:
+def outside_routes(house: House) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Answer what no route took: unknown addresses and methods."""
     codes_of = {404: "PAGE_NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
