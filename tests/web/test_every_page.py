@@ -92,55 +92,60 @@ class Shown:
     act: Callable[[Page], None] = lambda page: None
 
 
-def go_on(page: Page) -> None:
-    page.get_by_role("button", name="Continue").click()
-
-
-def no_reason(page: Page) -> None:
-    go_on(page)
+def told_of_error(page: Page) -> None:
+    """Wait for the page that answers: its script has run, so nothing of the page before is measured."""
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+
+
+def refused(page: Page) -> None:
+    page.get_by_role("button", name="Continue").click()
+    told_of_error(page)
 
 
 def wrong_pairing(page: Page) -> None:
     page.get_by_label("Code from the unlock program").fill("ABCDEFGHJK")
-    go_on(page)
+    refused(page)
 
 
 def wrong_code(page: Page) -> None:
     page.get_by_label("Security code").fill(WRONG_CODE)
-    go_on(page)
+    refused(page)
 
 
 def words_not_confirmed(page: Page) -> None:
     page.get_by_role("button", name="Send me a code").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    told_of_error(page)
 
 
 def weak_passcode(page: Page) -> None:
     choose(page, "123456")
+    told_of_error(page)
 
 
 def no_current_passcode(page: Page) -> None:
     change(page, "", "739162")
+    told_of_error(page)
 
 
 def freeze(page: Page) -> None:
     page.get_by_role("button", name="Freeze my smartcard").click()
+    expect(page.get_by_role("heading", name="frozen")).to_be_visible()
 
 
 def no_passcode(page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
+    told_of_error(page)
 
 
 def wrong_contact(page: Page) -> None:
     page.get_by_label("Mobile number (optional)").fill("12")
     page.get_by_role("button", name="Update contact").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    told_of_error(page)
 
 
 def no_word(page: Page) -> None:
     page.get_by_role("button", name="I vouch for this person").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    told_of_error(page)
 
 
 def find_holder(page: Page) -> None:
@@ -151,12 +156,12 @@ def find_holder(page: Page) -> None:
 
 def find_nobody(page: Page) -> None:
     page.get_by_role("button", name="Find").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    told_of_error(page)
 
 
 def address_unsaid(page: Page) -> None:
     page.get_by_role("button", name="Set the address").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    told_of_error(page)
 
 
 def set_address(page: Page) -> None:
@@ -174,12 +179,12 @@ def end_lock(page: Page) -> None:
 
 def end_lock_unsaid(page: Page) -> None:
     page.get_by_role("button", name="End the lock").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    told_of_error(page)
 
 
 def declined(page: Page) -> None:
     page.get_by_role("button", name="Decline the address").click()
-    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    told_of_error(page)
 
 
 def in_state(state: State, **more: object) -> dict[str, object]:
@@ -252,7 +257,7 @@ SHOWN = [
     Shown("start-go-on", "/", AUTHORISED),
     Shown("reason", "/reason", newcomer=True),
     Shown("reason-chosen", "/reason"),
-    Shown("reason-error", "/reason", newcomer=True, act=no_reason),
+    Shown("reason-error", "/reason", newcomer=True, act=refused),
     Shown("pair", "/pair"),
     Shown("pair-error", "/pair", act=wrong_pairing),
     *(Shown(f"card-{reader.value.lower()}", "/card", {"reader": reader}) for reader in Reader),
@@ -314,7 +319,7 @@ SHOWN = [
     Shown("ra-error", "/ra", cookie=SIGNED_IN, profile=RA_PROFILE, act=find_nobody),
     Shown("ra-only", "/ra", cookie=SIGNED_IN),
     Shown("in-person", "/ra/in-person", cookie=SIGNED_IN, profile=RA_PROFILE),
-    Shown("in-person-error", "/ra/in-person", cookie=SIGNED_IN, profile=RA_PROFILE, act=go_on),
+    Shown("in-person-error", "/ra/in-person", cookie=SIGNED_IN, profile=RA_PROFILE, act=refused),
     Shown("vouch", "/ra/in-person/vouch", IN_PERSON, cookie=SIGNED_IN),
     Shown("vouch-error", "/ra/in-person/vouch", IN_PERSON, cookie=SIGNED_IN, act=no_word),
     Shown("vouch-too-late", "/ra/in-person/vouch", IN_PERSON),
