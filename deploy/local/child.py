@@ -122,7 +122,7 @@ class Child:
                 start_new_session=True,
             )
 
-    def wait_ready(self, seconds: float = 30) -> None:
+    def wait_ready(self, seconds: float = 60) -> None:
         """Raises ChildFailed if it ends first or is not ready in time."""
         try:
             wait_until(self.name, self._ready_or_dead, seconds)
@@ -131,7 +131,7 @@ class Child:
         if not self.running:
             raise ChildFailed(f"{self.name} ended with {self.exit_code} before it was ready\n{self.tail()}")
 
-    def start(self, seconds: float = 30) -> None:
+    def start(self, seconds: float = 60) -> None:
         """Launch and wait until it is ready."""
         self.launch()
         self.wait_ready(seconds)

@@ -95,7 +95,7 @@ class Mailbox:
         """All mails in the order they came, or those to one address."""
         return [mail for mail in list(self._mails) if to is None or to in mail.recipients]
 
-    def wait_for(self, count: int = 1, to: str | None = None, seconds: float = 20) -> list[Mail]:
+    def wait_for(self, count: int = 1, to: str | None = None, seconds: float = 60) -> list[Mail]:
         """The mails, as soon as there are `count`. Raises TimeoutError."""
         wait_until(f"{count} mails", lambda: len(self.messages(to)) >= count, seconds, 0.02)
         return self.messages(to)

@@ -178,7 +178,6 @@ def test_F1_a_process_killed_at_every_point_of_a_theme(
 
 
 @pytest.mark.pcsc
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", AGENT_POINTS)
 def test_F15_the_agent_killed_at_a_command_to_the_card(
     stack: ArmedStack, point: str, record_property: Callable[[str, object], None]
@@ -187,7 +186,6 @@ def test_F15_the_agent_killed_at_a_command_to_the_card(
 
 
 @pytest.mark.pcsc
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("point", OFFER_POINTS)
 def test_F15_the_agent_killed_with_an_offer_beside_the_session_in_use(
     stack: ArmedStack, point: str, record_property: Callable[[str, object], None]
@@ -219,7 +217,6 @@ def test_F15_F1_agent_and_gateway_killed_at_random_instants_of_a_reset(
 
 
 @pytest.mark.pcsc
-@pytest.mark.timeout(300)
 def test_F15_the_agent_killed_in_a_change_never_ends_in_a_wrong_word(
     stack: ArmedStack, record_property: Callable[[str, object], None]
 ) -> None:
@@ -241,7 +238,6 @@ def test_F15_the_agent_killed_in_a_change_never_ends_in_a_wrong_word(
 
 
 @pytest.mark.pcsc
-@pytest.mark.timeout(300)
 def test_F5_kafka_killed_in_the_middle_loses_no_event(stack: ArmedStack) -> None:
     card = KAFKA_CARD
     person = StubbornPerson(stack, card)

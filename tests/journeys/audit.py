@@ -38,7 +38,7 @@ class Auditor:
         """What all sessions so far saved."""
         return asyncio.run(self._saved()).saved_minutes
 
-    def wait_for_saved(self, minutes: int, seconds: float = 20) -> None:
+    def wait_for_saved(self, minutes: int, seconds: float = 60) -> None:
         """Return when the figure is this. Raises TimeoutError."""
         wait_until(f"{minutes} saved minutes", lambda: self.saved_minutes() == minutes, seconds)
 
@@ -51,12 +51,12 @@ class Auditor:
         records = asyncio.run(self._listed(session_id)).records
         return {_record(each).kind: each.outcome.actor for each in records}
 
-    def wait_for_records(self, session_id: str, count: int = 1, seconds: float = 20) -> list[Record]:
+    def wait_for_records(self, session_id: str, count: int = 1, seconds: float = 60) -> list[Record]:
         """The records, as soon as there are `count`. Raises TimeoutError."""
         wait_until(f"{count} records", lambda: len(self.records(session_id)) >= count, seconds)
         return self.records(session_id)
 
-    def wait_for_receipt(self, session_id: str, seconds: float = 20) -> str:
+    def wait_for_receipt(self, session_id: str, seconds: float = 60) -> str:
         """The receipt of a session's last word, as soon as there is one. Raises TimeoutError."""
         wait_until("a receipt", lambda: bool(self._receipt_text(session_id)), seconds)
         return self._receipt_text(session_id)

@@ -68,7 +68,7 @@ class CodesByRpc:
         verdict = asyncio.run(self._redeem(issued, code))
         return otp_pb2.RedeemVerdict.Name(verdict).removeprefix("REDEEM_VERDICT_")
 
-    def wait_for_story(self, codes: Sequence[Issued], kinds: Sequence[str], seconds: float = 30) -> None:
+    def wait_for_story(self, codes: Sequence[Issued], kinds: Sequence[str], seconds: float = 60) -> None:
         """Return when Kafka has exactly these kinds of events of each code, in this order, and no number
         is missing. Raises TimeoutError."""
         wanted = {issued.session_id: list(kinds) for issued in codes}

@@ -11,7 +11,7 @@ from tests.journeys.person import Person, offer_of
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync")  # fmt: skip
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 
 
 @contextmanager

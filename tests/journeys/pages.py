@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 COOKIE = "__Host-unlock"
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds for one page: longer than any deadline that the pages themselves keep (S5: 5 s)."""
 
 

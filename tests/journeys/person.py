@@ -21,7 +21,7 @@ from services.runtime.hpke import current_pin_info, pin_info, seal, sign_in_pin_
 from tests.journeys.pages import Browser, Shown
 
 CODE_IN_MAIL = re.compile(r"^    (\d{7,10})$", re.MULTILINE)
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds a person waits for a page to move on by itself."""
 
 

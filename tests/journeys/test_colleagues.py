@@ -24,7 +24,7 @@ from tests.journeys.leaks import files_under, records_on, search
 from tests.journeys.person import mails_at, offer_of
 from tests.journeys.workstation import another_workstation
 
-pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser]
 
 ON = {"REMOTE_VOUCH": "two-colleagues"}
 NURSE, NIGHT_SHIFT, ON_CALL = "nurse", "night-shift", "on-call"

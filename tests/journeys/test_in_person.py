@@ -28,7 +28,7 @@ from tests.journeys.leaks import files_under, records_on, search
 from tests.journeys.pages import Shown
 from tests.journeys.person import Person, code_offered, mails_to
 
-pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser]
 
 PLANS = (
     Plan("ra", "Working card of a Registration Authority", "SUCCESS", blocked=False, ra=True),

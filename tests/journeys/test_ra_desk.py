@@ -19,7 +19,7 @@ from tests.journeys.in_chromium import PersonInChromium, chromium
 from tests.journeys.judge import Judge
 from tests.journeys.person import mails_at
 
-pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser]
 
 PLANS = (
     Plan("ra", "Working card of a Registration Authority", "SUCCESS", blocked=False, ra=True),

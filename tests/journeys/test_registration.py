@@ -21,7 +21,7 @@ from tests.journeys.judge import Judge
 from tests.journeys.leaks import files_under, records_on, search
 from tests.journeys.person import codes_mailed, mails_at
 
-pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser]
 
 ASKED = {"SECURITY_QUESTIONS": "required"}
 HOLDER, RA = "registering", "registrar"

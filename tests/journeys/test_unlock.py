@@ -17,7 +17,7 @@ from tests.journeys.judge import Judge
 from tests.journeys.leaks import files_under, records_on, search
 from tests.journeys.person import Person, mails_to
 
-pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser]
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tests.journeys.in_chromium import PersonInChromium, chromium
 from tests.journeys.judge import Judge
 from tests.journeys.person import codes_mailed, mails_at
 
-pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.pcsc, pytest.mark.browser]
 
 WAYS = tuple(
     Plan(name, "Working card", "SUCCESS", blocked=False) for name in ("forgetful", "careful", "moved")

@@ -12,8 +12,6 @@ from contextlib import suppress
 from functools import partial
 from random import Random
 
-import pytest
-
 from deploy.local.keys import Keys
 from services.card_gateway.domain.facts import SecretReleased, SessionOutcome
 from services.card_gateway.domain.words import OutcomeKind, Reason
@@ -137,7 +135,6 @@ def _another(pin: str) -> str:
     return next(each for each in NEW_PINS if each != pin)
 
 
-@pytest.mark.timeout(3600 if SOAK else 300)
 def test_I2_I3_I4_F34_a_change_lets_no_secret_out_and_an_admin_key_card_is_never_blocked(
     keys: Keys, record_property: Callable[[str, object], None]
 ) -> None:

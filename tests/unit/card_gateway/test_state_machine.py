@@ -554,7 +554,6 @@ def run_machine(keys: Keys, machines: int = MACHINES, kind: type[Vaults] = Vault
     )
 
 
-@pytest.mark.timeout(3600 if SOAK else 300)
 def test_I3_I4_I5_I7_F34_no_card_is_left_without_a_known_puk(
     keys: Keys, record_property: Callable[[str, object], None]
 ) -> None:
@@ -621,7 +620,6 @@ def a_version_that_left_is_planned_again(patch: pytest.MonkeyPatch) -> Iterator[
     yield
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "plant",
     [
