@@ -186,12 +186,22 @@ async def enter_code(
     """
     entry = await peers.otp.redeem_code(holder.grant, typed, attempt_id, client_address)
     if entry.verdict is Verdict.RIGHT:
-        refused = await peers.gateway.authorise(
-            *session, unlock_grant=entry.grant, holder_grant=holder.grant, attempt_id=attempt_id
-        )
-        if refused:
-            raise Stop(refused.code, holder.registration_authority)
+        await authorise(peers, session, holder, entry.grant, attempt_id)
     return entry
+
+
+async def authorise(
+    peers: Peers, session: tuple[str, str], holder: Holder, unlock_grant: str, attempt_id: str
+) -> None:
+    """Spend the grant that a code, colleagues or an RA's word earned; the session opens to a new passcode.
+
+    `session`: its id and the claim to it. Raises Stop, with the holder's RA, where it stays shut.
+    """
+    refused = await peers.gateway.authorise(
+        *session, unlock_grant=unlock_grant, holder_grant=holder.grant, attempt_id=attempt_id
+    )
+    if refused:
+        raise Stop(refused.code, holder.registration_authority)
 
 
 async def ask_colleagues(peers: Peers, view: SessionView) -> ColleaguesAsked:
@@ -213,11 +223,7 @@ async def go_on_by_colleagues(
     if not asked.unlock_grant:
         return None
     holder = await resolve(peers, view)
-    refused = await peers.gateway.authorise(
-        *session, unlock_grant=asked.unlock_grant, holder_grant=holder.grant, attempt_id=attempt_id
-    )
-    if refused:
-        raise Stop(refused.code, holder.registration_authority)
+    await authorise(peers, session, holder, asked.unlock_grant, attempt_id)
     return holder
 
 

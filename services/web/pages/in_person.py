@@ -6,7 +6,7 @@ The RA is signed out as their word is taken: nobody who types a passcode here ho
 from starlette.responses import Response
 
 from services.runtime import errors
-from services.web import texts
+from services.web import texts, use_cases
 from services.web.domain import entries
 from services.web.domain.journey import AFTERLIFE, CARD, PASSCODE, VOUCH, Reason
 from services.web.pages.ra_desk import ra_of
@@ -96,11 +96,7 @@ async def _authorise(visit: Visit, view: SessionView, basis: str) -> None:
     if isinstance(word, Refused):
         raise Stop(word.code, word.registration_authority)
     holder = await holder_of(visit, view)
-    refused = await visit.peers.gateway.authorise(
-        *held(visit), unlock_grant=word, holder_grant=holder.grant, attempt_id=visit.attempt_id
-    )
-    if refused:
-        raise Stop(refused.code, holder.registration_authority)
+    await use_cases.authorise(visit.peers, held(visit), holder, word, visit.attempt_id)
     visit.step_up(profile_grant="")
 
 
