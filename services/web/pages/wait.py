@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from starlette.responses import JSONResponse, Response
 
@@ -26,9 +27,12 @@ from services.web.visit import Elsewhere, Stop, Visit
 
 WAIT_SECONDS = 20
 """The longest wait of GetSession, by its contract."""
-CODE_LOOKS = 8
-CODE_PAUSE_SECONDS = 2.0
+LOOKS = 8
+PAUSE_SECONDS = 2.0
+"""Between two looks at what nobody waits with us for: mail, and colleagues."""
 WILL_NOT_ARRIVE = (Delivery.NOT_SENT, Delivery.BOUNCED)
+
+A = TypeVar("A")
 
 FRAGMENTS = {CARD: "_card.jinja", WORKING: "_working.jinja", UNKNOWN: "_unknown.jinja"}
 
@@ -94,12 +98,7 @@ async def _wait_for_mail_of_registration(visit: Visit, since: str) -> Response:
 async def _follow_mail(
     visit: Visit, at: str, since: str, look: Callable[[], Awaitable[CodeStatus]], mailbox: str
 ) -> Response:
-    status = await look()
-    for _ in range(CODE_LOOKS):
-        if status.delivery.value != since or await visit.request.is_disconnected():
-            break
-        await asyncio.sleep(CODE_PAUSE_SECONDS)
-        status = await look()
+    status = await _changed(visit, since, look, lambda status: status.delivery.value)
     if status.delivery in WILL_NOT_ARRIVE and since != status.delivery.value:
         raise Elsewhere(at)  # it has another heading now, and asks for nothing
     holder = {"masked_address": mailbox}
@@ -111,16 +110,22 @@ async def _wait_for_colleagues(visit: Visit, since: str) -> Response:
     """Ask how it stands with the colleagues until it differs from what the page shows."""
     view = await session_of(visit)
     _leave_if_elsewhere(visit, COLLEAGUES_CODE, view)
-    asked = await colleagues.asked_of(visit, view)
-    for _ in range(CODE_LOOKS):
-        if colleagues.seen(asked) != since or await visit.request.is_disconnected():
-            break
-        await asyncio.sleep(CODE_PAUSE_SECONDS)
-        asked = await colleagues.asked_of(visit, view)
+    asked = await _changed(visit, since, lambda: colleagues.asked_of(visit, view), colleagues.seen)
     if colleagues.code_changed(asked, since):
         raise Elsewhere(COLLEAGUES_CODE)  # it shows another code now, or none any more
     html = visit.html("colleagues/_vouched.jinja", asked=asked)
     return JSONResponse({"since": colleagues.seen(asked), "html": html})
+
+
+async def _changed(visit: Visit, since: str, look: Callable[[], Awaitable[A]], seen: Callable[[A], str]) -> A:
+    """Return what there is to see once it differs from what the page shows, or after the last look."""
+    found = await look()
+    for _ in range(LOOKS):
+        if seen(found) != since or await visit.request.is_disconnected():
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+        found = await look()
+    return found
 
 
 _WAITS: dict[str, Callable[[Visit, str], Awaitable[Response]]] = {

@@ -74,7 +74,7 @@ async def wait_at_code(visitor: Visitor, since: str) -> dict[str, str]:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.web.pages.wait.CODE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("services.web.pages.wait.PAUSE_SECONDS", 0)
 
 
 async def test_R6_a_refusal_for_want_of_mail_offers_colleagues_below_the_ra(
