@@ -77,6 +77,17 @@ class Journey:
     spent_csrf: str = ""
     """The form token before the last step up: it leads to the page that is open now, and does nothing."""
 
+    def without_session(self) -> "Journey":
+        """Return it as it is before a session: whatever is not named here was of the one that is left."""
+        return Journey(
+            ends_at=self.ends_at,
+            csrf=self.csrf,
+            attempt_id=self.attempt_id,
+            reason=self.reason,
+            address_token=self.address_token,
+            heading_for=self.heading_for,
+        )
+
     def over(self, now: datetime) -> bool:
         """True from the instant the journey ends."""
         return now >= self.ends_at

@@ -10,6 +10,7 @@ from services.web import texts, use_cases
 from services.web.domain import entries
 from services.web.domain.journey import AFTERLIFE, CARD, PASSCODE, VOUCH, Reason
 from services.web.pages.ra_desk import ra_of
+from services.web.pages.start import leave_session
 from services.web.pages.steps import held, holder_of, session_at
 from services.web.ports import Claimed, Person, Refused, SessionView
 from services.web.visit import Stop, Visit
@@ -60,10 +61,11 @@ async def _claim(visit: Visit, reason: Reason, code: str) -> Claimed | Refused:
 
 def _begun(visit: Visit, reason: Reason, claimed: Claimed) -> Response:
     """Another session than the one of the sign-in, and still the same RA."""
-    visit.step_up(
-        reason=reason, session_id=claimed.session_id, claim=claimed.claim, address_token="",
-        code_asked=False, words_confirmed=False, last_try=False, nudge="", colleagues_asked=False,
+    journey = visit.journey
+    leave_session(
+        visit, reason=reason, session_id=claimed.session_id, claim=claimed.claim, address_token="",
         ends_at=claimed.deadline + AFTERLIFE,
+        profile_grant=journey.profile_grant, signed_in_until=journey.signed_in_until,
     )  # fmt: skip
     return visit.move(CARD)
 

@@ -43,8 +43,9 @@ async def choose_other_reason(visit: Visit) -> Response:
     if refused:
         raise Stop(refused.code)
     visit.step_up(
-        reason=Reason(chosen), code_asked=False, last_try=False, words_confirmed=False, colleagues_asked=False
-    )
+        reason=Reason(chosen), code_asked=False, last_try=False, words_confirmed=False, nudge="",
+        colleagues_asked=False,
+    )  # fmt: skip
     return visit.move(place_of(visit, await session_of(visit)))
 
 

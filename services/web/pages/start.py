@@ -1,5 +1,7 @@
 """From the start page to a session: why the holder came, and which workstation they sit at."""
 
+from typing import Any
+
 from starlette.responses import RedirectResponse, Response
 
 from services.runtime import errors
@@ -65,12 +67,13 @@ async def begin(visit: Visit, reason: Reason) -> Response:
     return await _claim(visit, "") if visit.journey.address_token else visit.move("/pair")
 
 
-def leave_session(visit: Visit) -> None:
-    """A holder who starts again gets a session of its own; the old one ends at its deadline."""
-    visit.step_up(
-        session_id="", claim="", code_asked=False, words_confirmed=False, last_try=False, profile_grant="",
-        registration_grant="", mailbox="", colleagues_asked=False, vouch_code="",
-    )  # fmt: skip
+def leave_session(visit: Visit, **begun: Any) -> None:
+    """Forget the session and all that was said in it; it ends at its deadline.
+
+    `begun`: what the journey is to remember of the next one, where that is known already.
+    """
+    visit.journey = visit.journey.without_session()
+    visit.step_up(**begun)
 
 
 async def show_pair(visit: Visit) -> Response:

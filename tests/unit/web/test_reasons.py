@@ -27,6 +27,12 @@ async def reach_passcodes(visitor: Visitor, world: World, **card: object) -> Non
     await visitor.submit("/change", words_match="yes")
 
 
+async def enter_right_code(visitor: Visitor, world: World) -> None:
+    await visitor.submit("/address", words_match="yes")
+    await visitor.submit("/code", code=RIGHT_CODE)
+    assert visitor.at() == "/passcode"
+
+
 async def test_R2_the_reason_page_offers_three_in_plain_words(visitor: Visitor) -> None:
     page = await visitor.open("/reason")
 
@@ -182,6 +188,37 @@ async def test_R30_R34_who_has_no_address_is_nudged_while_the_card_works(
     for path in ("/done", "/"):
         assert "There is no email address on your profile" in (await visitor.open(path)).text
     assert "We send an email" not in (await visitor.open("/done")).text
+
+
+async def test_R30_R34_whose_address_was_added_meanwhile_is_not_nudged_after_the_next_unlock(
+    visitor: Visitor, world: World
+) -> None:
+    world.nudge = "NO_EMAIL"
+    await reach_passcodes(visitor, world)
+    world.nudge = ""
+    await reach(visitor, world, Reason.FORGOTTEN)
+    await enter_right_code(visitor, world)
+    world.change(state=State.SUCCESS)
+    page = await visitor.open("/done")
+
+    assert "There is no email address on your profile" not in page.text
+    assert "We send an email to the address on your profile" in page.text
+
+
+async def test_R30_R34_whose_address_was_added_before_another_reason_was_chosen_is_not_nudged(
+    visitor: Visitor, world: World
+) -> None:
+    world.nudge = "NO_EMAIL"
+    await reach_passcodes(visitor, world)
+    world.nudge = ""
+    await visitor.open("/other-reason")
+    await visitor.submit("/other-reason", reason="FORGOTTEN")
+    await enter_right_code(visitor, world)
+    world.change(state=State.SUCCESS)
+    page = await visitor.open("/done")
+
+    assert "There is no email address on your profile" not in page.text
+    assert "We send an email to the address on your profile" in page.text
 
 
 async def test_R30_R34_the_nudge_names_the_ra_before_the_change(visitor: Visitor, world: World) -> None:
