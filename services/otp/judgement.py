@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.otp.domain import facts, spread
-from services.otp.domain.code import Bearer, Code, Finding, State, Use, compare
+from services.otp.domain.code import Bearer, Code, Finding, State, Use, compare, is_of
 from services.otp.domain.facts import Verdict
 from services.otp.domain.policy import Policy
 from services.otp.domain.tally import Ledger, enter_wrong, entries_left, repeated
@@ -37,6 +37,17 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What was typed in one attempt, without the digits."""
+
+    attempt_id: str
+    digests: Mapping[str, Sequence[bytes]]
+    """By code id, those that the digits can have as that code."""
+    digits_refs: Sequence[str]
+    """Those that a wrong entry with these digits can be kept under; the first is that of a new one."""
+
+
+@dataclass(frozen=True)
 class Judgement:
     """One entry before the codes and the ledger it is judged by, all read under the holder's lock."""
 
@@ -45,24 +56,27 @@ class Judgement:
     grant: Permission
     ledger: Ledger
     codes: Sequence[Code]
-    attempt_id: str
+    entry: Entry
     now: datetime
     network_ref: str = ""
 
     def repeated(self) -> Judged | None:
-        """Return the answer this attempt got before, if it spent anything."""
+        """Return the answer this attempt got before with the same digits, if it spent anything."""
+        entry, grant = self.entry, self.grant
         for code in self.codes:
             if (
                 code.use is not None
-                and code.use.attempt_id == self.attempt_id
-                and code.bearer == bearer_of(self.grant)
+                and code.use.attempt_id == entry.attempt_id
+                and code.bearer == bearer_of(grant)
+                and is_of(code, entry.digests)
             ):
                 return Judged(Verdict.RIGHT, self._left(code.use.issued_at), code.use)
-        wrong = repeated(self.ledger.tally(self.grant.card_ref), self.grant.session_id, self.attempt_id)
+        tally = self.ledger.tally(grant.card_ref)
+        wrong = repeated(tally, grant.session_id, entry.attempt_id, entry.digits_refs)
         return None if wrong is None else _wrong(wrong.entries_left)
 
-    async def judge(self, entry: Mapping[str, Sequence[bytes]], new_id: str) -> Judged:
-        """Judge the entry, given as digests by code id; store and tell what it changed.
+    async def judge(self, new_id: str) -> Judged:
+        """Judge the entry; store and tell what it changed.
 
         `new_id` names the grant if the entry is right. Raises GrantRefused where none could live.
         """
@@ -70,7 +84,7 @@ class Judgement:
         if left == 0:
             await tell_lock(self.work, self.grant, self.now)
             return Judged(Verdict.LOCKED_TO_RA, 0)
-        finding, code = compare(self.codes, entry, bearer_of(self.grant), self.now)
+        finding, code = compare(self.codes, self.entry.digests, bearer_of(self.grant), self.now)
         if code is not None and finding is Finding.RIGHT:
             return await self._spend(code, left, new_id)
         if code is not None and finding is Finding.WRONG:
@@ -78,7 +92,7 @@ class Judgement:
         return Judged(Verdict(finding.value), left)
 
     async def _spend(self, code: Code, left: int, jti: str) -> Judged:
-        use = Use(self.attempt_id, jti, self.now, min(self.now + GRANT_LIFE, self.grant.expires_at))
+        use = Use(self.entry.attempt_id, jti, self.now, min(self.now + GRANT_LIFE, self.grant.expires_at))
         if use.expires_at - self.now < SHORTEST_GRANT:
             raise GrantRefused
         await self.work.replace([replace(code, state=State.USED, use=use)])
@@ -86,9 +100,14 @@ class Judgement:
         return Judged(Verdict.RIGHT, left, use)
 
     async def _count(self, code: Code, entry_id: str) -> Judged:
-        grant, card_ref = self.grant, self.grant.card_ref
+        grant, card_ref, entry = self.grant, self.grant.card_ref, self.entry
         tally = enter_wrong(
-            self.ledger.tally(card_ref), grant.session_id, self.attempt_id, self.policy, self.now
+            self.ledger.tally(card_ref),
+            grant.session_id,
+            entry.attempt_id,
+            self.policy,
+            self.now,
+            entry.digits_refs[0],
         )
         await self.work.keep(grant.holder_ref, self.ledger.keep(card_ref, tally))
         answer = _wrong(tally.wrong[-1].entries_left)

@@ -133,6 +133,13 @@ class Digests(Protocol):
         """Return the digests that these digits can have as this code; none where its key is gone."""
         ...
 
+    def digits_refs(self, attempt_id: str, bearer: Bearer, digits: str) -> Sequence[str]:
+        """Return what may be kept in place of digits that were wrong in this attempt: the newest key's first.
+
+        Keyed: who has the database alone cannot try digits against it.
+        """
+        ...
+
     def network_ref(self, client_address: str) -> str:
         """Return what is kept in place of a browser's address; empty for an empty one."""
         ...

@@ -81,7 +81,13 @@ def row_of_ledger(ledger: Ledger) -> dict[str, Any]:
 
 def _tally_of(stored: Mapping[str, Any]) -> Tally:
     wrong = tuple(
-        WrongEntry(_instant(entry["at"]), entry["session"], entry["attempt"], entry["left"])
+        WrongEntry(
+            at=_instant(entry["at"]),
+            session_id=entry["session"],
+            attempt_id=entry["attempt"],
+            entries_left=entry["left"],
+            digits_ref=entry.get("digits", ""),  # rows of the version before have none
+        )
         for entry in stored["wrong"]
     )
     locked, cleared, cooled = (
@@ -94,14 +100,21 @@ def _tally_of(stored: Mapping[str, Any]) -> Tally:
 
 def _row_of_tally(tally: Tally) -> dict[str, Any]:
     return {
-        "wrong": [
-            {"at": e.at.isoformat(), "session": e.session_id, "attempt": e.attempt_id, "left": e.entries_left}
-            for e in tally.wrong
-        ],
+        "wrong": [_row_of_wrong(entry) for entry in tally.wrong],
         "locked_at": tally.locked_at and tally.locked_at.isoformat(),
         "cleared_at": tally.cleared_at and tally.cleared_at.isoformat(),
         "cooled_at": tally.cooled_at and tally.cooled_at.isoformat(),
         "clearing": tally.clearing,
+    }
+
+
+def _row_of_wrong(entry: WrongEntry) -> dict[str, Any]:
+    return {
+        "at": entry.at.isoformat(),
+        "session": entry.session_id,
+        "attempt": entry.attempt_id,
+        "left": entry.entries_left,
+        "digits": entry.digits_ref,
     }
 
 

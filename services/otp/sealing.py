@@ -14,6 +14,7 @@ from services.otp.domain.code import Bearer, Code, Particulars
 from services.runtime import hpke
 
 CONTEXT = "smartcard-unlock/code/mac/v1"
+ENTRY_CONTEXT = "smartcard-unlock/code/entry/v1"
 NAME_CONTEXT = "smartcard-unlock/code/key-id/v1"
 NETWORK_CONTEXT = "smartcard-unlock/code/network/v1"
 
@@ -38,8 +39,11 @@ class CodeKey:
 
     def digest(self, code_id: str, bearer: Bearer, digits: str) -> bytes:
         """Return the digest of digits as this code of this session, holder, card and purpose."""
-        bound = (bearer.session_id, bearer.holder_ref, bearer.card_ref, bearer.purpose)
-        return self._mac(CONTEXT, code_id, *bound, digits)
+        return self._mac(CONTEXT, code_id, *_bound(bearer), digits)
+
+    def digits_ref(self, attempt_id: str, bearer: Bearer, digits: str) -> str:
+        """Return what is kept in place of digits that were wrong, of this attempt alone."""
+        return self._mac(ENTRY_CONTEXT, attempt_id, *_bound(bearer), digits)[:16].hex()
 
     def network_ref(self, client_address: str) -> str:
         """Return what is kept in place of a browser's address; empty for an empty one."""
@@ -48,6 +52,10 @@ class CodeKey:
     def _mac(self, *parts: str) -> bytes:
         message = b"".join(len(part).to_bytes(2, "big") + part for part in map(str.encode, parts))
         return hmac.digest(self._key, message, hashlib.sha256)
+
+
+def _bound(bearer: Bearer) -> tuple[str, str, str, str]:
+    return bearer.session_id, bearer.holder_ref, bearer.card_ref, bearer.purpose
 
 
 class CodeKeys:
@@ -81,6 +89,10 @@ class CodeKeys:
         named = [self._known[code.key_id]] if code.key_id in self._known else []
         keys = named if code.key_id else list(self._known.values())
         return [key.digest(code.code_id, bearer, digits) for key in keys]
+
+    def digits_refs(self, attempt_id: str, bearer: Bearer, digits: str) -> Sequence[str]:
+        """Return what may be kept in place of digits that were wrong: the newest key's first."""
+        return [key.digits_ref(attempt_id, bearer, digits) for key in self._known.values()]
 
     def network_ref(self, client_address: str) -> str:
         """Return what is kept in place of a browser's address: a new key counts networks anew."""

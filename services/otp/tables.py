@@ -44,7 +44,9 @@ ledgers = Table(
     Column("cards", JSON, nullable=False),
     Column("organisation", String(16), nullable=False, server_default=""),
 )
-"""Wrong entries and locks of a holder by card; at most a year's, which the limits keep short."""
+"""Wrong entries and locks of a holder by card; at most a year's, which the limits keep short.
+
+Of what was typed a digest, keyed as those of codes are."""
 
 ended_locks = Table(
     "ended_locks",

@@ -1,7 +1,8 @@
 """What otp can be asked and told: issue, status, redeem, delivery, and the sweep of old codes.
 
-Every changing call is idempotent by its attempt: the same attempt gets the same answer. What
-was refused is not remembered, so a new attempt is judged anew.
+Every changing call is idempotent by its attempt: the same attempt gets the same answer, where a code is
+entered only with the same digits: others are an entry of their own. What was refused is not remembered, so a
+new attempt is judged anew.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from services.otp.domain.status import Status, same_session, status
 from services.otp.domain.tally import Ledger, entries_left
 from services.otp.judgement import (
     LOCKED_TO_RA,
+    Entry,
     Judgement,
     Permission,
     bearer_of,
@@ -173,6 +175,7 @@ class OneTimeCodes:
     async def redeem(self, token: str, typed: str, attempt_id: str, client_address: str = "") -> Redemption:
         """Judge one entry, store it and tell of it, all or nothing.
 
+        The same attempt with the same digits is one entry, and gets the same answer again.
         Raises GrantRefused, also for a grant too near its end for what it earns to live.
         """
         grant = self._holder(token)
@@ -186,13 +189,21 @@ class OneTimeCodes:
             _check_owner(codes, bearer)
             now = self._parts.clock.now()
             network_ref = self._parts.digests.network_ref(client_address)
-            judgement = Judgement(work, self._policy, grant, ledger, codes, attempt_id, now, network_ref)
+            entry = self._entry(attempt_id, codes, bearer, digits)
+            judgement = Judgement(work, self._policy, grant, ledger, codes, entry, now, network_ref)
             judged = judgement.repeated()
             if judged is None:
-                entry = {code.code_id: self._parts.digests.digests(code, bearer, digits) for code in codes}
-                judged = await judgement.judge(entry, new_id=self._parts.randomness.uuid7())
+                judged = await judgement.judge(new_id=self._parts.randomness.uuid7())
         token = "" if judged.use is None else self._parts.signer.sign(self._use.earned(grant, judged.use))
         return Redemption(judged.verdict, judged.entries_left, token)
+
+    def _entry(self, attempt_id: str, codes: Sequence[Code], bearer: Bearer, digits: str) -> Entry:
+        known = self._parts.digests
+        return Entry(
+            attempt_id=attempt_id,
+            digests={code.code_id: known.digests(code, bearer, digits) for code in codes},
+            digits_refs=known.digits_refs(attempt_id, bearer, digits),
+        )
 
     async def _malformed(self, bearer: Bearer) -> Redemption:
         async with self._parts.store.read() as view:

@@ -472,7 +472,7 @@ class Codes(Protocol):
         ...
 
     async def redeem_code(self, grant: str, typed: str, attempt_id: str, client_address: str) -> Redemption:
-        """Judge one entry; a new attempt spends one of three."""
+        """Judge one entry; a wrong one spends one of three, once for the same attempt and digits."""
         ...
 
 

@@ -454,9 +454,10 @@ class FakeOtp:
     async def redeem_code(self, grant: str, typed: str, attempt_id: str, client_address: str) -> Redemption:
         world = self._world
         world.called("redeem_code", (attempt_id, typed))
-        if attempt_id not in world.attempts:
-            world.attempts[attempt_id] = self._judge(typed)
-        return world.attempts[attempt_id]  # type: ignore[return-value]
+        entry = f"{attempt_id} {typed}"
+        if entry not in world.attempts:
+            world.attempts[entry] = self._judge(typed)
+        return world.attempts[entry]  # type: ignore[return-value]
 
     async def locks(self, profile_grant: str, holder_ref: str) -> Locks:
         self._world.called("locks", (profile_grant, holder_ref))

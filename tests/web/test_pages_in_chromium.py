@@ -183,6 +183,20 @@ def test_the_error_summary_has_the_focus_after_a_wrong_code(page: Page, site: Si
     expect(page).to_have_title(re.compile("^Error: "))
 
 
+def test_I9_a_second_tab_is_judged_by_its_own_digits(page: Page, site: Site) -> None:
+    reach_code(page, site)
+    second = page.context.new_page()
+    second.goto(f"{site.origin}/code")
+    page.get_by_label("Security code").fill(WRONG_CODE)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator(".nhsuk-error-summary")).to_contain_text("You have 2 tries left")
+    second.get_by_label("Security code").fill(RIGHT_CODE)
+    second.get_by_role("button", name="Continue").click()
+    second.wait_for_url("**/passcode")
+
+    assert site.world.entries_left == 2
+
+
 def test_the_mails_state_is_told_while_the_page_is_open(page: Page, site: Site) -> None:
     reach_code(page, site)
     expect(page.get_by_role("status")).to_contain_text("has not accepted it yet")

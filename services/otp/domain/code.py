@@ -118,7 +118,7 @@ def compare(
     is gone, for nobody may lose a try over it. An older code answers SUPERSEDED while a newer one lives,
     and costs nothing.
     """
-    matching = {code.code_id for code in codes if _any_equal(code.digest, entry[code.code_id])}
+    matching = {code.code_id for code in codes if is_of(code, entry)}
     live = next((code for code in codes if code.live(now) and code.bearer == bearer), None)
     if live is None or not entry[live.code_id]:
         return Finding.DEAD, None
@@ -127,9 +127,12 @@ def compare(
     return (Finding.SUPERSEDED if matching else Finding.WRONG), live
 
 
-def _any_equal(digest: bytes, candidates: Sequence[bytes]) -> bool:
-    """Compare with all of them, each in constant time, so that no time tells which key it was."""
-    return sum(hmac.compare_digest(digest, candidate) for candidate in candidates) > 0
+def is_of(code: Code, entry: Mapping[str, Sequence[bytes]]) -> bool:
+    """Tell whether an entry, as `compare` takes it, has the digits of this code, whatever became of it.
+
+    Compares with all digests, each in constant time, so that no time tells which key it was.
+    """
+    return sum(hmac.compare_digest(code.digest, candidate) for candidate in entry[code.code_id]) > 0
 
 
 def digits_of(typed: str, count: int) -> str | None:

@@ -4,7 +4,7 @@ Counted per (holder, card): locking a stolen card must not lock the holder's oth
 Nothing is forgotten by a clearing but the day's count; the year's count stays (quality S3).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -20,12 +20,14 @@ GRANTED_BY_CLEARING = 3
 
 @dataclass(frozen=True)
 class WrongEntry:
-    """One wrong entry; the attempt is kept so that its repeat costs nothing."""
+    """One wrong entry; attempt and digits are known again, so that its repeat costs nothing."""
 
     at: datetime
     session_id: str
     attempt_id: str
     entries_left: int
+    digits_ref: str = ""
+    """Keyed digest of the digits; empty where they were not told, and in rows of the version before."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,16 @@ class Ledger:
         return replace(self, cards={**self.cards, card_ref: tally})
 
 
-def repeated(tally: Tally, session_id: str, attempt_id: str) -> WrongEntry | None:
-    """Return the entry this attempt already was, if it was a wrong one."""
-    return next((e for e in tally.wrong if (e.session_id, e.attempt_id) == (session_id, attempt_id)), None)
+def repeated(
+    tally: Tally, session_id: str, attempt_id: str, digits_refs: Sequence[str] = ()
+) -> WrongEntry | None:
+    """Return the wrong entry that this attempt already was with these digits.
+
+    `digits_refs`: what may stand for the digits, one a key. Other digits are an entry of their own.
+    """
+    known = ("", *digits_refs)
+    same = (e for e in tally.wrong if (e.session_id, e.attempt_id) == (session_id, attempt_id))
+    return next((entry for entry in same if entry.digits_ref in known), None)
 
 
 def entries_left(tally: Tally, session_id: str, policy: Policy, now: datetime) -> int:
@@ -95,13 +104,15 @@ def entries_left(tally: Tally, session_id: str, policy: Policy, now: datetime) -
     return max(min(left, _left_in_year(tally, policy, now)), 0)
 
 
-def enter_wrong(tally: Tally, session_id: str, attempt_id: str, policy: Policy, now: datetime) -> Tally:
+def enter_wrong(
+    tally: Tally, session_id: str, attempt_id: str, policy: Policy, now: datetime, digits_ref: str = ""
+) -> Tally:
     """Return the tally with one more wrong entry, locked where that was the last one."""
     left = entries_left(tally, session_id, policy, now) - 1
     recent = tuple(entry for entry in tally.wrong if entry.at > now - YEAR)
     return replace(
         tally,
-        wrong=(*recent, WrongEntry(now, session_id, attempt_id, left)),
+        wrong=(*recent, WrongEntry(now, session_id, attempt_id, left, digits_ref)),
         locked_at=now if left <= 0 else None,
         cooled_at=_cooled_at(tally, policy, now),
     )

@@ -69,7 +69,8 @@ async def get_code(caller: OfSession) -> Code:
 async def enter_code(caller: OfSession, asked: CodeEntry) -> Session:
     """Have one entry judged; a right one opens the way to a new passcode.
 
-    A wrong one is refused with `CODE_WRONG` and `entries_left`; the third with `LOCKED_TO_RA`.
+    A wrong one is refused with `CODE_WRONG` and `entries_left`; the third with `LOCKED_TO_RA`. The same
+    attempt with other digits is an entry of its own.
     """
     _, holder = await _before_code(caller)
     typed = entries.one_time_code(asked.code)

@@ -42,7 +42,11 @@ def delivery_of(visit: Visit, status: CodeStatus) -> dict[str, Any]:
 
 
 async def enter_code(visit: Visit) -> Response:
-    """Have one entry judged; a right one opens the way to a new passcode."""
+    """Have one entry judged; a right one opens the way to a new passcode.
+
+    The attempt is the journey's, so that a right code whose answer was lost may be typed on a page opened
+    anew. Tabs share it: otp judges each by its own digits.
+    """
     view = await session_at(visit, CODE)
     holder = await holder_of(visit, view)
     typed = entries.one_time_code(visit.form.get("code", ""))

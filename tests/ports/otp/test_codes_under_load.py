@@ -36,15 +36,23 @@ async def replicas(world: World) -> AsyncIterator[list[OneTimeCodes]]:
 
 
 async def redeem_at_once(world: World, replicas: Replicas, typed: str) -> list[Redemption]:
-    async def one(number: int) -> Redemption:
-        replica, attempt = replicas[number % 2], world.attempt()
+    return await entries_at_once(world, replicas, [(typed, world.attempt()) for _ in range(PARALLEL)])
+
+
+async def entries_at_once(
+    world: World, replicas: Replicas, entries: list[tuple[str, str]]
+) -> list[Redemption]:
+    """Redeem all of them at once: what was typed, and the attempt that it was typed in."""
+
+    async def one(number: int, typed: str, attempt: str) -> Redemption:
+        replica = replicas[number % 2]
         # As the server does: a waiting row is no answer.
         answer: Redemption = await again_while_faults_pass(
             lambda: replica.redeem(world.grant(), typed, attempt)
         )
         return answer
 
-    return await asyncio.gather(*(one(number) for number in range(PARALLEL)))
+    return await asyncio.gather(*(one(number, *entry) for number, entry in enumerate(entries)))
 
 
 async def test_F11_I1_200_parallel_redeems_of_the_right_code_earn_one_grant(
@@ -67,6 +75,34 @@ async def test_F11_I9_200_parallel_wrong_entries_count_three(world: World, repli
     assert lefts == {(Verdict.WRONG, 2): 1, (Verdict.WRONG, 1): 1, (Verdict.LOCKED_TO_RA, 0): PARALLEL - 2}
     assert len(await world.told(otp_events_pb2.CodeEntered)) == 3
     assert len(await world.told(common_pb2.SessionOutcome)) == 1
+
+
+async def test_F11_I9_200_parallel_guesses_under_one_attempt_count_three(
+    world: World, replicas: Replicas
+) -> None:
+    await world.issue()
+    right, attempt = await world.code(), world.attempt()
+    guesses = [digits for digits in map("{:08d}".format, range(PARALLEL + 1)) if digits != right]
+
+    answers = await entries_at_once(world, replicas, [(typed, attempt) for typed in guesses[:PARALLEL]])
+
+    lefts = Counter((answer.verdict, answer.entries_left) for answer in answers)
+    assert lefts == {(Verdict.WRONG, 2): 1, (Verdict.WRONG, 1): 1, (Verdict.LOCKED_TO_RA, 0): PARALLEL - 2}
+    assert len(await world.told(otp_events_pb2.CodeEntered)) == 3
+
+
+async def test_F11_I9_200_parallel_repeats_of_two_entries_under_one_attempt_count_two(
+    world: World, replicas: Replicas
+) -> None:
+    await world.issue()
+    right, attempt = await world.code(), world.attempt()
+    two = [digits for digits in map("{:08d}".format, range(3)) if digits != right][:2]
+
+    answers = await entries_at_once(world, replicas, [(typed, attempt) for typed in two * (PARALLEL // 2)])
+
+    lefts = Counter((answer.verdict, answer.entries_left) for answer in answers)
+    assert lefts == {(Verdict.WRONG, 2): PARALLEL // 2, (Verdict.WRONG, 1): PARALLEL // 2}
+    assert len(await world.told(otp_events_pb2.CodeEntered)) == 2
 
 
 async def test_I10_parallel_issues_make_one_code_and_one_mail(world: World, replicas: Replicas) -> None:
@@ -128,12 +164,15 @@ async def test_P4_the_count_sees_a_wrong_entry_too(world: World) -> None:
 async def test_S8_at_rest_there_is_a_keyed_digest_and_no_digits(world: World) -> None:
     await world.issue()
     code = await world.code()
-    await world.redeem(await world.wrong())
+    wrong = next(digits for digits in ("48151623", "31622776") if digits != code)
+    await world.redeem(wrong)
 
     dump = await dumped(world)
 
     assert code not in dump
     assert code.encode().hex() not in dump
+    assert wrong not in dump
+    assert wrong.encode().hex() not in dump
 
 
 async def test_limits_of_a_deployment_are_taken(world: World) -> None:

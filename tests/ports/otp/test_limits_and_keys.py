@@ -149,6 +149,18 @@ async def test_F22_a_code_lives_through_each_step_of_a_rotation(world: World, st
         assert (await judge.redeem(grant, await world.code(), world.attempt())).verdict is Verdict.RIGHT
 
 
+@pytest.mark.parametrize("first", ["the replica before", "the replica after"])
+async def test_F22_a_wrong_entry_sent_twice_is_one_in_a_rotation(world: World, first: str) -> None:
+    replicas = [world.service(code_keys=keys) for keys in (CodeKeys(OLD, NEW), CodeKeys(NEW, OLD))]
+    ordered = replicas if first == "the replica before" else replicas[::-1]
+    await replicas[0].issue(world.grant(), world.attempt())
+    grant, wrong, attempt = world.grant(), await world.wrong(), world.attempt()
+
+    lefts = [(await replica.redeem(grant, wrong, attempt)).entries_left for replica in ordered]
+
+    assert lefts == [2, 2]
+
+
 async def test_F22_after_one_lifetime_the_last_key_may_go(world: World) -> None:
     rotated = world.service(code_keys=CodeKeys(NEW, OLD))
     await world.service(code_keys=CodeKeys(OLD, NEW)).issue(world.grant(), world.attempt())

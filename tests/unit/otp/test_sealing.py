@@ -50,6 +50,38 @@ def test_the_digest_is_hmac_sha256_over_its_parts_with_their_lengths() -> None:
     assert KEY.digest("code", BEARER, "12345678") == hmac.new(b"k" * 32, message, hashlib.sha256).digest()
 
 
+@pytest.mark.parametrize(
+    ("attempt_id", "bearer", "digits"),
+    [
+        ("other", BEARER, "12345678"),
+        ("attempt", replace(BEARER, session_id="other"), "12345678"),
+        ("attempt", replace(BEARER, holder_ref="other"), "12345678"),
+        ("attempt", replace(BEARER, card_ref="other"), "12345678"),
+        ("attempt", replace(BEARER, purpose="REGISTER"), "12345678"),
+        ("attempt", BEARER, "12345679"),
+    ],
+)
+def test_S7_what_is_kept_of_wrong_digits_is_of_one_attempt_session_holder_card_and_purpose(
+    attempt_id: str, bearer: Bearer, digits: str
+) -> None:
+    assert KEY.digits_ref(attempt_id, bearer, digits) != KEY.digits_ref("attempt", BEARER, "12345678")
+
+
+def test_S8_what_is_kept_of_wrong_digits_is_keyed_and_no_digest_of_a_code() -> None:
+    kept = KEY.digits_ref("attempt", BEARER, "12345678")
+
+    assert kept == KEY.digits_ref("attempt", BEARER, "12345678")
+    assert kept != CodeKey(b"l" * 32).digits_ref("attempt", BEARER, "12345678")
+    assert not KEY.digest("attempt", BEARER, "12345678").hex().startswith(kept)
+
+
+def test_F22_wrong_digits_are_known_again_by_either_key_and_kept_by_the_newest() -> None:
+    old, new = CodeKey(b"o" * 32), CodeKey(b"n" * 32)
+    refs = [key.digits_ref("attempt", BEARER, "12345678") for key in (new, old)]
+
+    assert CodeKeys(new, old).digits_refs("attempt", BEARER, "12345678") == refs
+
+
 def under(key: CodeKey, key_id: str | None = None) -> Code:
     """A code as it was stored while that key issued."""
     named = key.key_id if key_id is None else key_id

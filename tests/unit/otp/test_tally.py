@@ -116,6 +116,21 @@ def test_I9_an_attempt_is_found_again_only_in_its_own_session() -> None:
     assert repeated(tally, "two", "attempt") is None
 
 
+def test_I9_an_attempt_is_found_again_only_with_its_own_digits() -> None:
+    tally = enter_wrong(Tally(), "one", "attempt", POLICY, NOON, "digits")
+    tally = enter_wrong(tally, "one", "attempt", POLICY, NOON, "other digits")
+
+    assert repeated(tally, "one", "attempt", ["new key", "digits"]) == tally.wrong[0]
+    assert repeated(tally, "one", "attempt", ["other digits"]) == tally.wrong[1]
+    assert repeated(tally, "one", "attempt", ["none of them"]) is None
+
+
+def test_an_entry_from_before_digits_were_compared_is_found_by_its_attempt() -> None:
+    tally = enter_wrong(Tally(), "one", "attempt", POLICY, NOON)
+
+    assert repeated(tally, "one", "attempt", ["digits"]) == tally.wrong[0]
+
+
 def test_entries_older_than_a_year_are_dropped() -> None:
     tally = wrong(wrong(Tally(), NOON, session="old"), NOON + 365 * DAY, session="new")
 

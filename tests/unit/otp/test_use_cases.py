@@ -125,6 +125,61 @@ async def test_I9_the_same_wrong_attempt_is_counted_once(world: World) -> None:
     assert len(await world.told(otp_events_pb2.CodeEntered)) == 1
 
 
+async def test_I9_other_digits_are_an_entry_of_their_own_also_under_the_same_attempt(world: World) -> None:
+    await world.issue()
+    grant, attempt, right = world.grant(), world.attempt(), await world.code()
+    wrong, other = [digits for digits in map("{:08d}".format, range(3)) if digits != right][:2]
+
+    answers = [await world.codes.redeem(grant, typed, attempt) for typed in (wrong, other, wrong, other)]
+
+    assert [(a.verdict, a.entries_left) for a in answers] == [(Verdict.WRONG, left) for left in (2, 1, 2, 1)]
+    assert len(await world.told(otp_events_pb2.CodeEntered)) == 2
+
+
+async def test_the_right_digits_are_right_also_where_their_attempt_was_wrong_before(world: World) -> None:
+    await world.issue()
+    grant, attempt, right = world.grant(), world.attempt(), await world.code()
+    await world.codes.redeem(grant, await world.wrong(), attempt)
+
+    answers = [await world.codes.redeem(grant, typed, attempt) for typed in (right, right)]
+
+    assert [answer.verdict for answer in answers] == [Verdict.RIGHT] * 2
+    assert len({answer.grant for answer in answers}) == 1
+
+
+async def test_I1_the_attempt_that_used_a_code_earns_nothing_with_other_digits(world: World) -> None:
+    await world.issue()
+    attempt = world.attempt()
+    await world.codes.redeem(world.grant(), await world.code(), attempt)
+
+    answer = await world.codes.redeem(world.grant(), await world.wrong(), attempt)
+
+    assert (answer.verdict, answer.grant) == (Verdict.DEAD, "")
+
+
+async def test_R48_one_attempt_with_many_digits_spends_three_entries_and_then_the_lock(world: World) -> None:
+    await world.issue()
+    grant, attempt, right = world.grant(), world.attempt(), await world.code()
+    guesses = [digits for digits in map("{:08d}".format, range(5)) if digits != right][:3]
+
+    lefts = [(await world.codes.redeem(grant, typed, attempt)).entries_left for typed in (*guesses, right)]
+
+    assert lefts == [2, 1, 0, 0]
+    assert (await world.codes.redeem(grant, right, attempt)).verdict is Verdict.LOCKED_TO_RA
+
+
+async def test_spaces_make_no_other_digits(world: World) -> None:
+    await world.issue()
+    grant, attempt, wrong = world.grant(), world.attempt(), await world.wrong()
+
+    lefts = [
+        (await world.codes.redeem(grant, typed, attempt)).entries_left
+        for typed in (wrong, f"{wrong[:4]} {wrong[4:]}")
+    ]
+
+    assert lefts == [2, 2]
+
+
 async def test_the_locking_attempt_repeats_its_answer(world: World) -> None:
     await world.issue()
     wrong = await world.wrong()

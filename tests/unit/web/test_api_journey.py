@@ -198,6 +198,19 @@ async def test_I9_the_same_attempt_spends_one_entry(front_end: FrontEnd, world: 
     assert left == [2, 2, 2]
 
 
+async def test_I9_the_same_attempt_with_other_digits_is_judged_by_them(
+    front_end: FrontEnd, world: World
+) -> None:
+    await front_end.reach_card(world)
+    await front_end.post("/session/code-requests", {"words_match": True})
+    same = attempt()
+    wrong = await front_end.post("/session/code-entries", {"code": WRONG_CODE, "attempt_id": same})
+    right = await front_end.post("/session/code-entries", {"code": RIGHT_CODE, "attempt_id": same})
+
+    assert refused(wrong) == (409, "CODE_WRONG")
+    assert (right.status_code, right.json()["step"]) == (200, "PASSCODE")
+
+
 async def test_what_cannot_be_a_code_spends_no_entry(front_end: FrontEnd, world: World) -> None:
     await front_end.reach_card(world)
 

@@ -87,7 +87,8 @@ class OtpServiceServicer:
     def RedeemCode(self, request, context):
         """Judges one entry of a code. A wrong entry is an answer, not an error.
 
-        Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+        Callers: web. Idempotent by attempt_id and digits: the same attempt with other digits is an entry of its
+        own. Each wrong entry spends one of three.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -29,7 +29,8 @@ class OtpServiceStub:
     RedeemCode: _aio.UnaryUnaryMultiCallable[_otp_pb2.RedeemCodeRequest, _otp_pb2.RedeemCodeResponse]
     """Judges one entry of a code. A wrong entry is an answer, not an error.
 
-    Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+    Callers: web. Idempotent by attempt_id and digits: the same attempt with other digits is an entry of its
+    own. Each wrong entry spends one of three.
     """
     ListLocks: _aio.UnaryUnaryMultiCallable[_otp_pb2.ListLocksRequest, _otp_pb2.ListLocksResponse]
     """Lists which cards of a holder are LOCKED_TO_RA, and the locks that RAs ended. A holder of another organisation,
@@ -77,7 +78,8 @@ class OtpServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_otp_pb2.RedeemCodeResponse]:
         """Judges one entry of a code. A wrong entry is an answer, not an error.
 
-        Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+        Callers: web. Idempotent by attempt_id and digits: the same attempt with other digits is an entry of its
+        own. Each wrong entry spends one of three.
         """
 
     @_abc_1.abstractmethod

@@ -79,7 +79,7 @@ class RegistrationCodeServiceServicer:
     def RedeemRegistrationCode(self, request, context):
         """Judges one entry of a code. A wrong entry is an answer, not an error.
 
-        Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+        Callers: web. Idempotent by attempt_id and digits, as RedeemCode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -31,7 +31,7 @@ class RegistrationCodeServiceStub:
     RedeemRegistrationCode: _aio.UnaryUnaryMultiCallable[_registration_codes_pb2.RedeemRegistrationCodeRequest, _registration_codes_pb2.RedeemRegistrationCodeResponse]
     """Judges one entry of a code. A wrong entry is an answer, not an error.
 
-    Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+    Callers: web. Idempotent by attempt_id and digits, as RedeemCode.
     """
 
 class RegistrationCodeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -69,7 +69,7 @@ class RegistrationCodeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_registration_codes_pb2.RedeemRegistrationCodeResponse]:
         """Judges one entry of a code. A wrong entry is an answer, not an error.
 
-        Callers: web. Idempotent by attempt_id; a new attempt_id spends one of three entries.
+        Callers: web. Idempotent by attempt_id and digits, as RedeemCode.
         """
 
 def add_RegistrationCodeServiceServicer_to_server(servicer: RegistrationCodeServiceServicer, server: _aio.Server) -> None: ...
