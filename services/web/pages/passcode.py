@@ -17,6 +17,8 @@ TOLD_BY_THE_PAGE = frozenset({"NO_CARD", "LAST_TRY", "CARD_LOCKED"})
 async def show_passcode(visit: Visit) -> Response:
     """Ask for the new passcode, or say where it is typed; tell why the last one did not take."""
     view = await session_at(visit, PASSCODE)
+    if view.in_person and visit.journey.profile_grant:  # the answer to the RA's word was lost
+        visit.step_up(profile_grant="")
     agent_key = urlsafe_b64encode(view.agent_public_key).rstrip(b"=").decode()
     attempt_id = visit.house.randomness.uuid7()
     time_left = texts.minutes(view.deadline - visit.now())

@@ -64,6 +64,19 @@ async def test_R36_whoever_types_the_passcode_has_no_sign_in_of_an_ra(visitor: V
     assert (await visitor.open("/profile/contact")).url.path == "/passcode"
 
 
+async def test_R36_the_ra_is_signed_out_too_where_the_answer_to_their_word_was_lost(
+    visitor: Visitor, world: World
+) -> None:
+    await reach_vouch(visitor, world)
+    world.failure["authorise"] = errors.unavailable()
+    await vouch(visitor)
+    assert visitor.error_code() == "SERVICE_UNAVAILABLE"
+    world.change(state=State.AUTHORISED)
+    assert (await visitor.open(VOUCH)).url.path == "/passcode"
+
+    assert (await visitor.open("/ra")).url.path == "/sign-in"
+
+
 async def test_R36_the_last_page_names_the_vouch_and_the_lock_that_stays(
     visitor: Visitor, world: World
 ) -> None:
