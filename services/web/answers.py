@@ -69,7 +69,7 @@ async def check_form(visit: Visit, *, knows_browser: bool) -> None:
         raise Stop("SESSION_EXPIRED", status=403)
     token = visit.form.get("csrf", "")
     if same_token(visit.journey.spent_csrf, token) and request.url.path in PATHS:
-        raise Elsewhere(request.url.path)
+        raise Elsewhere(visit.journey.after(request.url.path))
     if not same_token(visit.journey.csrf, token):
         raise Stop("REQUEST_REFUSED", status=403)
 

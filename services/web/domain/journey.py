@@ -74,6 +74,8 @@ class Journey:
     """The page that whoever signs in wants; empty: My profile."""
     vouch_code: str = field(default="", repr=False)
     """Of the person whom whoever is signed in is about to vouch for. A secret: in no address and no page."""
+    registered: bool = False
+    """The code of a registration was right: it is complete."""
     spent_csrf: str = ""
     """The form token before the last step up: it leads to the page that is open now, and does nothing."""
 
@@ -91,6 +93,15 @@ class Journey:
     def over(self, now: datetime) -> bool:
         """True from the instant the journey ends."""
         return now >= self.ends_at
+
+    def after(self, path: str) -> str:
+        """Return where a form leads that is sent again once its step was taken: on, and nothing is repeated.
+
+        Whoever has begun a session is not asked to begin it again: the program's code is spent by then.
+        """
+        if path in BEGINNINGS and self.session_id:
+            return CARD
+        return START if path == SIGN_OUT else path
 
     def closing(self, path: str) -> "Closing | None":
         """Return when the work on this page ends by itself; None where nothing would be lost."""
@@ -111,10 +122,12 @@ class Closing:
     """Of a sign-in, else of an unlock session."""
 
 
-START, CARD, ADDRESS, CODE, PASSCODE = "/", "/card", "/address", "/code", "/passcode"
+START, CHOOSE_REASON, PAIR = "/", "/reason", "/pair"
+CARD, ADDRESS, CODE, PASSCODE = "/card", "/address", "/code", "/passcode"
 NO_MAILBOX = "/no-mailbox"
 OTHER_REASON, CHANGE, LAST_TRY = "/other-reason", "/change", "/last-try"
 SIGN_IN, SIGN_IN_WORDS, SIGN_IN_PASSCODE = "/sign-in", "/sign-in/words", "/sign-in/passcode"
+SIGN_OUT = "/sign-out"
 PROFILE, CONTACT, CONTACT_UPDATED = "/profile", "/profile/contact", "/profile/updated"
 QUESTIONS = "/questions"
 REGISTER, REGISTER_EMAIL = "/profile/questions", "/profile/questions/email"
@@ -124,6 +137,8 @@ COLLEAGUE, COLLEAGUE_PERSON = "/vouch", "/vouch/person"
 RA_DESK, IN_PERSON, VOUCH = "/ra", "/ra/in-person", "/ra/in-person/vouch"
 WORKING, DONE, UNKNOWN, STOPPED = "/working", "/done", "/unknown", "/stopped"
 
+BEGINNINGS = frozenset({CHOOSE_REASON, PAIR, SIGN_IN, IN_PERSON})
+"""Pages whose form claims a session."""
 UNLOCKING = frozenset({
     CARD, OTHER_REASON, CHANGE, LAST_TRY, ADDRESS, NO_MAILBOX, CODE, QUESTIONS, PASSCODE,
     SIGN_IN_WORDS, SIGN_IN_PASSCODE, ASK_COLLEAGUES, COLLEAGUES_CODE, VOUCH,

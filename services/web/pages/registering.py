@@ -50,8 +50,9 @@ async def set_answers(visit: Visit) -> Response:
 
 
 def _signed_in(visit: Visit) -> str:
+    """Return the grant of whoever is signed in; leads to the code where it is awaited already."""
     if not visit.journey.profile_grant:
-        raise Elsewhere(SIGN_IN)
+        raise Elsewhere(REGISTER_CODE if visit.journey.registration_grant else SIGN_IN)
     return visit.journey.profile_grant
 
 
@@ -90,7 +91,7 @@ def _choose(visit: Visit, view: SessionView, offered: Offered, codes: dict[str, 
 
 async def show_email(visit: Visit) -> Response:
     """Offer the address to be confirmed or overwritten. R42."""
-    view = await attended(visit)
+    view, _ = await attended(visit), _signed_in(visit)
     profile = await own_profile(visit)
     return visit.page("register/email.jinja", address=profile.address, code="", error="", since=view.version)
 
@@ -103,7 +104,9 @@ async def confirm_email(visit: Visit) -> Response:
     if isinstance(answer, Refused):
         return _not_confirmed(visit, view, answer, typed)
     await _send(visit, view, answer.grant)
-    visit.step_up(registration_grant=answer.grant, mailbox=answer.masked_address, profile_grant="")
+    visit.step_up(
+        registration_grant=answer.grant, mailbox=answer.masked_address, profile_grant="", registered=False
+    )
     return visit.move(REGISTER_CODE)
 
 
@@ -131,8 +134,12 @@ async def _until_over(visit: Visit, asking: Awaitable[A]) -> A:
     except errors.ServiceError as error:
         if error.code != "GRANT_REFUSED":
             raise
-        visit.step_up(registration_grant="", mailbox="")
+        _forget(visit)
         raise Stop("REGISTRATION_OVER") from error
+
+
+def _forget(visit: Visit, *, registered: bool = False) -> None:
+    visit.step_up(registration_grant="", mailbox="", registered=registered)
 
 
 async def send_again(visit: Visit) -> Response:
@@ -146,7 +153,7 @@ async def send_again(visit: Visit) -> Response:
 def awaited(visit: Visit) -> str:
     """Return the grant of the registration whose code is awaited; leads back where there is none."""
     if not visit.journey.registration_grant:
-        raise Elsewhere(REGISTER)
+        raise Elsewhere(REGISTERED if visit.journey.registered else REGISTER)
     return visit.journey.registration_grant
 
 
@@ -155,6 +162,7 @@ async def status_of(visit: Visit) -> CodeStatus:
     asking = visit.peers.registration_codes.code_status(awaited(visit))
     status = await _until_over(visit, asking)
     if status is None:
+        _forget(visit)
         raise Elsewhere(REGISTER_EMAIL)
     if status.entries_left == 0:
         raise Stop("LOCKED_TO_RA")
@@ -190,7 +198,7 @@ async def enter_code(visit: Visit) -> Response:
 
 async def _complete(visit: Visit, mailbox_grant: str) -> Response:
     refused = await visit.peers.registration.complete(mailbox_grant)
-    visit.step_up(registration_grant="", mailbox="")
+    _forget(visit, registered=refused is None)
     if refused:
         raise Stop(refused.code, refused.registration_authority)
     return visit.move(REGISTERED)

@@ -77,6 +77,18 @@ async def test_R36_the_ra_is_signed_out_too_where_the_answer_to_their_word_was_l
     assert (await visitor.open("/ra")).url.path == "/sign-in"
 
 
+async def test_R36_a_form_sent_again_while_the_next_page_is_on_its_way_leads_on(
+    visitor: Visitor, world: World
+) -> None:
+    await reach_form(visitor, world)
+    form = visitor.page.text
+    for _ in range(2):
+        await visitor.submit(BEGIN, page=form, reason="LOCKED", pairing_code=PAIRING_CODE)
+        world.change(state=State.ATTACHED)
+
+    assert visitor.at() == "/card"
+
+
 async def test_R36_the_last_page_names_the_vouch_and_the_lock_that_stays(
     visitor: Visitor, world: World
 ) -> None:

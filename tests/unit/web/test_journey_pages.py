@@ -12,6 +12,7 @@ from services.web.ports import Asked, Delivery, Reader, Redemption, Refused, Ver
 from tests.fakes.clock import FakeClock
 from tests.fakes.web_peers import (
     ADDRESS_TOKEN,
+    PAIRING_CODE,
     RA,
     RIGHT_CODE,
     WRONG_CODE,
@@ -452,6 +453,32 @@ async def test_a_right_code_sent_twice_leads_on(visitor: Visitor, world: World) 
 
     assert visitor.at() == "/passcode"
     assert world.names().count("redeem_code") == 1
+
+
+async def test_a_reason_sent_again_while_the_next_page_is_on_its_way_leads_on(
+    visitor: Visitor, world: World
+) -> None:
+    await visitor.open(f"/open/{ADDRESS_TOKEN}")
+    form = visitor.page.text
+    for _ in range(2):
+        await visitor.submit("/reason", page=form, reason="LOCKED")
+
+    assert visitor.at() == "/card"
+    assert world.names().count("start_session") == 1
+
+
+@pytest.mark.parametrize("start", ["/reason", "/sign-in"])
+async def test_the_agents_code_sent_again_while_the_next_page_is_on_its_way_leads_on(
+    visitor: Visitor, world: World, start: str
+) -> None:
+    await visitor.open(start)
+    await visitor.submit(start, reason="LOCKED")
+    form = visitor.page.text
+    for _ in range(2):
+        await visitor.submit("/pair", page=form, pairing_code=PAIRING_CODE)
+
+    assert visitor.at() == "/card"
+    assert world.names().count("start_session") == 1
 
 
 async def test_F1_a_right_code_whose_answer_was_lost_is_entered_again(visitor: Visitor, world: World) -> None:

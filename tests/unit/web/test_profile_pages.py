@@ -53,6 +53,15 @@ async def test_R31_R32_a_holder_signs_in_sees_the_profile_and_updates_the_contac
     assert [what[1:] for name, what in world.calls if name == "prove_holder"] == [(bytes([3]) * 60, False)]  # type: ignore[index]
 
 
+async def test_signing_out_twice_is_signing_out(visitor: Visitor, world: World) -> None:
+    await reach_profile(visitor, world)
+    form = visitor.page.text
+    for _ in range(2):
+        page = await visitor.submit("/sign-out", page=form)
+
+    assert (page.status_code, visitor.at()) == (200, "/")
+
+
 async def test_R64_no_passcode_is_typed_before_the_words_are_confirmed(
     visitor: Visitor, world: World
 ) -> None:

@@ -74,6 +74,30 @@ async def test_R41_R42_R43_R58_a_holder_registers_from_the_profile_by_a_mailed_c
     assert "authorise" not in world.names()
 
 
+async def test_R43_a_right_code_sent_again_while_the_next_page_is_on_its_way_leads_on(
+    asked: Visitor, world: World
+) -> None:
+    await reach_code(asked, world)
+    form = asked.page.text
+    for _ in range(2):
+        await asked.submit("/profile/questions/code", page=form, code=RIGHT_CODE)
+
+    assert asked.at() == "/profile/questions/done"
+    assert world.names().count("complete") == 1
+
+
+async def test_R42_an_address_confirmed_twice_leads_to_the_code(asked: Visitor, world: World) -> None:
+    await reach_profile(asked, world)
+    await asked.open("/profile/questions")
+    await asked.submit("/profile/questions", **CHOSEN, **ANSWERED)
+    form = asked.page.text
+    for _ in range(2):
+        await asked.submit("/profile/questions/email", page=form, email="test-holder-0001@example.org")
+
+    assert asked.at() == "/profile/questions/code"
+    assert world.names().count("issue_registration_code") == 1
+
+
 async def test_R41_a_registered_holder_sees_since_when(asked: Visitor, world: World) -> None:
     world.registered_at = NOW
     await reach_profile(asked, world)
