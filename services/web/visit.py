@@ -18,7 +18,7 @@ from services.runtime.randomness import Randomness, text_token
 from services.web import texts
 from services.web.domain import entries
 from services.web.domain.errors import entry_for
-from services.web.domain.journey import JOURNEY_LIFE, STOPPED, WARNED_FOR, Journey
+from services.web.domain.journey import JOURNEY_LIFE, STOPPED, WARNED_FOR, Journey, Reason
 from services.web.domain.language import ENGLISH, Language, gettext, ngettext, speaking
 from services.web.help_dates import last_edited
 from services.web.ports import Peers as Peers
@@ -52,9 +52,9 @@ AGAIN_AT = {"OWN_CARD": "/ra/in-person", "VOUCH_CODE_UNKNOWN": "/vouch"}
 """Refusals after which another page is where one begins again."""
 JUDGED_ANEW = frozenset({
     "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED", "ADDRESS_WAITS", "CARD_FROZEN", "MAIL_UNREACHABLE",
-    "ANSWERS_LOCKED",
+    "ANSWERS_LOCKED", "RESEND_TOO_SOON",
 })  # fmt: skip
-"""Refusals that the Registration Authority may have mended a minute later. R7, R25."""
+"""Refusals that may be over a minute later, by themselves or by what the RA has mended. R7, R25."""
 RECORDED = frozenset({
     "CARD_NOT_ACTIVE", "CARD_FROZEN", "CERTIFICATE_EXPIRED", "NO_EMAIL", "EMAIL_DOMAIN_NOT_ALLOWED",
     "ADDRESS_WAITS", "NO_MAILBOX_ACCESS", "LOCKED_TO_RA", "NOT_REGISTERED", "ANSWERS_LOCKED",
@@ -184,9 +184,15 @@ class Visit:
         again = path if path in PATHS and (stop.status >= 500 or stop.code in JUDGED_ANEW) else ""
         again = AGAIN_AT.get(stop.code, again)
         entry = entry_for(stop.code)
-        recorded = bool(self.journey.session_id) and (stop.code in RECORDED or path == STOPPED)
         told: dict[str, Any] = {"entry": entry, "ra": stop.ra, "code": stop.code}
         told["can_ask"] = stop.can_ask_colleagues and self.house.settings.colleagues_vouch
-        told |= {"again": again, "recorded": recorded, "signed_out": stop.code in SIGNED_OUT}
+        told |= {"again": again, "recorded": self._recorded(stop), "signed_out": stop.code in SIGNED_OUT}
         told["closing"] = None
         return self.page("stopped.jinja", status=stop.status, **told)
+
+    def _recorded(self, stop: Stop) -> bool:
+        """True where the stop is the outcome of the session: not once somebody is signed in by it."""
+        journey = self.journey
+        if not journey.session_id or (journey.reason is Reason.SIGN_IN and journey.profile_grant):
+            return False
+        return stop.code in RECORDED or self.request.url.path == STOPPED

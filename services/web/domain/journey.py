@@ -79,10 +79,10 @@ class Journey:
     spent_csrf: str = ""
     """The form token before the last step up: it leads to the page that is open now, and does nothing."""
 
-    def without_session(self) -> "Journey":
+    def without_session(self, now: datetime) -> "Journey":
         """Return it as it is before a session: whatever is not named here was of the one that is left."""
         return Journey(
-            ends_at=self.ends_at,
+            ends_at=now + JOURNEY_LIFE,
             csrf=self.csrf,
             attempt_id=self.attempt_id,
             reason=self.reason,

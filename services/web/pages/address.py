@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from services.web import texts, use_cases
 from services.web.domain.journey import ADDRESS, CODE, COLLEAGUES_CODE, NO_MAILBOX
-from services.web.pages.steps import holder_of, session_at, session_of
+from services.web.pages.steps import holder_of, place_of, session_at, session_of
 from services.web.ports import Asked, Holder, SessionView
 from services.web.visit import Elsewhere, Stop, Visit
 
@@ -54,16 +54,23 @@ async def send_code(visit: Visit) -> Response:
 
 async def show_no_mailbox(visit: Visit) -> Response:
     """Say why an address is needed and who can change it. R6, R60, R35."""
-    view = await session_of(visit)
-    holder = await holder_of(visit, view)
+    holder = await holder_of(visit, await _read(visit))
     raise Stop("NO_MAILBOX_ACCESS", holder.registration_authority)
 
 
 async def report_no_mailbox(visit: Visit) -> Response:
     """Have the holder's word written down as the outcome, and show whom to ask. R35."""
-    view = await session_of(visit)
+    view = await _read(visit)
     refused = await visit.peers.identity.no_mailbox(view.card_grant)
     if refused.code != "NO_MAILBOX_ACCESS":
         raise Stop(refused.code, refused.registration_authority)
     visit.answered()
     return visit.move(NO_MAILBOX)
+
+
+async def _read(visit: Visit) -> SessionView:
+    """Return the session while it goes on and its card was read; leads to its page where not."""
+    view = await session_of(visit)
+    if not view.card_grant:
+        raise Elsewhere(place_of(visit, view))
+    return view

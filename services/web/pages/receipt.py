@@ -2,7 +2,7 @@
 
 from starlette.responses import PlainTextResponse, Response
 
-from services.web.domain.journey import State
+from services.web.domain.journey import Reason, State
 from services.web.pages.steps import session_of
 from services.web.ports import Receipt
 from services.web.visit import Elsewhere, Visit
@@ -15,7 +15,9 @@ FILE_NAME = "unlock-receipt.tlog-proof"
 async def show_receipt(visit: Visit) -> Response:
     """Tell where the end of the session stands in the log, or that it is not there yet."""
     view = await session_of(visit)
-    unlocked = view.state is State.SUCCESS or view.resolved_success
+    succeeded = view.state is State.SUCCESS or view.resolved_success
+    # Who may not sign in is refused after the card has proven its holder.
+    unlocked = succeeded and view.reason is not Reason.SIGN_IN
     receipt = await visit.peers.audit.receipt(visit.journey.session_id)
     return visit.page("receipt.jinja", receipt=receipt, unlocked=unlocked)
 

@@ -72,7 +72,7 @@ def leave_session(visit: Visit, **begun: Any) -> None:
 
     `begun`: what the journey is to remember of the next one, where that is known already.
     """
-    visit.journey = visit.journey.without_session()
+    visit.journey = visit.journey.without_session(visit.now())
     visit.step_up(**begun)
 
 

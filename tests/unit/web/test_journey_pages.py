@@ -481,6 +481,28 @@ async def test_the_agents_code_sent_again_while_the_next_page_is_on_its_way_lead
     assert world.names().count("start_session") == 1
 
 
+async def test_R35_without_a_card_there_is_no_mailbox_to_speak_of(visitor: Visitor, world: World) -> None:
+    await visitor.reach_card()
+    world.change(card_grant="")
+    await visitor.open("/no-mailbox")
+
+    assert visitor.at() == "/card"
+    assert "resolve_holder" not in world.names()
+
+
+async def test_S10_whoever_asks_too_soon_for_another_reason_is_offered_to_ask_again(
+    visitor: Visitor, world: World
+) -> None:
+    await reach_code(visitor, world)
+    await visitor.open("/other-reason")
+    await visitor.submit("/other-reason", reason="FORGOTTEN")
+    world.refused_code = Refused("RESEND_TOO_SOON")
+    page = await visitor.submit("/address", words_match="yes")
+
+    assert visitor.error_code() == "RESEND_TOO_SOON"
+    assert re.search(r'href="/address"[^>]*>\s*Try again', page.text)
+
+
 async def test_F1_a_right_code_whose_answer_was_lost_is_entered_again(visitor: Visitor, world: World) -> None:
     await reach_code(visitor, world)
     world.failure["authorise"] = errors.unavailable()

@@ -9,7 +9,8 @@ import pytest
 from services.runtime import errors
 from services.web.domain.journey import State
 from services.web.ports import ContactRefused, Reader, Refused
-from tests.fakes.web_peers import RA, World
+from tests.fakes.clock import FakeClock
+from tests.fakes.web_peers import PAIRING_CODE, RA, World
 from tests.unit.web.conftest import Visitor
 
 SEALED = urlsafe_b64encode(bytes([3]) * 60).rstrip(b"=").decode()
@@ -60,6 +61,27 @@ async def test_signing_out_twice_is_signing_out(visitor: Visitor, world: World) 
         page = await visitor.submit("/sign-out", page=form)
 
     assert (page.status_code, visitor.at()) == (200, "/")
+
+
+async def test_a_sign_in_under_way_is_not_called_an_unlock(visitor: Visitor, world: World) -> None:
+    await reach_words(visitor, world)
+    page = await visitor.open("/")
+
+    assert "An unlock is under way" not in page.text
+    assert 'href="/sign-in/words"' in page.text
+
+
+async def test_whoever_starts_again_at_the_end_of_an_old_unlock_has_time_for_the_new_one(
+    visitor: Visitor, world: World, clock: FakeClock
+) -> None:
+    await reach_profile(visitor, world)
+    clock.advance(minutes=104)
+    await visitor.open("/reason")
+    await visitor.submit("/reason", reason="LOCKED")
+    clock.advance(minutes=2)
+    await visitor.submit("/pair", pairing_code=PAIRING_CODE)
+
+    assert world.names().count("start_session") == 2
 
 
 async def test_R64_no_passcode_is_typed_before_the_words_are_confirmed(

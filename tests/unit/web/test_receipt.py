@@ -7,6 +7,7 @@ from services.web.domain.journey import State
 from services.web.ports import Receipt, Refused
 from tests.fakes.web_peers import RA, SESSION_ID, World
 from tests.unit.web.conftest import Visitor
+from tests.unit.web.test_profile_pages import reach_profile
 
 READY = Receipt(17, 42, "c2sp.org/tlog-proof@v1\n")
 
@@ -79,6 +80,24 @@ async def test_D1_who_was_refused_gets_a_receipt_too(visitor: Visitor, world: Wo
     page = await visitor.open("/receipt")
     assert "Receipt for this refusal" in page.text
     assert "you can use it now" not in page.text
+
+
+async def test_D1_who_may_not_sign_in_gets_a_receipt_of_a_refusal(visitor: Visitor, world: World) -> None:
+    world.refused_sign_in = Refused("CARD_FROZEN", RA)
+    await reach_profile(visitor, world)
+    assert 'href="/receipt"' in visitor.page.text
+    world.receipt = READY
+
+    assert "Receipt for this refusal" in (await visitor.open("/receipt")).text
+
+
+async def test_D1_what_whoever_is_signed_in_is_refused_has_no_receipt(visitor: Visitor, world: World) -> None:
+    await reach_profile(visitor, world)
+    world.refused_holder = Refused("CARD_FROZEN", RA)
+    await visitor.open("/profile")
+
+    assert visitor.error_code() == "CARD_FROZEN"
+    assert 'href="/receipt"' not in visitor.page.text
 
 
 async def test_D1_a_session_that_failed_offers_its_receipt_and_a_page_without_a_session_none(
