@@ -74,8 +74,9 @@ class Mailbox:
         """Listen; after a stop, on the same port."""
         # Server names a fixed host, so that the machine's own name stands in no mail.
         self._controller = Controller(
-            _Handler(self), hostname="127.0.0.1", port=self._port, server_hostname="localhost"
-        )
+            _Handler(self), hostname="127.0.0.1", port=self._port, server_hostname="localhost",
+            ready_timeout=60,
+        )  # fmt: skip
         self._controller.start()
 
     def stop(self) -> None:

@@ -90,7 +90,7 @@ def smtp_server(
     port = free_port()
     server = Server(
         kept, hostname="127.0.0.1", port=port, server_hostname="localhost",
-        ssl_context=tls if from_the_start else None,
+        ssl_context=tls if from_the_start else None, ready_timeout=60,
     )  # fmt: skip
     # Without TLS from the start, aiosmtpd proves by a connection that it serves.
     server.start()

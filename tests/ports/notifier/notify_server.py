@@ -75,8 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(plan, tuple):
             self._answer(plan[0], _error(*plan))
         elif plan == STALL:
-            time.sleep(1.5)
-            self._cut()
+            self.connection.recv(1)  # until the caller hangs up
+            self.close_connection = True
         elif plan == CUT_AFTER_TAKING:
             self.notify.take(wanted)
             self._cut()
