@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -14,7 +15,7 @@ from services.card_gateway.domain.words import Reason
 from services.card_gateway.use_cases.claiming import Caller, Claimed, Pairing
 from services.card_gateway.use_cases.orders import Order
 from services.runtime.database import Database
-from services.runtime.judge import again_while_faults_pass
+from tests.ports.at_once import at_once as all_at_once
 from tests.ports.card_gateway.world import (
     CARD_REF,
     NEW_PINS,
@@ -40,12 +41,7 @@ async def replicas(world: World) -> AsyncIterator[list[Gateway]]:
 
 async def at_once(call: Callable[[int], Awaitable[object]]) -> list[object]:
     """Run one call many times at once, each as the server runs it."""
-
-    async def one(number: int) -> object:
-        answer: object = await again_while_faults_pass(lambda: call(number))
-        return answer
-
-    return list(await asyncio.gather(*(one(number) for number in range(PARALLEL))))
+    return await all_at_once(partial(call, number) for number in range(PARALLEL))
 
 
 async def test_the_whole_way_on_both_databases(world: World) -> None:
@@ -186,7 +182,7 @@ async def test_a_page_at_one_replica_hears_what_another_changed(
     )
     await asyncio.sleep(0)
     await agent.work()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not waiting.done():
             await replicas[1].others.look()
             await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 """Two colleagues who vouch from afar, on both databases, at once and over the wire."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from services.identity.use_cases.colleagues import Given
 from services.runtime.errors import ServiceError
 from services.runtime.grants import GrantVerifier, UnlockGrant
 from services.runtime.grpc_client import connect
+from tests.ports.at_once import at_once
 from tests.ports.bare_calls import tls_of
 from tests.ports.identity.colleagues import CARDS, SESSIONS, at_night, give, holder_asks, signed_in
 from tests.ports.identity.test_calls import serving
@@ -48,7 +49,7 @@ async def told(world: World) -> list[Any]:
 
 
 async def test_many_polls_at_once_show_one_code(night: World) -> None:
-    answers = await asyncio.gather(*(holder_asks(night) for _ in range(6)))
+    answers = await at_once(partial(holder_asks, night) for _ in range(6))
 
     assert len({answer.code for answer in answers if isinstance(answer, Words)}) == 1
 
@@ -56,7 +57,7 @@ async def test_many_polls_at_once_show_one_code(night: World) -> None:
 async def test_two_words_at_once_are_two_and_let_the_holder_through_once(night: World) -> None:
     code = await code_of(night)
     tokens = [await signed_in(night, number) for number in (2, 3)]
-    answers = await asyncio.gather(*(night.colleagues.vouch(token, code, Basis.PHONE) for token in tokens))
+    answers = await at_once(partial(night.colleagues.vouch, token, code, Basis.PHONE) for token in tokens)
 
     assert sorted(answer.given for answer in answers if isinstance(answer, Given)) == [1, 2]
     assert sorted(each.words_given for each in await told(night)) == [1, 2]
@@ -67,7 +68,7 @@ async def test_two_words_at_once_are_two_and_let_the_holder_through_once(night: 
 
 async def test_the_same_colleague_many_times_at_once_has_one_word_that_is_told_once(night: World) -> None:
     code, token = await code_of(night), await signed_in(night, 2)
-    answers = await asyncio.gather(*(night.colleagues.vouch(token, code, Basis.PHONE) for _ in range(6)))
+    answers = await at_once(partial(night.colleagues.vouch, token, code, Basis.PHONE) for _ in range(6))
 
     assert answers == [Given(1)] * 6
     assert len(await told(night)) == 1
@@ -76,7 +77,7 @@ async def test_the_same_colleague_many_times_at_once_has_one_word_that_is_told_o
 async def test_of_five_at_once_two_are_taken(night: World) -> None:
     code = await code_of(night)
     tokens = [await signed_in(night, number) for number in (2, 3, 4, 5, 6)]
-    answers = await asyncio.gather(*(night.colleagues.vouch(token, code, Basis.VIDEO) for token in tokens))
+    answers = await at_once(partial(night.colleagues.vouch, token, code, Basis.VIDEO) for token in tokens)
 
     assert sorted(answer.given for answer in answers if isinstance(answer, Given)) == [1, 2]
     refused = {answer.code for answer in answers if isinstance(answer, Refused)}
@@ -87,7 +88,7 @@ async def test_of_five_at_once_two_are_taken(night: World) -> None:
 async def test_words_for_many_sessions_at_once_are_held_to_the_days_limit(night: World) -> None:
     codes = [await code_of(night, session) for session in SESSIONS]
     token = await signed_in(night, 2)
-    answers = await asyncio.gather(*(night.colleagues.vouch(token, code, Basis.PHONE) for code in codes))
+    answers = await at_once(partial(night.colleagues.vouch, token, code, Basis.PHONE) for code in codes)
 
     assert sum(isinstance(answer, Given) for answer in answers) == 3
     assert {answer.code for answer in answers if isinstance(answer, Refused)} == {"VOUCH_LIMIT"}
@@ -95,8 +96,8 @@ async def test_words_for_many_sessions_at_once_are_held_to_the_days_limit(night:
 
 async def test_wrong_codes_at_once_are_counted_exactly(night: World) -> None:
     token = await signed_in(night, 2)
-    answers = await asyncio.gather(
-        *(night.colleagues.show(token, f"00000-000{number:02}") for number in range(20))
+    answers = await at_once(
+        partial(night.colleagues.show, token, f"00000-000{number:02}") for number in range(20)
     )
 
     said = [answer.code for answer in answers if isinstance(answer, Refused)]
@@ -111,8 +112,9 @@ async def test_second_words_of_three_sessions_at_once_let_the_card_through_twice
     for code in codes:
         assert await give(night, 2, code) == Given(1)
     tokens = [await signed_in(night, number) for number in (3, 4, 5)]
-    answers = await asyncio.gather(
-        *(night.colleagues.vouch(token, code, Basis.PHONE) for token, code in zip(tokens, codes, strict=True))
+    answers = await at_once(
+        partial(night.colleagues.vouch, token, code, Basis.PHONE)
+        for token, code in zip(tokens, codes, strict=True)
     )
 
     assert sum(answer == Given(2) for answer in answers) == 2
@@ -124,9 +126,11 @@ async def test_a_word_beside_the_freeze_of_the_card_lets_nobody_through(night: W
     code = await code_of(night)
     await give(night, 2, code)
     token = await signed_in(night, 3)
-    await asyncio.gather(
-        night.colleagues.vouch(token, code, Basis.PHONE), night.set_card_status("FROZEN", CARD_REF)
-    )
+    both: list[Callable[[], Awaitable[object]]] = [
+        partial(night.colleagues.vouch, token, code, Basis.PHONE),
+        partial(night.set_card_status, "FROZEN", CARD_REF),
+    ]
+    await at_once(both)
 
     answer = await holder_asks(night)
     assert isinstance(answer, Refused)

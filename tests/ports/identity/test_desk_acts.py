@@ -1,7 +1,7 @@
 """What an RA does for a holder, on both databases: who may, once, with a reason; and what comes of it."""
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from services.identity.use_cases.desk import ShownHolder
 from services.identity.use_cases.telling import UNKNOWN, Kind
 from services.runtime.errors import ServiceError
 from services.runtime.grants import GrantRefused
+from tests.ports.at_once import at_once
 from tests.ports.bare_calls import bare_channel, refusal_bytes, tls_of
 from tests.ports.identity.test_calls import Served, served
 from tests.ports.identity.world import (
@@ -88,9 +89,9 @@ async def test_R25_it_is_told_who_when_and_why_without_the_address_or_the_note(w
 async def test_R25_the_same_attempt_is_one_and_the_same_address_is_no_change(world: World) -> None:
     token = await world.populate_desk()
     ref = await world.holder_ref()
-    again = [world.acts.set_address(Errand(token, ref, WHY, attempt(1)), NEW) for _ in range(3)]
+    again = [partial(world.acts.set_address, Errand(token, ref, WHY, attempt(1)), NEW) for _ in range(3)]
 
-    assert await asyncio.gather(*again) == ["", "", ""]
+    assert await at_once(again) == ["", "", ""]
     assert await set_address(world, token, NEW, 2) == ""
     assert [event.address_version for event in await changed(world)] == [2]
 

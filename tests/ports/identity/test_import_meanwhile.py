@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from deploy.local.keys import Keys
 from services.identity.directory import Remark
@@ -28,8 +28,18 @@ WAITING = text(
 
 @pytest.fixture
 async def on_postgres(request: pytest.FixtureRequest, keys: Keys) -> AsyncIterator[World]:
+    """With connections that wait for a lock as long as the test needs to see it, not for 3 s."""
     async for made in postgres_world(request, keys):
+        event.listen(made.database.engine.sync_engine, "connect", be_patient)
         yield made
+
+
+def be_patient(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for limit in ("lock_timeout", "statement_timeout"):
+        cursor.execute(f"set {limit} = 0")
+    cursor.close()
+    connection.commit()
 
 
 def begun(world: World) -> Any:
@@ -38,7 +48,7 @@ def begun(world: World) -> Any:
 
 async def until_it_waits(world: World) -> None:
     """Return once the import waits for a lock of the other connection."""
-    async with asyncio.timeout(2.5):
+    async with asyncio.timeout(30):
         while True:
             async with world.database.read() as connection:
                 if (await connection.execute(WAITING)).scalar_one():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import grpc
@@ -28,6 +29,7 @@ from services.identity.use_cases.registering import SETS_AT_ONCE, AnswersRefused
 from services.runtime.errors import ServiceError
 from services.runtime.grants import GrantRefused, GrantVerifier, RegistrationGrant
 from services.runtime.grpc_client import connect
+from tests.ports.at_once import at_once
 from tests.ports.bare_calls import tls_of
 from tests.ports.identity.test_calls import serving
 from tests.ports.identity.world import CARD, CARD_REF, HOLDER, RA_CARD, World
@@ -99,9 +101,9 @@ async def test_R41_R57_R58_answers_wait_as_a_hash_for_the_code_that_completes_th
 
 async def test_R58_completing_twice_is_once_and_nothing_waits_in_another_session(asking: World) -> None:
     assert await register(asking) == ""
-    twice = [asking.registering.complete(await asking.mailbox_grant()) for _ in range(2)]
+    twice = [partial(asking.registering.complete, await asking.mailbox_grant()) for _ in range(2)]
 
-    assert await asyncio.gather(*twice) == ["", ""]
+    assert await at_once(twice) == ["", ""]
     assert len(await told(asking, identity_events_pb2.HolderRegistered)) == 1
     other = await asking.mailbox_grant(session_id=OTHER_SESSION)
     assert await asking.registering.complete(other) == "REGISTRATION_OVER"
@@ -143,10 +145,10 @@ async def test_R40_R42_a_number_that_stands_is_not_judged_anew_with_the_address(
 
 async def test_R57_a_holder_sets_answers_one_by_one_and_not_without_end(asking: World) -> None:
     grant = await asking.profile_grant()
-    at_once = await asyncio.gather(
+    together = await asyncio.gather(
         *(asking.registering.set_answers(grant, FOUR) for _ in range(5)), return_exceptions=True
     )
-    refused = [each for each in at_once if each is not None]
+    refused = [each for each in together if each is not None]
 
     assert len(refused) == 4
     for _ in range(SETS_AT_ONCE - 1):
@@ -294,7 +296,7 @@ async def test_R48_right_answers_end_a_row_and_missing_ones_spend_nothing(asking
 
 async def test_R48_ten_failures_at_once_are_counted_one_by_one(asking: World) -> None:
     await register(asking)
-    answers = await asyncio.gather(*(answer(asking, WRONG, number) for number in range(10)))
+    answers = await at_once(partial(answer, asking, WRONG, number) for number in range(10))
     judged = sorted(each.tries_left for each in answers if isinstance(each, Judged))
 
     assert judged == [1, 2]

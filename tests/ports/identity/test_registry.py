@@ -1,6 +1,5 @@
 """The registry on both databases."""
 
-import asyncio
 from collections import Counter
 from typing import Any
 
@@ -15,8 +14,8 @@ from services.identity.directory import BATCH
 from services.identity.tables import metadata
 from services.identity.use_cases import Delivery, Refused, Resolved
 from services.runtime import faults
-from services.runtime.judge import again_while_faults_pass
 from tests.fakes.clock import NOON
+from tests.ports.at_once import at_once
 from tests.ports.identity.world import CARD, DOMAIN, HOLDER, ORGANISATION, World
 
 
@@ -68,7 +67,7 @@ async def test_F14_the_address_is_given_for_the_version_that_stands(world: World
 async def test_D1_one_refusal_is_told_however_many_ask_at_once(world: World) -> None:
     await world.populate(holder={"email": None})
 
-    answers = await asyncio.gather(*(again_while_faults_pass(world.resolve) for _ in range(30)))
+    answers = await at_once(world.resolve for _ in range(30))
 
     assert Counter(answer.code for answer in answers) == {"NO_EMAIL": 30}
     assert len(await world.told(common_pb2.SessionOutcome)) == 1

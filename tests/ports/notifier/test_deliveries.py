@@ -1,10 +1,10 @@
 """Notifier's use cases on SQLite and PostgreSQL."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import inspect
@@ -14,6 +14,7 @@ from services.notifier.ports import AddressChanged, MaybeTaken, NoAddress, Refus
 from services.notifier.tables import METADATA
 from services.notifier.use_cases import CLAIMED, AddressChange, Notice
 from services.runtime import faults
+from tests.ports.at_once import at_once
 from tests.ports.notifier.world import ADDRESS, DIGITS, FakeMail, World
 from tests.unit.notifier.deliveries import CODE, NOON
 
@@ -111,7 +112,7 @@ async def test_F11_two_workers_never_hold_the_same(world: World) -> None:
         await queue(world, number)
     workers = [world, world.another("another")]
 
-    claims = await asyncio.gather(*(workers[turn % 2].deliveries.claim(5) for turn in range(10)))
+    claims = await at_once(partial(workers[turn % 2].deliveries.claim, 5) for turn in range(10))
 
     held = [delivery.message_id for claim in claims for delivery in claim]
     assert len(held) == len(set(held)) > 0

@@ -1,6 +1,6 @@
 """An RA sees which locks hold and ends them, on both databases. R48."""
 
-import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,8 +14,8 @@ from services.otp.domain.issue import Refusal
 from services.otp.domain.status import Status
 from services.otp.domain.tally import Cause, Lock
 from services.runtime.grants import GrantRefused
-from services.runtime.judge import again_while_faults_pass
 from tests.fakes.clock import NOON
+from tests.ports.at_once import at_once
 from tests.ports.otp.world import GRANT, RA, World
 
 MISTYPED = Why(ClearReason.MISTYPED)
@@ -90,9 +90,7 @@ async def test_F11_many_at_once_clear_once(world: World) -> None:
     await lock(world)
     attempts = [world.attempt() for _ in range(20)]
 
-    answers = await asyncio.gather(
-        *(again_while_faults_pass(lambda attempt=attempt: clear(world, attempt)) for attempt in attempts)  # type: ignore[misc]
-    )
+    answers = await at_once(partial(clear, world, attempt) for attempt in attempts)
 
     assert sum(isinstance(answer, Cleared) for answer in answers) == 1
     assert len(await world.told(otp_events_pb2.LockClearedByRa)) == 1

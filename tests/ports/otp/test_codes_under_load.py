@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from smartcard_unlock.common.v1 import common_pb2
@@ -16,7 +17,7 @@ from services.otp.domain.status import Status
 from services.otp.tables import metadata
 from services.otp.use_cases import OneTimeCodes, Redemption
 from services.runtime.database import Database
-from services.runtime.judge import again_while_faults_pass
+from tests.ports.at_once import at_once
 from tests.ports.otp.world import World
 
 PARALLEL = 200
@@ -43,16 +44,10 @@ async def entries_at_once(
     world: World, replicas: Replicas, entries: list[tuple[str, str]]
 ) -> list[Redemption]:
     """Redeem all of them at once: what was typed, and the attempt that it was typed in."""
-
-    async def one(number: int, typed: str, attempt: str) -> Redemption:
-        replica = replicas[number % 2]
-        # As the server does: a waiting row is no answer.
-        answer: Redemption = await again_while_faults_pass(
-            lambda: replica.redeem(world.grant(), typed, attempt)
-        )
-        return answer
-
-    return await asyncio.gather(*(one(number, *entry) for number, entry in enumerate(entries)))
+    return await at_once(
+        partial(replicas[number % 2].redeem, world.grant(), typed, attempt)
+        for number, (typed, attempt) in enumerate(entries)
+    )
 
 
 async def test_F11_I1_200_parallel_redeems_of_the_right_code_earn_one_grant(
@@ -106,31 +101,19 @@ async def test_F11_I9_200_parallel_repeats_of_two_entries_under_one_attempt_coun
 
 
 async def test_I10_parallel_issues_make_one_code_and_one_mail(world: World, replicas: Replicas) -> None:
-    async def one(number: int) -> Status | Refusal:
-        attempt = world.attempt()
-        answer: Status | Refusal = await again_while_faults_pass(
-            lambda: replicas[number % 2].issue(world.grant(), attempt)
-        )
-        return answer
-
-    answers = await asyncio.gather(*(one(number) for number in range(40)))
+    answers = await at_once(
+        partial(replicas[number % 2].issue, world.grant(), world.attempt()) for number in range(40)
+    )
 
     assert sum(isinstance(answer, Status) for answer in answers) == 1
     assert len(await world.mailed()) == 1
 
 
 async def test_S10_six_mails_a_day_hold_over_cards_at_once(world: World, replicas: Replicas) -> None:
-    async def one(number: int) -> Status | Refusal:
-        grant, attempt = (
-            world.grant(session_id=f"session {number}", card_ref=f"card {number}"),
-            world.attempt(),
-        )
-        answer: Status | Refusal = await again_while_faults_pass(
-            lambda: replicas[number % 2].issue(grant, attempt)
-        )
-        return answer
-
-    answers = await asyncio.gather(*(one(number) for number in range(20)))
+    grants = [world.grant(session_id=f"session {number}", card_ref=f"card {number}") for number in range(20)]
+    answers = await at_once(
+        partial(replicas[number % 2].issue, grant, world.attempt()) for number, grant in enumerate(grants)
+    )
 
     assert Counter(type(answer) for answer in answers) == {Status: 6, Refusal: 14}
 

@@ -1,6 +1,5 @@
 """The same promises on SQLite and PostgreSQL."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,6 +11,7 @@ from services.runtime import faults
 from services.runtime.database import Database, TransientDatabaseError
 from services.runtime.inbox import first_time, forget_old
 from tests.fakes.clock import NOON
+from tests.ports.at_once import at_once
 from tests.ports.runtime.world import COUNTS, INBOX
 
 
@@ -114,7 +114,7 @@ async def test_I6_an_event_is_taken_once_by_parallel_consumers(database: Databas
         async with database.begin("test.take") as connection:
             return await first_time(connection, INBOX, "event-1", NOON)
 
-    taken = await asyncio.gather(*(take() for _ in range(8)))
+    taken = await at_once(take for _ in range(8))
 
     assert sorted(taken) == [False] * 7 + [True]
 
