@@ -78,15 +78,16 @@ def written_while(migrate: Callable[[], None], before: Config) -> int:
     number = ROWS
     migrating.start()
     while True:
+        meanwhile = migrating.is_alive()  # it may end as soon as a row is written
         try:
             with engine.begin() as connection:
                 connection.execute(INSERT, row(number))
             number += 1
-            assert migrating.is_alive(), "the migration ended, and the column is still there"
+            assert meanwhile, "the migration ended, and the column is still there"
         except DBAPIError as error:
             if 'column "body"' in str(error.orig):
                 break
-            if not migrating.is_alive():
+            if not meanwhile:
                 raise
     migrating.join()
     engine.dispose()

@@ -95,5 +95,5 @@ def _send(mailbox: Mailbox) -> None:
     mail["Subject"], mail["From"], mail["To"] = "Grüße", "a@example.org", "test-holder-0001@example.org"
     mail.set_content("hello")
     host, _, port = mailbox.smtp_url.removeprefix("smtp://").partition(":")
-    with smtplib.SMTP(host, int(port), timeout=5) as client:
+    with smtplib.SMTP(host, int(port), timeout=30) as client:
         client.send_message(mail)

@@ -261,8 +261,8 @@ async def test_F34_a_process_on_an_old_copy_is_not_ready_says_why_and_serves_onc
     child.start(SECONDS)
     asked = ["otp", f"127.0.0.1:{port}", str(folder)]
     try:
+        await asyncio.to_thread(wait_until, "life", lambda: probe([*asked, "alive"]) == 0, SECONDS)
         assert await asyncio.to_thread(probe, asked) == 1
-        assert await asyncio.to_thread(probe, [*asked, "alive"]) == 0
         assert await code_of_a_call(keys, port) == "DATABASE_BEHIND"
 
         assert (await asyncio.to_thread(by_command, "otp", copy, broker, "catch-up")).returncode == 0

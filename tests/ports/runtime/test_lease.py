@@ -31,7 +31,7 @@ async def test_I14_the_runbooks_words_find_who_holds_a_lease_and_end_it(postgres
         (holder,) = (await connection.execute(text(find.strip().rstrip(";")))).all()
         await connection.execute(text(end.strip().rstrip(";")), {"pid": holder.pid})
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await leads(other):  # PostgreSQL answers before the other backend has ended
             await asyncio.sleep(0.05)
     await lease.__aexit__()
