@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from deploy.local.kafka import Kafka
 from deploy.local.keys import Keys, make_keys
@@ -18,6 +19,10 @@ from deploy.local.mailbox import Mailbox
 from deploy.local.postgres import Postgres
 from deploy.topics import create_now
 from tests.fixtures.shared import Shared, shared_folder
+
+# By itself Hypothesis gives an example 0.2 s, which a busy machine may take away from any of them.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 SHARED = pytest.StashKey[Shared]()
 

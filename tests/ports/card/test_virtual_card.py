@@ -1,6 +1,5 @@
 """The virtual card as a card: what it remembers, what it tells, and what programs of others make of it."""
 
-import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -128,7 +127,8 @@ def test_an_apdu_through_the_real_service_does_not_wait_for_delayed_acknowledgem
     port = real_reader.fresh_card(pin=PIN, puk=PUK)
     port.transmit(SELECT)
 
-    assert statistics.median(timed(port) for _ in range(50)) < 0.020  # 48 ms where they are waited for
+    # The quickest: 43 ms where they are waited for; a busy machine leaves one of them its 0.1 ms.
+    assert min(timed(port) for _ in range(50)) < 0.020
 
 
 def timed(port: RealPort) -> float:

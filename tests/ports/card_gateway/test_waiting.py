@@ -18,7 +18,7 @@ async def test_a_page_that_waits_hears_of_its_reader(world: World) -> None:
     await asyncio.sleep(0)
     await world.gateway.agents.next_step(agent.session_id, agent.token, ReaderState.TWO_CARDS, 0)
     await world.gateway.attendance.note()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         seen = await waiting
 
     assert seen.reader is ReaderState.TWO_CARDS
@@ -34,7 +34,7 @@ async def test_an_agent_in_a_poll_hears_at_once_that_it_was_claimed(world: World
     await asyncio.sleep(0.01)
     assert not waiting.done()
     await Page(world, agent).start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         found = await waiting
 
     assert type(found).__name__ == "Order"
@@ -67,7 +67,7 @@ async def test_F29_a_gateway_that_stops_lets_go_of_those_who_wait(world: World) 
     )
     await asyncio.sleep(0.01)
     world.gateway.bell.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         found = await waiting
 
     assert type(found).__name__ == "Idle"

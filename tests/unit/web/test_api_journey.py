@@ -121,7 +121,7 @@ async def test_the_long_poll_answers_as_soon_as_something_changed(front_end: Fro
     asked = asyncio.create_task(front_end.get(f"/session?since={version}&wait=20"))
     await asyncio.sleep(0.05)
     world.change(reader=Reader.CARD)
-    answer = await asyncio.wait_for(asked, 2)
+    answer = await asyncio.wait_for(asked, 15)
 
     assert answer.json()["version"] == version + 1
 

@@ -32,7 +32,7 @@ FIELDS = st.dictionaries(NAMES, VALUES, max_size=5)
 SOME = settings(
     max_examples=100,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,
 )
 
