@@ -25,8 +25,8 @@ from typing import Self
 
 from deploy.local.pcsc_inside import CONFIGURATION, DRIVER, RUNTIME_DIRECTORY, SLOTS
 
-ANSWER_LIMIT = 15.0
-"""Seconds for one answer from inside the namespace."""
+ANSWER_LIMIT = 60.0
+"""Seconds for one answer from inside the namespace: longer than an insert waits for its reader."""
 SOCKET_PATH_LIMIT = 107
 """Longest path of a unix socket, bytes. Source: unix(7), sun_path."""
 READERS = tuple(f"Virtual PCD 00 {slot:02d}" for slot in range(SLOTS))

@@ -25,7 +25,7 @@ FIRST_PORT = 35963
 """TCP port of slot 0; slot 1 has the next. Nobody else lives in this network namespace: any port is free."""
 SLOTS = 2
 """A second entry with the same driver would share its slot table and mix up cards: cards.md section 6."""
-START_LIMIT = 10.0
+START_LIMIT = 45.0
 """Seconds for pcscd or the cards to be there."""
 STOP_LIMIT = 3.0
 """Seconds between SIGTERM and SIGKILL."""

@@ -12,7 +12,7 @@ from deploy.local.virtual_card import Dropped, FaultyCard
 from deploy.local.virtual_card.card import ATR
 
 POWER_OFF, POWER_ON, RESET, GET_ATR = 0, 1, 2, 4  # one-byte messages of vpcd
-INSERT_WITHIN = 10.0
+INSERT_WITHIN = 45.0
 """Seconds an insert waits for its reader."""
 SEEN_WITHIN = 2.0
 """Seconds between the connection and pcscd's powering of a new card."""

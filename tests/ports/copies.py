@@ -49,7 +49,7 @@ async def anew(broker: str, topic: str) -> None:
 async def tell_all(database: Database, outbox: Table, position: Table, source: str, broker: str) -> None:
     """Run the relay until nothing waits."""
     task = asyncio.create_task(OutboxRelay(database, outbox, position, source, broker).run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await _waiting(database, outbox):
             await asyncio.sleep(0.02)
     task.cancel()

@@ -64,12 +64,12 @@ class World:
         """Return when a head of that size is in the folder. Raises TimeoutError."""
         folder = HeadsFolder(self.heads)
         await asyncio.to_thread(
-            wait_until, f"a head of {size}", lambda: (folder.last() or (0, ""))[0] == size, 30
+            wait_until, f"a head of {size}", lambda: (folder.last() or (0, ""))[0] == size, 60
         )
 
     async def told(self, size: int) -> tuple[list[Any], list[Any]]:
         """Records and heads as their topics hold them, once the head of that size is there."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not (heads := await self._heads()) or heads[-1].tree_size < size:
                 await asyncio.sleep(0.2)
         records = await read_back(self.kafka, RECORDS_TOPIC, SOURCE)
@@ -111,7 +111,7 @@ async def test_F32_F34_a_log_is_told_and_signed_through_kills_and_is_rebuilt_the
 async def refuses(child: Child, why: str) -> None:
     child.start(60)
     try:
-        await asyncio.to_thread(wait_until, why, lambda: why in child.written(), 30)
+        await asyncio.to_thread(wait_until, why, lambda: why in child.written(), 60)
     finally:
         child.stop()
 

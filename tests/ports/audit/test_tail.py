@@ -88,7 +88,7 @@ async def test_what_happens_is_followed_until_it_is_interrupted(own_kafka: Kafka
     assert (
         line == f"2026-03-02 12:00:00  {SESSION}  card_gateway      a page took the session: LOCKED, SELF\n"
     )
-    assert following.wait(20) == 0
+    assert following.wait(60) == 0
 
 
 def test_a_broker_that_is_away_is_said_with_what_to_do() -> None:

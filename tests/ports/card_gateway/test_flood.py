@@ -146,7 +146,7 @@ async def test_F28_a_flood_of_attach_changes_nothing_for_an_unlock_under_way(
         strangers = [flooded.calls(way) for way in (OverGrpc, OverHttps) for _ in range(4)]
         began = time.monotonic()
         floods = [asyncio.create_task(flooded.flood(calls)) for calls in strangers]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while flooded.answers[GATEWAY_BUSY] < 20:
                 await asyncio.sleep(0.05)
         took = [await unlocked(world, reader, pin) for pin in NEW_PINS[1:4]]

@@ -98,7 +98,7 @@ async def waiting(world: World) -> int:
 
 
 async def all_told(world: World) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await waiting(world):
             await asyncio.sleep(0.02)
 
@@ -314,7 +314,7 @@ async def test_F34_a_relay_that_was_killed_is_no_restore(world: World, broker: s
     with relay_that_dies_at(f"card_gateway.relay.{point}") as hits:
         relay = OutboxRelay(world.database, tables.outbox, tables.outbox_position, SOURCE, broker)
         with pytest.raises(SystemError):
-            await asyncio.wait_for(relay.run(), 30)
+            await asyncio.wait_for(relay.run(), 60)
 
     assert len(hits) == 1
     assert await freshness_of(world.database, broker).look()
@@ -480,7 +480,7 @@ async def test_F34_while_kafka_is_away_at_a_start_no_reset_begins_and_it_is_aske
     assert await page.state() == ("ATTACHED", "VAULT_BEHIND")
 
     own_kafka.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not freshness.is_current:
             await asyncio.sleep(0.1)
     asking.cancel()

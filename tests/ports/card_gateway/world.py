@@ -68,10 +68,10 @@ from services.runtime.grants import (
     UnlockGrant,
     thumbprint,
 )
-from services.runtime.judge import again_while_faults_pass
 from tests.fakes.clock import FakeClock
 from tests.fakes.freshness import FakeFreshness
 from tests.fakes.randomness import SeededRandomness
+from tests.ports.at_once import answered
 
 T = TypeVar("T")
 
@@ -124,9 +124,8 @@ async def until_answered(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def as_served(call: Callable[[], Awaitable[T]]) -> T:
-    """Call as the server does: again while the database's faults pass."""
-    answer: T = await again_while_faults_pass(call)
-    return answer
+    """Call as the server does, and again as its caller does: until the database's faults have passed."""
+    return await answered(call)
 
 
 @dataclass

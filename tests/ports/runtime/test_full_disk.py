@@ -98,7 +98,7 @@ async def test_F20_a_full_disk_of_the_broker_costs_no_event(database_elsewhere: 
             await until_sent(database_elsewhere)
             disk.fill()
             await told(database_elsewhere, EVENTS)
-            await asyncio.to_thread(wait_until, "the broker's end", lambda: not kafka.running, 30, 0.1)
+            await asyncio.to_thread(wait_until, "the broker's end", lambda: not kafka.running, 60, 0.1)
             waiting = await rows_of(database_elsewhere)
             assert not relay.done()
 
@@ -138,7 +138,7 @@ async def sent_to(kafka: Kafka, count: int) -> AsyncIterator[int]:
     await consumer.start()
     try:
         seen = set[int]()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(seen) < count:
                 number = int(dict((await consumer.getone()).headers)["ce_relayseq"])
                 seen.add(number)
