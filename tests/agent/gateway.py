@@ -18,6 +18,7 @@ from smartcard_unlock.card_gateway.v1.agents_pb2_grpc import (
     add_AgentServiceServicer_to_server,
 )
 
+from deploy.local.child import free_port
 from deploy.local.keys import Keys
 from services.card_gateway.access import AGENT_ACCESS as ACCESS
 from services.card_gateway.card.script import Report, Script
@@ -63,13 +64,14 @@ class ScriptedGateway(AgentServiceServicer):
         self._servers: list[Listener] = []
 
     async def start(self, port: int = 0) -> None:
+        """`port`: of gRPC; 0: one that nobody else takes, so that a gateway that was stopped finds it free."""
         tls, registration = (
             TlsFiles(*map(Path, self._keys.tls("card_gateway").values())),
             (add_AgentServiceServicer_to_server, self),
         )
         access = ACCESS if self._agent_ca is None else for_enrolled_agents(ACCESS)
         grpc = build_server(
-            "card_gateway", [registration], access, tls, f"127.0.0.1:{port}",
+            "card_gateway", [registration], access, tls, f"127.0.0.1:{port or free_port()}",
             require_client_certificate=self._agent_ca is not None, client_ca=self._agent_ca,
         )  # fmt: skip
         https = build_https_server(

@@ -208,7 +208,8 @@ def test_R1_R4_R53_D2_another_front_end_unlocks_a_blocked_card_over_the_json_api
     wrong = f"{(int(right) + 1) % 10**8:08}"
     told = holder.post("/session/code-entries", code=wrong)
     assert (told["code"], told["entries_left"]) == ("CODE_WRONG", 2)
-    assert holder.get("/session/code")["delivery"] == "SENT"
+    # The mail is there a moment before anybody has told of it.
+    wait_until("word of the mail", lambda: holder.get("/session/code")["delivery"] == "SENT", 20)
     assert holder.post("/session/code-entries", code=right)["step"] == "PASSCODE"
     assert holder.send_passcode()["step"] == "WORKING"
     ended = holder.wait_for_end()

@@ -4,26 +4,25 @@ import http.client
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
+from deploy.local.child import free_port, wait_until
 from deploy.local.keys import Keys
 from services.web.domain.guides import OLD_SERVICE
 from tests.web.conftest import Site
 
 OLD_BOOKMARK = "/selfservicewebapp/unlockCardStart"
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 30
 
 
 @pytest.fixture
 def nginx(site: Site, keys: Keys, tmp_path: Path) -> Iterator[int]:
     """nginx with the recipe as our page gives it: only port and certificate are this machine's."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     recipe = urlopen(f"{site.origin}/help/redirects/nginx.conf").read().decode()
     tls = keys.tls("web")
     recipe = recipe.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
@@ -38,20 +37,15 @@ def nginx(site: Site, keys: Keys, tmp_path: Path) -> Iterator[int]:
         f"{recipe}\n}}\n"
     )
     process = subprocess.Popen(["/usr/sbin/nginx", "-p", str(tmp_path), "-c", str(config)])
-    _wait_for(port)
+    wait_until("nginx to listen", lambda: _listens(port), DEADLINE_SECONDS)
     yield port
     process.terminate()
     process.wait(DEADLINE_SECONDS)
 
 
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < until:
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("nginx does not listen")
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def asked(port: int, path: str) -> tuple[int, str]:
