@@ -6,7 +6,9 @@ Escape, Return at once, closing the window and no answer in time mean.
 """
 
 import asyncio
+import time
 import tkinter
+from _tkinter import DONT_WAIT
 from collections.abc import Callable
 from contextlib import suppress
 from tkinter import font, ttk
@@ -61,9 +63,19 @@ class TkWindow:
     async def run(self) -> None:
         """Let Tk work until cancelled or closed."""
         with suppress(tkinter.TclError):  # destroyed
-            while True:
-                self.root.update()
+            while self.root.winfo_exists():
+                self._turn()
                 await asyncio.sleep(TURN_SECONDS)
+
+    def _turn(self) -> None:
+        """Let Tk do what waits, for as long as a turn at most.
+
+        Its own `update` goes on until nothing waits: for ever before a screen that draws a step of the bar
+        more slowly than the next one is due.
+        """
+        over = time.monotonic() + TURN_SECONDS
+        while time.monotonic() < over and self.root.tk.dooneevent(DONT_WAIT):
+            pass
 
     def close(self) -> None:
         """Answer no to what is asked, and take the window away; twice is once."""

@@ -5,6 +5,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 import tkinter
 from pathlib import Path
 from tkinter import ttk
@@ -40,6 +41,21 @@ async def test_S38_a_page_elsewhere_is_neither_shown_nor_opened(shown: Shown) ->
     assert "[PAGE_ADDRESS_REFUSED]" in shown.text
     assert "evil.example" not in "".join(map(variable, shown.all(ttk.Entry)))
     assert "disabled" in str(shown.button("Open the page").cget("state"))
+
+
+async def test_R10_what_is_never_all_drawn_does_not_stop_the_agent(shown: Shown) -> None:
+    """Such as a bar that turns before a slow screen: its next step is due before the last one is drawn."""
+
+    def turn() -> None:
+        shown.window.root.after(1, turn)
+        shown.window.root.after_idle(time.sleep, 0.01)  # Tk draws when it is idle
+
+    turn()
+    await shown.settled()
+    shown.window.problem("READER_BUSY")
+    await shown.settled()
+
+    assert "[READER_BUSY]" in shown.text
 
 
 async def test_R10_a_problem_is_shown_with_its_code_and_what_to_do(shown: Shown) -> None:
