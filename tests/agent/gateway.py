@@ -64,7 +64,7 @@ class ScriptedGateway(AgentServiceServicer):
         self._servers: list[Listener] = []
 
     async def start(self, port: int = 0) -> None:
-        """`port`: of gRPC; 0: one that nobody else takes, so that a gateway that was stopped finds it free."""
+        """`port`: of gRPC; 0: one that nobody else takes, also while the gateway is stopped."""
         tls, registration = (
             TlsFiles(*map(Path, self._keys.tls("card_gateway").values())),
             (add_AgentServiceServicer_to_server, self),

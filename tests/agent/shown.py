@@ -69,19 +69,22 @@ class Shown:
         asking = asyncio.create_task(self.window.confirm(QUESTION, WORDS, 60))
         while not any(button.cget("text") == NO for button in self.all(ttk.Button)):
             await asyncio.sleep(0.02)
-        await self.settled()
+        await self._has_keyboard()
         return asking
 
-    async def asked_to_type(
-        self, reason: str = "LOCKED", seconds: float = 60
-    ) -> "asyncio.Task[Typed | None]":
-        """Ask for passcodes; return once the form is to be seen."""
-        question = Question("1234", reason, pin_at_agent=True)
-        asking = asyncio.create_task(self.window.ask_pins(question, WORDS, seconds))
+    async def asked_to_type(self, reason: str = "LOCKED") -> "asyncio.Task[Typed | None]":
+        """Ask for passcodes; return once the form is to be seen, with the keyboard in its first field."""
+        asking = asyncio.create_task(self.window.ask_pins(to_type(reason), WORDS, 60))
         while not any(button.cget("text") == SET for button in self.all(ttk.Button)):
             await asyncio.sleep(0.02)
-        await self.settled()
+        await self._has_keyboard()
         return asking
+
+    async def _has_keyboard(self) -> None:
+        """Wait until the X server has given it: what is pressed before goes nowhere."""
+        while self.window.root.focus_get() is None:
+            await asyncio.sleep(0.02)
+        await self.settled()
 
     def type(self, text: str) -> None:
         """Type digits where the keyboard is."""
@@ -89,8 +92,13 @@ class Shown:
             self.press(f"<KeyPress-{digit}>")
 
     async def settled(self) -> None:
+        """Wait until the window is on the screen, and the X server has answered all that Tk asked so far."""
+        root = self.window.root
+        while not root.winfo_viewable():
+            await asyncio.sleep(0.02)
         for _ in range(4):
             await asyncio.sleep(0.05)
+            root.winfo_pointerxy()  # the server answers in turn: its news of before are in by now
 
     def press(self, key: str) -> None:
         """Press a key where the keyboard is."""
@@ -100,6 +108,10 @@ class Shown:
         for event in ("<Enter>", "<ButtonPress-1>", "<ButtonRelease-1>"):
             button.event_generate(event, x=5, y=5)
             await self.settled()
+
+
+def to_type(reason: str) -> Question:
+    return Question("1234", reason, pin_at_agent=True)
 
 
 def overlap(one: tkinter.Widget, other: tkinter.Widget) -> bool:

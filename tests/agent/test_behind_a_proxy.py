@@ -9,10 +9,10 @@ import pytest
 from deploy.local.agent_window import AgentWindow
 from deploy.local.keys import Keys
 from deploy.local.pcsc import OwnPcscd
-from services.card_gateway.card.profiles import piv
 from services.card_gateway.card.script import End
 from tests.agent.cards import new_card
 from tests.agent.gateway import ScriptedGateway
+from tests.agent.test_agent import read
 from tests.fakes.proxy import ConnectProxy
 
 pytestmark = pytest.mark.pcsc
@@ -52,8 +52,7 @@ async def test_a_card_is_read_through_a_proxy_that_spoils_http2(
     proxy.spoils = "closes"
     window.start()
 
-    await gateway.until(lambda: bool(gateway.polled) and bool(gateway.polled[-1].readers.readers))
-    report = await gateway.report_of(await gateway.give(piv.read_script()))
+    report = await read(gateway)
 
     assert report.end is End.COMPLETED
     assert gateway.https_address.rpartition(":")[2] in {asked.rpartition(":")[2] for asked in proxy.asked}

@@ -61,8 +61,8 @@ async def doctor(
 async def test_a_desk_in_order_has_nothing_to_mend(
     pcsc: OwnPcscd, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    name = new_card(pcsc, blocked=False)
-    pcsc.insert(name)
+    pcsc.insert(new_card(pcsc, blocked=False))
+    wait_until("the service to see the card", lambda: cards_seen() == 1, 30)
 
     status, found = await doctor(environment, "--bundle", str(tmp_path / "b.zip"))
 
@@ -240,6 +240,7 @@ def test_what_speaks_no_tls_is_told(keys: Keys) -> None:
         def answer() -> None:
             with suppress(OSError):
                 connection, _ = listening.accept()
+                connection.recv(4096)  # closed with something unread, it would be reset instead
                 connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
                 connection.close()
 

@@ -23,7 +23,7 @@ from services.card_gateway.card.profiles.piv import changing
 from services.card_gateway.card.script import End, Report
 from tests.agent.cards import NEW_PIN, OLD_PIN, new_card, proof_of, reset_of
 from tests.agent.gateway import ScriptedGateway
-from tests.agent.shown import NO, SET, WORDS, Shown, overlap
+from tests.agent.shown import NO, SET, WORDS, Shown, overlap, to_type
 from tests.agent.test_agent import everything_in, read, says, verifies
 from tests.unit.agent.world import PAIRING
 
@@ -98,7 +98,8 @@ async def test_S37_escape_no_and_no_answer_in_time_leave_nothing_behind(shown: S
 
     assert await asking is None
     assert shown.window._pins.new.get() == ""
-    assert await (await shown.asked_to_type(seconds=0.6)) is None
+    assert await shown.window.ask_pins(to_type("LOCKED"), WORDS, 0.6) is None
+    assert shown.window._pins.new.get() == ""
 
 
 async def test_at_a_scaling_of_200_percent_the_longest_form_is_on_the_screen(sharp_screen: str) -> None:
