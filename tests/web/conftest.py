@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import uvicorn
 from jinja2 import Environment
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from services.runtime.randomness import SystemRandomness
 from services.web.routes import build_app
@@ -47,6 +47,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=30_000)  # as every act of a page; its own 5 s are little beside other tests
 
 
 @pytest.fixture(scope="session")

@@ -212,7 +212,7 @@ def test_the_page_says_when_it_has_lost_touch_and_comes_back(page: Page, site: S
     expect(page.get_by_text("We have lost touch with this website")).to_be_visible()
     site.world.failure.clear()
 
-    expect(page.get_by_role("status")).to_contain_text("No smartcard reader is connected", timeout=20_000)
+    expect(page.get_by_role("status")).to_contain_text("No smartcard reader is connected")
     expect(page.get_by_text("We have lost touch with this website")).to_be_hidden(timeout=20_000)
 
 
@@ -226,7 +226,7 @@ def test_R13_up_to_the_code_page_nothing_needs_javascript(browser: Browser, site
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("link", name="Check again now")).to_be_visible()
     site.world.change(state=State.CARD_READ)
-    page.wait_for_url("**/address", timeout=15_000)
+    page.wait_for_url("**/address")
     page.get_by_label("The unlock program on this computer shows these 3 words").check()
     page.get_by_role("button", name="Send me a code").click()
     page.get_by_label("Security code").fill(RIGHT_CODE)
