@@ -14,7 +14,7 @@ from deploy.local.stack import Stack
 from tests.journeys.audit import Auditor
 from tests.journeys.codes_by_rpc import CodesByRpc
 from tests.journeys.conftest import SPARES
-from tests.journeys.person import Person, codes_mailed
+from tests.journeys.person import PATIENCE, Person, codes_mailed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
 
@@ -139,7 +139,7 @@ def test_F31_a_service_that_is_away_is_a_page_with_a_code_within_its_time(lame: 
         assert shown.codes in (["SERVICE_UNAVAILABLE"], ["DEADLINE_EXCEEDED"])
 
     # Calls find a service that came back within their 2 s of reconnecting.
-    wait_until("the code page", lambda: person.ask_for_code().path == "/code", 10, 0.5)
+    wait_until("the code page", lambda: person.ask_for_code().path == "/code", PATIENCE, 0.5)
     person.read_mail()
     assert _finish(person) == "/done"
 

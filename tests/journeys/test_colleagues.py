@@ -53,7 +53,7 @@ class Asker(PersonInChromium):
 
     def is_told(self, words: str) -> None:
         """The page says it by itself."""
-        expect(self.tab.get_by_text(words)).to_be_visible(timeout=30_000)
+        expect(self.tab.get_by_text(words)).to_be_visible()
 
     def go_on(self) -> None:
         """From the second word to the last page."""
@@ -85,7 +85,7 @@ class Colleague(PersonInChromium):
         self._press("Continue", "/vouch/person")
         expect(self.tab.get_by_text(f"Test Holder {int(for_whom.holder[-4:])}", exact=True)).to_be_visible()
         self.tab.get_by_label("By phone: I know their voice").check()
-        self.tab.get_by_role("button", name="I vouch for this person").click()
+        self._press("I vouch for this person", "/vouch/person")
         expect(self.tab.get_by_role("heading", name="You have vouched for your colleague")).to_be_visible()
         told = self.tab.locator("main").inner_text()
         self.tab.get_by_role("button", name="Sign out").click()

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from deploy.local.child import wait_until
+from tests.journeys.person import PATIENCE
 
 pytestmark = [pytest.mark.kafka, pytest.mark.pcsc]
 
@@ -43,12 +44,12 @@ class Running:
         return found[1]
 
     def state(self) -> dict[str, object]:
-        state: dict[str, object] = httpx.get(f"{self.desk}/api/state", timeout=5).json()
+        state: dict[str, object] = httpx.get(f"{self.desk}/api/state", timeout=PATIENCE).json()
         return state
 
     def press(self, path: str, origin: str | None = None, **form: str) -> int:
         headers = {"Origin": origin or self.desk}
-        return httpx.post(f"{self.desk}{path}", data=form, headers=headers, timeout=15).status_code
+        return httpx.post(f"{self.desk}{path}", data=form, headers=headers, timeout=PATIENCE).status_code
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def test_a_page_elsewhere_presses_no_button_of_the_desk(twice: tuple[Running, Ru
     one, _ = twice
 
     assert one.press("/insert", origin="http://example.org", card="blocked-1", slot="0") == 403
-    assert httpx.get(f"{one.desk}/", headers={"Host": "example.org"}, timeout=5).status_code == 400
+    assert httpx.get(f"{one.desk}/", headers={"Host": "example.org"}, timeout=PATIENCE).status_code == 400
 
 
 def test_a_part_stopped_from_the_desk_is_named_and_started_again(
@@ -117,4 +118,4 @@ def test_ctrl_c_and_sigkill_leave_no_process_behind(twice: tuple[Running, Runnin
     assert stopped.process.wait(60) == 0
     assert "Stopped." in stopped.text
     left = [process for of_one in started for process in of_one]
-    wait_until("their end", lambda: not any(process.is_running() for process in left), 15)
+    wait_until("their end", lambda: not any(process.is_running() for process in left), PATIENCE)

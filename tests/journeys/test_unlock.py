@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from deploy.local.child import wait_until
 from deploy.local.keys import Keys
 from deploy.local.stack import Stack
 from services.audit.verify import audit_verify
@@ -118,6 +119,7 @@ def test_R48_three_wrong_entries_end_in_the_ra_and_are_recorded(story: Story) ->
 
 
 def test_R64_the_holder_is_told_of_the_unlock_by_a_mail_without_the_code(story: Story) -> None:
+    wait_until("both mails", lambda: len(mails_to(story.stack, story.first.card)) == 2, 20)
     code, told = mails_to(story.stack, story.first.card)
 
     assert story.first.code in code["text"]
