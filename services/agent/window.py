@@ -193,7 +193,8 @@ class TkWindow:
         self._show(self._page_address, pairing.page_address)
         self._show(self._code_label, what_for)
         self._show(self._code, pairing.code)
-        self._open.state(["!disabled"])
+        with suppress(tkinter.TclError):
+            self._open.state(["!disabled"])
 
     def _show_words(self, words: tuple[str, str, str]) -> None:
         self._show(self._words_label, "The page must show these words:")

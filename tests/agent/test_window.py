@@ -124,6 +124,8 @@ async def test_S37_closing_the_window_is_a_no(shown: Shown) -> None:
     assert closed.is_set()
     shown.window.close()
     shown.window.problem("NO_CARD")  # nobody to show it to
+    shown.window.offered("s", PAIRING, WORDS, first=True)
+    shown.window.spare("s", PAIRING, WORDS)
 
 
 async def test_at_a_scaling_of_200_percent_all_of_it_is_on_the_screen(sharp_screen: str) -> None:
