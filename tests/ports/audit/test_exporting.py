@@ -27,7 +27,7 @@ from tests.ports.audit.test_saved_time import reading
 from tests.unit.audit.outcomes import NOON, message, outcome
 
 DOCUMENT = Path(__file__).parents[3] / "docs/analysts.md"
-HOURS, ENDS, TIMES = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+HOURS, ENDS, TIMES, VOUCHED = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
 SPANS = [datetime(2026, month, 28, 23, 59, tzinfo=UTC) for month in (9, 10, 11)]
 KINDS: list[dict[str, Any]] = [
     {},
@@ -39,6 +39,9 @@ KINDS: list[dict[str, Any]] = [
     {"reason": common_pb2.REASON_CHANGE},
 ]
 SESSIONS = 210
+COLLEAGUES = {"actor": common_pb2.Actor(kind=common_pb2.ACTOR_KIND_COLLEAGUES, ref="9" * 32)}
+LET_THROUGH = {n for n in range(SESSIONS) if n % 14 in (1, 2, 4)}
+"""By colleagues: of every KINDS[1], KINDS[2] and KINDS[4] the one half. A failure is no unlock."""
 
 
 def story() -> list[Message]:
@@ -48,7 +51,8 @@ def story() -> list[Message]:
         session, at = f"s-{n:04}", SPANS[n % 3]
         read = card_gateway_events_pb2.CardRead(session_id=session)
         found.append(message(read, ce_id=f"r-{n:04}", offset=3 * n, relayseq=3 * n + 1, key=session, time=at))
-        ends = [{**KINDS[n % 7], "occurred_at": at + timedelta(seconds=60 + n)}]
+        vouched = COLLEAGUES if n in LET_THROUGH else {}
+        ends = [{**KINDS[n % 7], **vouched, "occurred_at": at + timedelta(seconds=60 + n)}]
         if n % 7 == 4:
             ends.insert(0, {"kind": common_pb2.OUTCOME_KIND_UNKNOWN, "occurred_at": at})
         for number, end in enumerate(ends):
@@ -119,6 +123,15 @@ async def test_D2_analysts_find_how_long_an_unlock_takes(signed: Database, tmp_p
     assert times["FORGOTTEN"][:2] == (30, (forgotten[14] + forgotten[15]) / 2)
     assert forgotten[-3] < times["FORGOTTEN"][2] < forgotten[-1]
     assert times.keys() == {"LOCKED", "FORGOTTEN", "CHANGE"}
+
+
+async def test_analysts_find_the_unlocks_that_colleagues_let_through(
+    signed: Database, tmp_path: Path
+) -> None:
+    await exported(signed, tmp_path)
+
+    months = ("2026-09", "2026-10", "2026-11")
+    assert asked(tmp_path, VOUCHED) == [(code, month, 5) for code in ("X26", "Y01") for month in months]
 
 
 async def test_every_signed_record_is_in_one_file_of_its_month_and_no_other_column_is(
