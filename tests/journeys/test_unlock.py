@@ -76,13 +76,17 @@ def _judged(stack: Stack, person: Person) -> dict[str, bool]:
 
 
 def _spend_all_entries(person: Person) -> None:
+    """Type three wrong codes, the first two in tabs that were open at once: each is a try of its own."""
     person.open_journey()
     person.say_why()
     person.insert_card()
     person.ask_for_code()
     right = person.read_mail()
-    for turn in (1, 2, 3):
-        person.type_code(f"{(int(right) + turn) % 10 ** len(right):0{len(right)}}")
+    wrong = [f"{(int(right) + turn) % 10 ** len(right):0{len(right)}}" for turn in (1, 2, 3)]
+    tabs = [person.browser.get("/code") for _ in range(2)]
+    for tab, typed in zip(tabs, wrong, strict=False):
+        person.browser.post(tab, code=typed)
+    person.type_code(wrong[2])
 
 
 def test_R1_R52_R53_the_card_takes_the_new_pin_and_refuses_the_old_pin_and_the_old_puk(story: Story) -> None:
