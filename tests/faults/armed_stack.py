@@ -20,7 +20,7 @@ KILLED = -signal.SIGKILL
 SETTLING = 30.0
 """Seconds in which what lies behind the page comes to its points, once the person is done."""
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds in which a step must succeed although processes die in it."""
 
 

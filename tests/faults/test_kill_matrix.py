@@ -169,7 +169,7 @@ def _journey_with_kills(stack: ArmedStack, card: str, points: set[str]) -> set[s
 
 
 @pytest.mark.pcsc
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("theme", THEMES)
 def test_F1_a_process_killed_at_every_point_of_a_theme(
     stack: ArmedStack, theme: str, record_property: Callable[[str, object], None]
